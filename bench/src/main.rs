@@ -1,0 +1,2 @@
+//! The harness that compares sluice with its peers in one run.
+fn main() {}

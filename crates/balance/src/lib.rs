@@ -1,0 +1,1 @@
+//! Balancing policies: which server takes the next request.

@@ -1,0 +1,331 @@
+//! The checked plan: what the file means, once nothing in it can be wrong.
+//!
+//! Names have become indices, texts have become matchers and addresses, every default is resolved. The data plane
+//! reads only this. Two plans are compared piece by piece on reload: what is equal is not touched.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use sluice_model::{BindAddress, ServerAddress, Weight};
+use sluice_route::{Router, Template};
+
+/// Everything a file says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// In the order of the file.
+    pub listeners: Vec<Listener>,
+    /// In the order of the file, which is the order they are tried in.
+    pub routes: Vec<Route>,
+    /// In the order of the file.
+    pub upstreams: Vec<Upstream>,
+    /// `[runtime]`
+    pub runtime: Runtime,
+    /// `[admin]`; without it there is no admin listener.
+    pub admin: Option<Admin>,
+    /// `[logs]`
+    pub logs: Logs,
+}
+
+/// Index into [`Plan::routes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RouteId(pub usize);
+
+/// Index into [`Plan::upstreams`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UpstreamId(pub usize);
+
+/// `[listeners.NAME]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// The name in the file.
+    pub name: Arc<str>,
+    /// `address`
+    pub address: BindAddress,
+    /// The socket's settings. Changed ones need the socket bound anew.
+    pub socket: SocketOptions,
+    /// `proxy-protocol`
+    pub proxy_protocol: ProxyProtocol,
+    /// `idle-timeout`: how long a connection may be silent: between two requests for http, in both directions for tcp.
+    pub idle_timeout: Duration,
+    /// `protocol` with what only that protocol has.
+    pub protocol: Protocol,
+}
+
+/// What a listener speaks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Protocol {
+    /// `protocol = "http"`, the default.
+    Http(HttpListener),
+    /// `protocol = "tcp"`
+    Tcp {
+        /// `upstream`, or the only one there is.
+        upstream: UpstreamId,
+    },
+}
+
+/// What an http listener needs beyond its socket.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpListener {
+    /// The routes of this listener, compiled; what it finds is an index into [`Self::routes`].
+    pub router: Router,
+    /// The routes in the order in which they are tried.
+    pub routes: Vec<RouteId>,
+    /// `trusted-proxies`: whose `X-Forwarded-*`, `Forwarded` and `X-Request-ID` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `via`: the name this proxy adds to `Via` in both directions; none by default.
+    pub via: Option<Arc<str>>,
+    /// `forwarded`: also send `Forwarded` (RFC 7239); `false` by default.
+    pub forwarded: bool,
+    /// `head-timeout`: from the first byte of a request head to its last.
+    pub head_timeout: Duration,
+    /// `body-timeout`: how long a body may stand still in either direction.
+    pub body_timeout: Duration,
+    /// `max-head`: bytes of a request head (start line and fields); 431 above.
+    pub max_head: usize,
+    /// `max-target`: bytes of a request target; 414 above.
+    pub max_target: usize,
+    /// `max-fields`: number of header fields; 431 above.
+    pub max_fields: usize,
+}
+
+impl HttpListener {
+    /// Whether what `peer` says of the client before it is believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted_proxies.iter().any(|net| net.contains(&peer))
+    }
+}
+
+/// A listener's socket settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// `backlog`: connections the kernel holds until they are accepted.
+    pub backlog: u32,
+    /// `tcp-keep-alive`: silence before the kernel probes the client; `None` is `"off"`.
+    pub keep_alive: Option<Duration>,
+    /// `receive-buffer` in bytes; the kernel's own sizing where absent.
+    pub receive_buffer: Option<usize>,
+    /// `send-buffer` in bytes; the kernel's own sizing where absent.
+    pub send_buffer: Option<usize>,
+    /// `fast-open`: length of the TCP Fast Open queue; `None` is off.
+    pub fast_open: Option<u32>,
+    /// `defer-accept`: wake only when the client has sent bytes, waiting this long; `None` is off.
+    pub defer_accept: Option<Duration>,
+}
+
+/// Whether connections begin with a PROXY protocol header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// No header is looked for.
+    Off,
+    /// A header is read where there is one.
+    Accept,
+    /// A connection without a header is closed.
+    Require,
+}
+
+/// `[[routes]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// `name`; `route-N` (counted from 1 in the file) where absent, `default` for the one made when there are no routes.
+    pub name: Arc<str>,
+    /// What is done with a request that matches.
+    pub action: Action,
+    /// `timeout`: from the request's last byte sent to the response's head received.
+    pub timeout: Duration,
+    /// `max-body`: bytes of a request body; 413 above. `None` is no limit.
+    pub max_body: Option<u64>,
+}
+
+/// What a route does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// `upstream`
+    Forward(UpstreamId),
+    /// `respond`
+    Respond(Respond),
+    /// `redirect`
+    Redirect(Redirect),
+}
+
+/// `respond = { status, body, content-type }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Respond {
+    /// 200 to 599
+    pub status: u16,
+    /// The body; variables are filled in.
+    pub body: Template,
+    /// `content-type`; `text/plain; charset=utf-8` by default.
+    pub content_type: Arc<str>,
+}
+
+/// `redirect = { to, status }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redirect {
+    /// The `Location`; captures and variables are filled in.
+    pub to: Template,
+    /// 301, 302, 303, 307 or 308; 308 by default.
+    pub status: u16,
+}
+
+/// `[upstreams.NAME]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upstream {
+    /// The name in the file.
+    pub name: Arc<str>,
+    /// In the order of the file, at least one.
+    pub servers: Vec<Server>,
+    /// `balance`
+    pub balance: Balance,
+    /// `connect-timeout`
+    pub connect_timeout: Duration,
+    /// `idle-connections`: kept open for each server and worker.
+    pub idle_connections: usize,
+    /// `idle-timeout`: how long an unused connection is kept.
+    pub idle_timeout: Duration,
+    /// `drain-timeout`: how long what runs on a server may go on after the server left the file or the process was
+    /// told to stop.
+    pub drain_timeout: Duration,
+    /// `send-proxy-protocol`
+    pub send_proxy_protocol: SendProxyProtocol,
+    /// `source-addresses`: local addresses that connections start from, in turn; the kernel's choice where empty.
+    pub source_addresses: Vec<IpAddr>,
+    /// `tcp-keep-alive`: silence before the kernel probes the server; `None` is `"off"`.
+    pub keep_alive: Option<Duration>,
+}
+
+/// One of an upstream's `servers`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// `address`
+    pub address: ServerAddress,
+    /// `weight`
+    pub weight: Weight,
+    /// `max-connections`: requests (http) or connections (tcp) at a time, over all workers; `None` is no limit.
+    pub max_connections: Option<u32>,
+    /// `backup`: used only when no other server can be.
+    pub backup: bool,
+}
+
+/// Which server takes the next request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Balance {
+    /// `round-robin`, smooth where weights differ.
+    RoundRobin,
+}
+
+/// What a connection to a server begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendProxyProtocol {
+    /// Nothing.
+    Off,
+    /// The text form.
+    V1,
+    /// The binary form.
+    V2,
+}
+
+/// `[runtime]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runtime {
+    /// `workers`; `None` is `"auto"`, one per core.
+    pub workers: Option<usize>,
+    /// `secret-key`
+    pub secret_key: Option<Secret>,
+    /// `watch`: reload when the file changes; `true` by default.
+    pub watch: bool,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// `address`
+    pub address: BindAddress,
+    /// `token`: required unless the address is loopback.
+    pub token: Option<Secret>,
+}
+
+/// `[logs]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logs {
+    /// `level`
+    pub level: LogLevel,
+    /// `format` of the process's own log: text or json.
+    pub format: LogFormat,
+    /// `access`; `None` is off, which is the default.
+    pub access: Option<AccessLog>,
+}
+
+/// How much the process says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// How the process's own log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// `logs.access`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLog {
+    /// `format`
+    pub format: AccessFormat,
+    /// `to`
+    pub to: LogTarget,
+}
+
+/// The form of an access-log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessFormat {
+    /// A JSON object.
+    Json,
+    /// The combined format of Apache httpd and nginx.
+    Combined,
+}
+
+/// Where log lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, appended to; opened again on reload, so that it can be rotated.
+    File(PathBuf),
+}
+
+/// A text that is never shown, not even in debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Arc<str>);
+
+impl Secret {
+    /// Wraps a secret text.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that needs it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}

@@ -1,0 +1,1 @@
+//! Desired and running state: start, reload, drain, stop.

@@ -1,0 +1,1 @@
+//! Listeners, socket options, splice: everything that touches a file descriptor.

@@ -1,0 +1,2 @@
+//! The binary: command line, start, stop.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Sans-I/O codecs: HTTP/1 heads and bodies, PROXY protocol.

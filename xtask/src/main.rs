@@ -1,0 +1,2 @@
+//! The chores of the workspace: test, floors, bench.
+fn main() {}
