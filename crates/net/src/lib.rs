@@ -1,1 +1,14 @@
 //! Listeners, socket options, splice: everything that touches a file descriptor.
+//!
+//! Addresses and settings flow in; bound listeners, connected streams and moved bytes flow out. Nothing here decides
+//! where traffic goes.
+
+pub mod connect;
+pub mod descriptors;
+mod kernel_option;
+pub mod listen;
+pub mod ports;
+pub mod splice;
+mod stream;
+
+pub use stream::Stream;

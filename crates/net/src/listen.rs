@@ -1,0 +1,268 @@
+//! Binding listeners and accepting connections.
+//!
+//! A listener is bound once for each worker on the same address (`SO_REUSEPORT`), so that the kernel spreads connections
+//! over the workers and no worker waits for another. What is set on the listening socket, the accepted one inherits:
+//! accepting costs one system call.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sluice_model::BindAddress;
+use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::kernel_option;
+use crate::stream::Stream;
+
+/// Settings of a listening socket. `None` leaves the kernel's own.
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// Connections the kernel holds until they are accepted (it caps this at `net.core.somaxconn`).
+    pub backlog: u32,
+    /// Silence before the kernel probes the client.
+    pub keep_alive: Option<Duration>,
+    /// Bytes.
+    pub receive_buffer: Option<usize>,
+    /// Bytes.
+    pub send_buffer: Option<usize>,
+    /// Length of the TCP Fast Open queue.
+    pub fast_open: Option<u32>,
+    /// Accept only when the client has sent bytes, or after this long.
+    pub defer_accept: Option<Duration>,
+}
+
+/// One listener, bound and not yet given to the workers.
+#[derive(Debug)]
+pub struct Bound {
+    sockets: Vec<Socket>,
+    address: BoundAddress,
+}
+
+/// Where a listener ended up, with the port that the kernel chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BoundAddress {
+    /// TCP.
+    Ip(SocketAddr),
+    /// A Unix-domain socket.
+    Unix(PathBuf),
+}
+
+impl std::fmt::Display for BoundAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ip(address) => write!(f, "{address}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Bound {
+    /// Binds `address` once for each of `workers`.
+    ///
+    /// # Errors
+    /// The kernel's: `AddrInUse` where anything else, another sluice included, listens there; `PermissionDenied` for
+    /// ports below 1024 without the right to them.
+    pub fn new(address: &BindAddress, options: &ListenOptions, workers: usize) -> io::Result<Self> {
+        let wanted = match address {
+            BindAddress::Unix(path) => return Self::unix(path, options, workers),
+            BindAddress::Ip(address) => *address,
+            BindAddress::AllInterfaces { port } => all_interfaces(*port),
+        };
+        // With SO_REUSEPORT two processes may share a port without noticing. This bind, without it, notices. It also
+        // finds the port where the kernel shall choose.
+        let probe = tcp_socket(wanted)?;
+        probe.bind(&wanted.into())?;
+        let chosen = probe.local_addr()?.as_socket().unwrap_or(wanted);
+        drop(probe);
+
+        let sockets = (0..workers.max(1))
+            .map(|_| {
+                let socket = tcp_socket(chosen)?;
+                socket.set_reuse_port(true)?;
+                apply(&socket, options)?;
+                socket.bind(&chosen.into())?;
+                socket.listen(backlog(options))?;
+                Ok(socket)
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            sockets,
+            address: BoundAddress::Ip(chosen),
+        })
+    }
+
+    /// Where it is bound.
+    pub fn address(&self) -> &BoundAddress {
+        &self.address
+    }
+
+    /// The sockets, one for each worker.
+    pub fn into_sockets(self) -> Vec<ListenSocket> {
+        self.sockets.into_iter().map(ListenSocket).collect()
+    }
+
+    /// Unix sockets know no `SO_REUSEPORT`: the workers share one.
+    fn unix(path: &Path, options: &ListenOptions, workers: usize) -> io::Result<Self> {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        remove_stale_socket(path)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        socket.bind(&SockAddr::unix(path)?)?;
+        socket.listen(backlog(options))?;
+        let mut sockets = Vec::with_capacity(workers);
+        for _ in 1..workers {
+            sockets.push(socket.try_clone()?);
+        }
+        sockets.push(socket);
+        Ok(Self {
+            sockets,
+            address: BoundAddress::Unix(path.to_owned()),
+        })
+    }
+}
+
+/// A worker's own listening socket, on its way to the worker.
+#[derive(Debug)]
+pub struct ListenSocket(Socket);
+
+/// Accepts connections on the worker's reactor.
+#[derive(Debug)]
+pub enum Acceptor {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A Unix-domain socket.
+    Unix(UnixListener),
+}
+
+impl Acceptor {
+    /// Registers the socket with the current reactor.
+    ///
+    /// # Errors
+    /// Out of descriptors or memory.
+    pub fn new(socket: ListenSocket) -> io::Result<Self> {
+        let socket = socket.0;
+        let is_unix = socket.domain()? == Domain::UNIX;
+        if is_unix {
+            UnixListener::from_std(socket.into()).map(Self::Unix)
+        } else {
+            TcpListener::from_std(socket.into()).map(Self::Tcp)
+        }
+    }
+
+    /// The next connection and the client's address; clients on a Unix socket are on this machine, and are given
+    /// 127.0.0.1.
+    ///
+    /// # Errors
+    /// See [`is_exhausted`] and [`is_transient`].
+    pub async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Stream::Tcp(stream), canonical(peer)))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                Ok((Stream::Unix(stream), peer))
+            }
+        }
+    }
+}
+
+/// Whether accepting failed for want of descriptors or memory: trying again at once would only spin.
+pub fn is_exhausted(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    )
+}
+
+/// Whether accepting failed for that one connection only (accept(2)): it went away before it was accepted.
+pub fn is_transient(error: &io::Error) -> bool {
+    !is_exhausted(error)
+        && !matches!(
+            error.raw_os_error(),
+            Some(libc::EBADF | libc::EINVAL | libc::ENOTSOCK)
+        )
+}
+
+/// An IPv4 client of a dual-stack socket is an IPv4 client.
+fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
+}
+
+fn all_interfaces(port: u16) -> SocketAddr {
+    let v6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+    match tcp_socket(v6) {
+        Ok(_) => v6,
+        Err(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+    }
+}
+
+fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        let both_families = address.ip().is_unspecified();
+        socket.set_only_v6(!both_families)?;
+    }
+    Ok(socket)
+}
+
+fn apply(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    if let Some(silence) = options.keep_alive {
+        socket.set_tcp_keepalive(&keep_alive(silence))?;
+    }
+    if let Some(size) = options.receive_buffer {
+        socket.set_recv_buffer_size(size)?;
+    }
+    if let Some(size) = options.send_buffer {
+        socket.set_send_buffer_size(size)?;
+    }
+    if let Some(queue) = options.fast_open {
+        kernel_option::fast_open(socket.as_fd(), queue)?;
+    }
+    if let Some(wait) = options.defer_accept {
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).max(1);
+        kernel_option::defer_accept(socket.as_fd(), seconds)?;
+    }
+    Ok(())
+}
+
+/// Probes after `silence`, then every tenth of it, so that a dead peer is found within about twice the silence.
+pub(crate) fn keep_alive(silence: Duration) -> TcpKeepalive {
+    let interval = (silence / 10).max(Duration::from_secs(1));
+    TcpKeepalive::new()
+        .with_time(silence.max(Duration::from_secs(1)))
+        .with_interval(interval)
+}
+
+fn backlog(options: &ListenOptions) -> i32 {
+    i32::try_from(options.backlog).unwrap_or(i32::MAX)
+}
+
+/// A socket file that nobody listens on is left from a process that ended; any other file is somebody's.
+fn remove_stale_socket(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.file_type().is_socket() => std::fs::remove_file(path),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "a file that is not a socket is in the way",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

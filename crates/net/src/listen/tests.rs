@@ -1,0 +1,86 @@
+//! Binding, over the kernel's own sockets.
+
+use super::*;
+
+const OPTIONS: ListenOptions = ListenOptions {
+    backlog: 16,
+    keep_alive: Some(Duration::from_secs(60)),
+    receive_buffer: Some(65_536),
+    send_buffer: Some(65_536),
+    fast_open: Some(8),
+    defer_accept: Some(Duration::from_secs(2)),
+};
+
+fn local(port: u16) -> BindAddress {
+    BindAddress::Ip(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+fn port(bound: &Bound) -> u16 {
+    match bound.address() {
+        BoundAddress::Ip(address) => address.port(),
+        BoundAddress::Unix(_) => panic!("not an IP socket"),
+    }
+}
+
+#[test]
+fn every_worker_has_a_socket_on_the_same_port() {
+    let bound = Bound::new(&local(0), &OPTIONS, 3).expect("bind");
+    let port = port(&bound);
+    let sockets = bound.into_sockets();
+    assert_eq!(sockets.len(), 3);
+    for socket in sockets {
+        let address = socket.0.local_addr().expect("bound").as_socket();
+        assert_eq!(address.map(|address| address.port()), Some(port));
+    }
+}
+
+#[test]
+fn a_second_listener_on_the_port_is_noticed() {
+    let first = Bound::new(&local(0), &OPTIONS, 2).expect("bind");
+    let error = Bound::new(&local(port(&first)), &OPTIONS, 2).expect_err("in use");
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+}
+
+#[test]
+fn accepted_sockets_inherit_the_options() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("runtime");
+    runtime.block_on(async {
+        let options = ListenOptions {
+            defer_accept: None,
+            ..OPTIONS
+        };
+        let bound = Bound::new(&BindAddress::AllInterfaces { port: 0 }, &options, 1).expect("bind");
+        let port = port(&bound);
+        let socket = bound.into_sockets().remove(0);
+        let acceptor = Acceptor::new(socket).expect("register");
+        let _client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("connect");
+        let (stream, peer) = acceptor.accept().await.expect("accept");
+        assert!(peer.is_ipv4(), "an IPv4 client is seen as one: {peer}");
+        let Stream::Tcp(stream) = stream else {
+            panic!("tcp")
+        };
+        assert!(stream.nodelay().expect("nodelay"));
+        assert!(
+            socket2::SockRef::from(&stream)
+                .keepalive()
+                .expect("keepalive")
+        );
+    });
+}
+
+#[test]
+fn a_stale_unix_socket_is_replaced_and_a_live_one_is_not() {
+    let path = std::env::temp_dir().join(format!("sluice-listen-{}.sock", std::process::id()));
+    let address = BindAddress::Unix(path.clone());
+    let first = Bound::new(&address, &OPTIONS, 2).expect("bind");
+    assert!(Bound::new(&address, &OPTIONS, 2).is_err(), "a live socket is kept");
+    drop(first);
+    Bound::new(&address, &OPTIONS, 2).expect("a stale one is replaced");
+    std::fs::remove_file(&path).expect("clean up");
+    std::fs::write(&path, "somebody's").expect("write");
+    assert!(Bound::new(&address, &OPTIONS, 2).is_err(), "a file is kept");
+    std::fs::remove_file(&path).expect("clean up");
+}
