@@ -1,0 +1,37 @@
+//! Why a request or a session ended: one set of words for metrics, access log and whoever reads a trip.
+
+use crate::word::words;
+
+words! {
+    /// Why a request (or a TCP session) ended.
+    pub enum End {
+        /// The whole answer reached the client, or both sides of a session closed in order.
+        Ok = "ok",
+        /// The client went away before its answer was complete.
+        ClientClosed = "client-closed",
+        /// The client was too slow in sending its request or in taking its answer.
+        ClientTimeout = "client-timeout",
+        /// The request was malformed, ambiguous or above a limit.
+        BadRequest = "bad-request",
+        /// No route matched.
+        NoRoute = "no-route",
+        /// The upstream had no server to give the request to.
+        NoServer = "no-server",
+        /// The last server tried could not be connected to.
+        ConnectFailed = "connect-failed",
+        /// The last server tried did not take the connection within the connect timeout.
+        ConnectTimeout = "connect-timeout",
+        /// The server did not answer in time.
+        UpstreamTimeout = "upstream-timeout",
+        /// The server closed or reset the connection before its answer was complete.
+        UpstreamClosed = "upstream-closed",
+        /// The server's answer was not valid HTTP.
+        UpstreamInvalid = "upstream-invalid",
+        /// A session or tunnel was silent for longer than its idle timeout.
+        IdleTimeout = "idle-timeout",
+        /// Cut off because the drain timeout passed.
+        Drained = "drained",
+        /// A defect or a lack of resources in the balancer itself.
+        Internal = "internal",
+    }
+}

@@ -1,0 +1,160 @@
+//! Every metric's name, type, labels and meaning. `docs/metrics.md` is generated from here.
+
+/// One metric family.
+#[derive(Debug)]
+pub struct Family {
+    /// The name, as it is exported.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// The names of its labels, in the order they are written.
+    pub labels: &'static [&'static str],
+    /// What it tells, in one line.
+    pub help: &'static str,
+}
+
+/// What a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows, from 0 at the start of the process.
+    Counter,
+    /// Rises and falls.
+    Gauge,
+    /// Counts by bounds, with `_bucket`, `_sum` and `_count`.
+    Histogram,
+}
+
+impl Kind {
+    /// The word of the exposition format.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// The reference of all metrics as a Markdown table.
+pub fn markdown() -> String {
+    let head = ["| metric | type | labels | tells |\n|---|---|---|---|\n".to_owned()];
+    let rows = ALL.iter().map(|family| {
+        let labels: Vec<_> = family
+            .labels
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let (name, kind, help) = (family.name, family.kind.as_str(), family.help);
+        format!("| `{name}` | {kind} | {} | {help} |\n", labels.join(", "))
+    });
+    head.into_iter().chain(rows).collect()
+}
+
+macro_rules! families {
+    ($( $ident:ident = $kind:ident $name:literal [$($label:literal),*] $help:literal; )+) => {
+        $( pub(crate) static $ident: Family = Family {
+            name: $name,
+            kind: Kind::$kind,
+            labels: &[$($label),*],
+            help: $help,
+        }; )+
+
+        /// Every family, in the order they are exported.
+        pub static ALL: &[&Family] = &[$( &$ident ),+];
+    };
+}
+
+families! {
+    // Requests, by route.
+    REQUESTS = Counter "sluice_requests_total" ["route", "code"] "Requests answered, by class of the final status.";
+    REQUEST_ENDS = Counter "sluice_request_ends_total" ["route", "end"] "Requests by why they ended; those without an answer too.";
+    REQUEST_SECONDS = Histogram "sluice_request_duration_seconds" ["route"] "From the first byte of a request until the end of its answer.";
+
+    // Connections and refused requests, by listener.
+    CONNECTIONS = Counter "sluice_connections_total" ["listener"] "Connections accepted.";
+    CONNECTIONS_REFUSED = Counter "sluice_connections_refused_total" ["listener"] "Connections closed at once because a limit was reached.";
+    CONNECTIONS_ACTIVE = Gauge "sluice_connections_active" ["listener"] "Connections open now, idle ones among them.";
+    CONNECTIONS_IDLE = Gauge "sluice_connections_idle" ["listener"] "Connections that wait for their next request now.";
+    ACCEPT_ERRORS = Counter "sluice_accept_errors_total" ["listener"] "Failed accept calls, other than for want of descriptors.";
+    BAD_REQUESTS = Counter "sluice_bad_requests_total" ["listener", "reason"] "Malformed, ambiguous, oversized or late requests, by what was wrong.";
+    UNROUTED = Counter "sluice_unrouted_requests_total" ["listener"] "Requests that no route matched, answered 404.";
+    TCP_SESSIONS = Counter "sluice_tcp_sessions_total" ["listener", "end"] "TCP sessions by why they ended.";
+    DOWNSTREAM_RECEIVED = Counter "sluice_downstream_received_bytes_total" ["listener"] "Bytes received from clients.";
+    DOWNSTREAM_SENT = Counter "sluice_downstream_sent_bytes_total" ["listener"] "Bytes sent to clients.";
+
+    // Upstreams.
+    UPSTREAM_RESPONSE_SECONDS = Histogram "sluice_upstream_response_seconds" ["upstream"] "From choosing a server until the head of its answer, of the last attempt.";
+    UPSTREAM_CONNECT_SECONDS = Histogram "sluice_upstream_connect_seconds" ["upstream"] "From starting to connect until the connection stands.";
+    UPSTREAM_RETRIES = Counter "sluice_upstream_retries_total" ["upstream"] "Attempts after the first.";
+    UPSTREAM_NO_SERVER = Counter "sluice_upstream_no_server_total" ["upstream"] "Requests and sessions for which no server could be chosen.";
+
+    // Servers.
+    SERVER_REQUESTS = Counter "sluice_server_requests_total" ["upstream", "server", "code"] "Answers of a server, by class of the final status.";
+    SERVER_SESSIONS = Counter "sluice_server_sessions_total" ["upstream", "server"] "TCP sessions taken to a server.";
+    SERVER_IN_FLIGHT = Gauge "sluice_server_in_flight" ["upstream", "server"] "Requests or TCP sessions at a server now.";
+    SERVER_CONNECTIONS = Counter "sluice_server_connections_total" ["upstream", "server"] "Connections opened to a server.";
+    SERVER_REUSED = Counter "sluice_server_connections_reused_total" ["upstream", "server"] "Requests sent on a connection that had served one before.";
+    SERVER_STALE = Counter "sluice_server_connections_stale_total" ["upstream", "server"] "Idle connections that turned out closed when a request was sent on them.";
+    SERVER_IDLE = Gauge "sluice_server_connections_idle" ["upstream", "server"] "Connections to a server that wait for their next request now.";
+    SERVER_IDLE_DROPPED = Counter "sluice_server_connections_idle_dropped_total" ["upstream", "server"] "Connections closed after use because `idle-connections` were kept already.";
+    SERVER_CONNECT_FAILURES = Counter "sluice_server_connect_failures_total" ["upstream", "server", "reason"] "Connections that could not be opened, by why.";
+    SERVER_RESPONSE_FAILURES = Counter "sluice_server_response_failures_total" ["upstream", "server", "reason"] "Exchanges that failed once the connection stood, by why.";
+    SERVER_LIMIT_REACHED = Counter "sluice_server_limit_reached_total" ["upstream", "server"] "Times a server was passed by because it had its `max-connections`.";
+    SERVER_SENT = Counter "sluice_server_sent_bytes_total" ["upstream", "server"] "Bytes sent to a server.";
+    SERVER_RECEIVED = Counter "sluice_server_received_bytes_total" ["upstream", "server"] "Bytes received from a server.";
+    PORTS_USED = Gauge "sluice_ephemeral_ports_used_ratio" ["upstream", "server"] "Share of the ephemeral ports towards a server that is in use, 0 to 1.";
+
+    // Workers and the process.
+    WORKER_BUSY = Counter "sluice_worker_busy_seconds_total" ["worker"] "Time a worker spent working and not waiting.";
+    WORKER_CONNECTIONS = Counter "sluice_worker_connections_total" ["worker"] "Connections a worker accepted.";
+    ACCEPT_PAUSES = Counter "sluice_accept_pauses_total" [] "Times accepting was slowed down because descriptors ran out.";
+    RELOADS = Counter "sluice_reloads_total" ["result"] "Reloads of the configuration, by result.";
+    RELOAD_SUCCESSFUL = Gauge "sluice_last_reload_successful" [] "1 if the last load of the configuration was taken over, 0 if it was wrong.";
+    RELOAD_TIME = Gauge "sluice_last_reload_success_timestamp_seconds" [] "When the running configuration was taken over, in Unix time.";
+    CONFIG_WARNINGS = Gauge "sluice_config_warnings" [] "Warnings about the running configuration.";
+    ACCESS_LOG_DROPPED = Counter "sluice_access_log_dropped_lines_total" [] "Access log lines dropped because the writer did not keep up or could not write.";
+    BUILD_INFO = Gauge "sluice_build_info" ["version"] "Always 1; the version stands in the label.";
+    START_TIME = Gauge "process_start_time_seconds" [] "When the process started, in Unix time.";
+    CPU_SECONDS = Counter "process_cpu_seconds_total" [] "CPU time of the process, user and system.";
+    RESIDENT_BYTES = Gauge "process_resident_memory_bytes" [] "Resident memory of the process.";
+    OPEN_FDS = Gauge "process_open_fds" [] "Open file descriptors.";
+    MAX_FDS = Gauge "process_max_fds" [] "The limit of open file descriptors.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_follow_the_conventions() {
+        let mut seen = BTreeSet::new();
+        for family in ALL {
+            let name = family.name;
+            assert!(seen.insert(name), "{name} is there twice");
+            assert!(
+                name.starts_with("sluice_") || name.starts_with("process_"),
+                "{name}"
+            );
+            assert_eq!(
+                name.ends_with("_total"),
+                family.kind == Kind::Counter,
+                "{name}"
+            );
+            if family.kind == Kind::Histogram {
+                assert!(name.ends_with("_seconds"), "{name}");
+            }
+            for label in family.labels {
+                assert!(
+                    label.bytes().all(|byte| byte.is_ascii_lowercase()),
+                    "{name} {label}"
+                );
+            }
+            assert!(
+                family.help.ends_with('.') && !family.help.contains(['\n', '\\', '|']),
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Metrics: counted by each worker in shards of its own, added up when they are scraped.
+//!
+//! The request's way touches only [`cell`]s that one thread writes. [`Registry`] hands them out and [`Registry::render`]
+//! adds them up. To add a metric: a field in [`shards`], an entry in [`catalogue`], a line in [`render`].
+
+pub mod catalogue;
+mod cell;
+mod histogram;
+mod kernel;
+mod process;
+mod registry;
+mod render;
+mod shards;
+#[cfg(test)]
+mod tests;
+mod text;
+mod totals;
+
+pub use cell::{Counter, CounterBy, Gauge, SharedCounter};
+pub use histogram::{BOUNDS_NANOS, Histogram};
+pub use process::ProcessMetrics;
+pub use registry::{Registry, Subject};
+pub use render::CONTENT_TYPE;
+pub use shards::{
+    BadRequest, ConnectFailure, ListenerMetrics, ResponseFailure, RouteMetrics, ServerMetrics,
+    StatusClass, UpstreamMetrics, WorkerMetrics,
+};
+pub use totals::{ServerTotals, Totals};

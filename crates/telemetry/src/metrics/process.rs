@@ -1,0 +1,100 @@
+//! What the process as a whole counts: written by the control plane, by any of its threads.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::cell::SharedCounter;
+
+/// The metrics of the process. Any thread may write them; no request does.
+#[derive(Debug)]
+pub struct ProcessMetrics {
+    /// Reloads that took a new configuration over.
+    pub reloads_succeeded: SharedCounter,
+    /// Reloads that found the file wrong and kept the old configuration.
+    pub reloads_failed: SharedCounter,
+    /// Access log lines that were dropped.
+    pub access_log_dropped: SharedCounter,
+    /// Times accepting was slowed down because descriptors ran out.
+    pub accept_pauses: SharedCounter,
+    version: String,
+    last_reload_successful: AtomicBool,
+    last_reload_millis: AtomicU64,
+    config_warnings: AtomicU64,
+    ports_used: Mutex<BTreeMap<[String; 2], f64>>,
+}
+
+impl ProcessMetrics {
+    pub(crate) fn new(version: &str) -> Self {
+        Self {
+            reloads_succeeded: SharedCounter::default(),
+            reloads_failed: SharedCounter::default(),
+            access_log_dropped: SharedCounter::default(),
+            accept_pauses: SharedCounter::default(),
+            version: version.to_owned(),
+            last_reload_successful: AtomicBool::new(true),
+            last_reload_millis: AtomicU64::new(0),
+            config_warnings: AtomicU64::new(0),
+            ports_used: Mutex::default(),
+        }
+    }
+
+    /// The configuration read at the start was taken over, with so many warnings.
+    pub fn loaded(&self, at: SystemTime, warnings: usize) {
+        let millis = at.duration_since(UNIX_EPOCH).map_or(0, |since| {
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        });
+        self.last_reload_millis.store(millis, Relaxed);
+        self.last_reload_successful.store(true, Relaxed);
+        self.config_warnings.store(warnings as u64, Relaxed);
+    }
+
+    /// A reload took a new configuration over, with so many warnings.
+    pub fn reloaded(&self, at: SystemTime, warnings: usize) {
+        self.loaded(at, warnings);
+        self.reloads_succeeded.increment();
+    }
+
+    /// A reload found the file wrong; the old configuration stays.
+    pub fn reload_failed(&self) {
+        self.last_reload_successful.store(false, Relaxed);
+        self.reloads_failed.increment();
+    }
+
+    /// What share (0 to 1) of the ephemeral ports towards a server is in use.
+    pub fn set_ports_used(&self, upstream: &str, server: &str, share: f64) {
+        self.ports()
+            .insert([upstream.to_owned(), server.to_owned()], share);
+    }
+
+    pub(crate) fn retain_servers(&self, keep: impl Fn(&[String; 2]) -> bool) {
+        self.ports().retain(|names, _| keep(names));
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(crate) fn last_reload_successful(&self) -> bool {
+        self.last_reload_successful.load(Relaxed)
+    }
+
+    pub(crate) fn last_reload_seconds(&self) -> f64 {
+        self.last_reload_millis.load(Relaxed) as f64 / 1e3
+    }
+
+    pub(crate) fn config_warnings(&self) -> u64 {
+        self.config_warnings.load(Relaxed)
+    }
+
+    pub(crate) fn ports_used(&self) -> BTreeMap<[String; 2], f64> {
+        self.ports().clone()
+    }
+
+    fn ports(&self) -> std::sync::MutexGuard<'_, BTreeMap<[String; 2], f64>> {
+        self.ports_used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,135 @@
+//! Who counts what: hands every worker its own shards, and adds them up when asked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::process::ProcessMetrics;
+use super::shards::{ListenerMetrics, RouteMetrics, ServerMetrics, UpstreamMetrics, WorkerMetrics};
+
+/// All metrics of the process.
+///
+/// Shards are asked for when a plan is taken over and kept by the worker, never looked up per request. The same worker
+/// and names always give the same shard, so counts live on through reloads.
+#[derive(Debug)]
+pub struct Registry {
+    pub(super) routes: Shards<1, RouteMetrics>,
+    pub(super) upstreams: Shards<1, UpstreamMetrics>,
+    pub(super) servers: Shards<2, ServerMetrics>,
+    pub(super) listeners: Shards<1, ListenerMetrics>,
+    pub(super) workers: Shards<0, WorkerMetrics>,
+    pub(super) process: ProcessMetrics,
+}
+
+impl Registry {
+    /// An empty registry; `version` is what `sluice_build_info` shows.
+    pub fn new(version: &str) -> Self {
+        Self {
+            routes: Shards::default(),
+            upstreams: Shards::default(),
+            servers: Shards::default(),
+            listeners: Shards::default(),
+            workers: Shards::default(),
+            process: ProcessMetrics::new(version),
+        }
+    }
+
+    /// The worker's shard of a route.
+    pub fn route(&self, worker: usize, route: &str) -> Arc<RouteMetrics> {
+        self.routes.shard(worker, [route])
+    }
+
+    /// The worker's shard of an upstream.
+    pub fn upstream(&self, worker: usize, upstream: &str) -> Arc<UpstreamMetrics> {
+        self.upstreams.shard(worker, [upstream])
+    }
+
+    /// The worker's shard of a server of an upstream.
+    pub fn server(&self, worker: usize, upstream: &str, server: &str) -> Arc<ServerMetrics> {
+        self.servers.shard(worker, [upstream, server])
+    }
+
+    /// The worker's shard of a listener.
+    pub fn listener(&self, worker: usize, listener: &str) -> Arc<ListenerMetrics> {
+        self.listeners.shard(worker, [listener])
+    }
+
+    /// The worker's own metrics.
+    pub fn worker(&self, worker: usize) -> Arc<WorkerMetrics> {
+        self.workers.shard(worker, [])
+    }
+
+    /// The metrics of the process as a whole.
+    pub fn process(&self) -> &ProcessMetrics {
+        &self.process
+    }
+
+    /// Forgets everything for which `keep` says no: what left the configuration and has drained.
+    ///
+    /// Whoever still holds a forgotten shard may go on counting in it; nobody will see it.
+    pub fn retain(&self, keep: impl Fn(Subject<'_>) -> bool) {
+        self.routes.retain(|[route]| keep(Subject::Route(route)));
+        self.upstreams
+            .retain(|[upstream]| keep(Subject::Upstream(upstream)));
+        self.listeners
+            .retain(|[listener]| keep(Subject::Listener(listener)));
+        let keep_server =
+            |[upstream, server]: &[String; 2]| keep(Subject::Server { upstream, server });
+        self.servers.retain(keep_server);
+        self.process.retain_servers(keep_server);
+    }
+}
+
+/// What metrics are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// A route, by name.
+    Route(&'a str),
+    /// An upstream, by name.
+    Upstream(&'a str),
+    /// A server of an upstream.
+    Server {
+        /// The upstream's name.
+        upstream: &'a str,
+        /// The server's address.
+        server: &'a str,
+    },
+    /// A listener, by name.
+    Listener(&'a str),
+}
+
+/// Names, and for each of them a shard for every worker that asked.
+#[derive(Debug)]
+pub(super) struct Shards<const NAMES: usize, M> {
+    by_names: Mutex<ByNames<NAMES, M>>,
+}
+
+pub(super) type ByNames<const NAMES: usize, M> = BTreeMap<[String; NAMES], BTreeMap<usize, Arc<M>>>;
+
+impl<const NAMES: usize, M: Default> Shards<NAMES, M> {
+    fn shard(&self, worker: usize, names: [&str; NAMES]) -> Arc<M> {
+        let mut by_names = self.lock();
+        let shards = by_names.entry(names.map(str::to_owned)).or_default();
+        Arc::clone(shards.entry(worker).or_default())
+    }
+
+    fn retain(&self, keep: impl Fn(&[String; NAMES]) -> bool) {
+        self.lock().retain(|names, _| keep(names));
+    }
+
+    /// A copy of who is there, so that nobody waits while it is written out.
+    pub(super) fn snapshot(&self) -> ByNames<NAMES, M> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ByNames<NAMES, M>> {
+        self.by_names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<const NAMES: usize, M> Default for Shards<NAMES, M> {
+    fn default() -> Self {
+        Self {
+            by_names: Mutex::default(),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Writes every family of the registry, shards added up, in the order of the catalogue.
+
+use std::sync::Arc;
+
+use super::catalogue::{self, Family};
+use super::cell::{Counter, CounterBy, Gauge};
+use super::histogram::{Histogram, HistogramTotal};
+use super::kernel::KernelView;
+use super::process::ProcessMetrics;
+use super::registry::{ByNames, Registry};
+use super::shards::{ListenerMetrics, RouteMetrics, ServerMetrics, UpstreamMetrics, WorkerMetrics};
+use super::text::Exposition;
+use crate::word::Word;
+
+/// The media type of [`Registry::render`].
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+impl Registry {
+    /// Appends all metrics in the Prometheus text format. Reads `/proc` of the own process; takes time in proportion
+    /// to the number of series, so it belongs on the control plane.
+    pub fn render(&self, out: &mut String) {
+        let mut text = Exposition::new(out);
+        routes(&mut text, &self.routes.snapshot());
+        listeners(&mut text, &self.listeners.snapshot());
+        upstreams(&mut text, &self.upstreams.snapshot());
+        servers(&mut text, &self.servers.snapshot());
+        ports(&mut text, &self.process);
+        workers(&mut text, &self.workers.snapshot());
+        process(&mut text, &self.process);
+        kernel(&mut text, &KernelView::read());
+    }
+}
+
+fn routes(text: &mut Exposition<'_>, routes: &ByNames<1, RouteMetrics>) {
+    counters_by(text, &catalogue::REQUESTS, routes, |route| &route.requests);
+    counters_by(text, &catalogue::REQUEST_ENDS, routes, |route| &route.ends);
+    histograms(text, &catalogue::REQUEST_SECONDS, routes, |route| {
+        &route.duration
+    });
+}
+
+fn listeners(text: &mut Exposition<'_>, all: &ByNames<1, ListenerMetrics>) {
+    counters(text, &catalogue::CONNECTIONS, all, |listener| {
+        &listener.connections_accepted
+    });
+    counters(text, &catalogue::CONNECTIONS_REFUSED, all, |listener| {
+        &listener.connections_refused
+    });
+    gauges(text, &catalogue::CONNECTIONS_ACTIVE, all, |listener| {
+        &listener.connections_active
+    });
+    gauges(text, &catalogue::CONNECTIONS_IDLE, all, |listener| {
+        &listener.connections_idle
+    });
+    counters(text, &catalogue::ACCEPT_ERRORS, all, |listener| {
+        &listener.accept_errors
+    });
+    counters_by(text, &catalogue::BAD_REQUESTS, all, |listener| {
+        &listener.bad_requests
+    });
+    counters(text, &catalogue::UNROUTED, all, |listener| {
+        &listener.unrouted
+    });
+    counters_by(text, &catalogue::TCP_SESSIONS, all, |listener| {
+        &listener.sessions
+    });
+    counters(text, &catalogue::DOWNSTREAM_RECEIVED, all, |listener| {
+        &listener.bytes_received
+    });
+    counters(text, &catalogue::DOWNSTREAM_SENT, all, |listener| {
+        &listener.bytes_sent
+    });
+}
+
+fn upstreams(text: &mut Exposition<'_>, all: &ByNames<1, UpstreamMetrics>) {
+    histograms(
+        text,
+        &catalogue::UPSTREAM_RESPONSE_SECONDS,
+        all,
+        |upstream| &upstream.response,
+    );
+    histograms(
+        text,
+        &catalogue::UPSTREAM_CONNECT_SECONDS,
+        all,
+        |upstream| &upstream.connect,
+    );
+    counters(text, &catalogue::UPSTREAM_RETRIES, all, |upstream| {
+        &upstream.retries
+    });
+    counters(text, &catalogue::UPSTREAM_NO_SERVER, all, |upstream| {
+        &upstream.no_server
+    });
+}
+
+fn servers(text: &mut Exposition<'_>, all: &ByNames<2, ServerMetrics>) {
+    counters_by(text, &catalogue::SERVER_REQUESTS, all, |server| {
+        &server.requests
+    });
+    counters(text, &catalogue::SERVER_SESSIONS, all, |server| {
+        &server.sessions
+    });
+    gauges(text, &catalogue::SERVER_IN_FLIGHT, all, |server| {
+        &server.in_flight
+    });
+    counters(text, &catalogue::SERVER_CONNECTIONS, all, |server| {
+        &server.connections_opened
+    });
+    counters(text, &catalogue::SERVER_REUSED, all, |server| {
+        &server.connections_reused
+    });
+    counters(text, &catalogue::SERVER_STALE, all, |server| {
+        &server.connections_stale
+    });
+    gauges(text, &catalogue::SERVER_IDLE, all, |server| {
+        &server.connections_idle
+    });
+    counters(text, &catalogue::SERVER_IDLE_DROPPED, all, |server| {
+        &server.idle_dropped
+    });
+    counters_by(text, &catalogue::SERVER_CONNECT_FAILURES, all, |server| {
+        &server.connect_failures
+    });
+    counters_by(text, &catalogue::SERVER_RESPONSE_FAILURES, all, |server| {
+        &server.response_failures
+    });
+    counters(text, &catalogue::SERVER_LIMIT_REACHED, all, |server| {
+        &server.limit_reached
+    });
+    counters(text, &catalogue::SERVER_SENT, all, |server| {
+        &server.bytes_sent
+    });
+    counters(text, &catalogue::SERVER_RECEIVED, all, |server| {
+        &server.bytes_received
+    });
+}
+
+fn ports(text: &mut Exposition<'_>, process: &ProcessMetrics) {
+    let mut samples = text.family(&catalogue::PORTS_USED);
+    for ([upstream, server], share) in process.ports_used() {
+        samples.sample(&[&upstream, &server], share);
+    }
+}
+
+fn workers(text: &mut Exposition<'_>, all: &ByNames<0, WorkerMetrics>) {
+    let shards = || all.values().flatten();
+    let mut samples = text.family(&catalogue::WORKER_BUSY);
+    for (worker, metrics) in shards() {
+        samples.sample(
+            &[&worker.to_string()],
+            metrics.busy_nanos.value() as f64 / 1e9,
+        );
+    }
+    let mut samples = text.family(&catalogue::WORKER_CONNECTIONS);
+    for (worker, metrics) in shards() {
+        samples.sample(&[&worker.to_string()], metrics.connections_accepted.value());
+    }
+}
+
+fn process(text: &mut Exposition<'_>, process: &ProcessMetrics) {
+    text.family(&catalogue::ACCEPT_PAUSES)
+        .sample(&[], process.accept_pauses.value());
+    let mut reloads = text.family(&catalogue::RELOADS);
+    reloads.sample(&["success"], process.reloads_succeeded.value());
+    reloads.sample(&["failure"], process.reloads_failed.value());
+    text.family(&catalogue::RELOAD_SUCCESSFUL)
+        .sample(&[], u8::from(process.last_reload_successful()));
+    text.family(&catalogue::RELOAD_TIME)
+        .sample(&[], process.last_reload_seconds());
+    text.family(&catalogue::CONFIG_WARNINGS)
+        .sample(&[], process.config_warnings());
+    text.family(&catalogue::ACCESS_LOG_DROPPED)
+        .sample(&[], process.access_log_dropped.value());
+    text.family(&catalogue::BUILD_INFO)
+        .sample(&[process.version()], 1);
+}
+
+fn kernel(text: &mut Exposition<'_>, kernel: &KernelView) {
+    let mut write = |family, value: Option<f64>| {
+        let mut samples = text.family(family);
+        if let Some(value) = value {
+            samples.sample(&[], value);
+        }
+    };
+    write(&catalogue::START_TIME, kernel.start_seconds);
+    write(&catalogue::CPU_SECONDS, kernel.cpu_seconds);
+    write(
+        &catalogue::RESIDENT_BYTES,
+        kernel.resident_bytes.map(|bytes| bytes as f64),
+    );
+    write(
+        &catalogue::OPEN_FDS,
+        kernel.open_fds.map(|count| count as f64),
+    );
+    write(
+        &catalogue::MAX_FDS,
+        kernel.max_fds.map(|limit| limit as f64),
+    );
+}
+
+fn counters<const NAMES: usize, M>(
+    text: &mut Exposition<'_>,
+    family: &'static Family,
+    all: &ByNames<NAMES, M>,
+    pick: impl Fn(&M) -> &Counter,
+) {
+    let mut samples = text.family(family);
+    for (names, shards) in all {
+        let total = sum(shards.values(), |shard| pick(shard).value());
+        samples.sample(&labels(names, None), total);
+    }
+}
+
+fn counters_by<const NAMES: usize, M, W: Word, const N: usize>(
+    text: &mut Exposition<'_>,
+    family: &'static Family,
+    all: &ByNames<NAMES, M>,
+    pick: impl Fn(&M) -> &CounterBy<W, N>,
+) {
+    let mut samples = text.family(family);
+    for (names, shards) in all {
+        for word in W::ALL {
+            let total = sum(shards.values(), |shard| pick(shard).value(*word));
+            samples.sample(&labels(names, Some(word.as_str())), total);
+        }
+    }
+}
+
+fn gauges<const NAMES: usize, M>(
+    text: &mut Exposition<'_>,
+    family: &'static Family,
+    all: &ByNames<NAMES, M>,
+    pick: impl Fn(&M) -> &Gauge,
+) {
+    let mut samples = text.family(family);
+    for (names, shards) in all {
+        let level: i64 = shards.values().map(|shard| pick(shard).value()).sum();
+        samples.sample(&labels(names, None), level);
+    }
+}
+
+fn histograms<const NAMES: usize, M>(
+    text: &mut Exposition<'_>,
+    family: &'static Family,
+    all: &ByNames<NAMES, M>,
+    pick: impl Fn(&M) -> &Histogram,
+) {
+    let mut samples = text.family(family);
+    for (names, shards) in all {
+        let mut total = HistogramTotal::default();
+        for shard in shards.values() {
+            total.add(pick(shard));
+        }
+        samples.histogram(&labels(names, None), &total);
+    }
+}
+
+fn sum<'a, M: 'a>(shards: impl Iterator<Item = &'a Arc<M>>, value: impl Fn(&M) -> u64) -> u64 {
+    shards.fold(0, |sum, shard| sum.wrapping_add(value(shard)))
+}
+
+fn labels<'a, const NAMES: usize>(
+    names: &'a [String; NAMES],
+    word: Option<&'a str>,
+) -> Vec<&'a str> {
+    names.iter().map(String::as_str).chain(word).collect()
+}

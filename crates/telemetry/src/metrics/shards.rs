@@ -1,0 +1,211 @@
+//! What a worker counts: one struct for each kind of thing that is counted, one instance for each worker and name.
+//!
+//! Every instance is an allocation of its own on cache lines of its own, and only its worker writes to it.
+
+use super::cell::{Counter, CounterBy, Gauge};
+use super::histogram::Histogram;
+use crate::end::End;
+use crate::word::words;
+
+/// A route's requests, as one worker saw them.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct RouteMetrics {
+    /// Requests that got an answer, by the class of its final status.
+    pub requests: CounterBy<StatusClass, { StatusClass::COUNT }>,
+    /// Requests by why they ended, those without an answer too.
+    pub ends: CounterBy<End, { End::COUNT }>,
+    /// From the first byte of the request until the end of its answer.
+    pub duration: Histogram,
+}
+
+/// An upstream's requests, as one worker saw them.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct UpstreamMetrics {
+    /// From choosing a server until the head of its answer, of the last attempt.
+    pub response: Histogram,
+    /// From starting to connect until the connection stands.
+    pub connect: Histogram,
+    /// Attempts after the first.
+    pub retries: Counter,
+    /// Requests and sessions for which no server was there to be chosen.
+    pub no_server: Counter,
+}
+
+/// A server's requests and connections, as one worker saw them.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct ServerMetrics {
+    /// Answers, by the class of their final status.
+    pub requests: CounterBy<StatusClass, { StatusClass::COUNT }>,
+    /// Requests (TCP: sessions) at the server now.
+    pub in_flight: Gauge,
+    /// TCP sessions taken to the server.
+    pub sessions: Counter,
+    /// Connections that were opened.
+    pub connections_opened: Counter,
+    /// Requests sent on a connection that had served one before.
+    pub connections_reused: Counter,
+    /// Idle connections that turned out closed when a request was sent on them.
+    pub connections_stale: Counter,
+    /// Connections closed after use because enough idle ones were kept.
+    pub idle_dropped: Counter,
+    /// Connections waiting for their next request now.
+    pub connections_idle: Gauge,
+    /// Connections that could not be opened, by why.
+    pub connect_failures: CounterBy<ConnectFailure, { ConnectFailure::COUNT }>,
+    /// Exchanges that failed after connecting, by why.
+    pub response_failures: CounterBy<ResponseFailure, { ResponseFailure::COUNT }>,
+    /// Requests that passed the server by because it had its `max-connections`.
+    pub limit_reached: Counter,
+    /// Bytes sent to the server.
+    pub bytes_sent: Counter,
+    /// Bytes received from the server.
+    pub bytes_received: Counter,
+}
+
+/// A listener's connections, as one worker saw them.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct ListenerMetrics {
+    /// Connections accepted.
+    pub connections_accepted: Counter,
+    /// Connections closed at once because a limit was reached.
+    pub connections_refused: Counter,
+    /// Connections open now, idle ones among them.
+    pub connections_active: Gauge,
+    /// Connections that wait for their next request now.
+    pub connections_idle: Gauge,
+    /// `accept` calls that failed, other than for want of descriptors.
+    pub accept_errors: Counter,
+    /// Requests refused before they had a route, by why.
+    pub bad_requests: CounterBy<BadRequest, { BadRequest::COUNT }>,
+    /// Requests that no route matched.
+    pub unrouted: Counter,
+    /// TCP sessions, by why they ended.
+    pub sessions: CounterBy<End, { End::COUNT }>,
+    /// Bytes received from clients.
+    pub bytes_received: Counter,
+    /// Bytes sent to clients.
+    pub bytes_sent: Counter,
+}
+
+/// A worker's own condition.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct WorkerMetrics {
+    /// Nanoseconds the worker spent working and not waiting.
+    pub busy_nanos: Counter,
+    /// Connections the worker accepted.
+    pub connections_accepted: Counter,
+}
+
+words! {
+    /// The class of a status.
+    pub enum StatusClass {
+        /// 100 to 199; a final one is 101, switching protocols.
+        Informational = "1xx",
+        /// 200 to 299.
+        Success = "2xx",
+        /// 300 to 399.
+        Redirection = "3xx",
+        /// 400 to 499.
+        ClientError = "4xx",
+        /// 500 and above.
+        ServerError = "5xx",
+    }
+}
+
+impl From<u16> for StatusClass {
+    #[inline]
+    fn from(status: u16) -> Self {
+        match status {
+            0..=199 => Self::Informational,
+            200..=299 => Self::Success,
+            300..=399 => Self::Redirection,
+            400..=499 => Self::ClientError,
+            500.. => Self::ServerError,
+        }
+    }
+}
+
+words! {
+    /// Why a connection to a server could not be opened.
+    pub enum ConnectFailure {
+        /// Nobody listens there.
+        Refused = "refused",
+        /// No answer within `connect-timeout`.
+        Timeout = "timeout",
+        /// Reset while connecting.
+        Reset = "reset",
+        /// No way to the host or its network.
+        Unreachable = "unreachable",
+        /// No ephemeral port was left for the destination.
+        NoPort = "no-port",
+        /// The process had no descriptor left.
+        NoDescriptor = "no-descriptor",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+words! {
+    /// How an exchange with a server failed once the connection stood.
+    pub enum ResponseFailure {
+        /// No head of an answer in time.
+        Timeout = "timeout",
+        /// Reset by the server.
+        Reset = "reset",
+        /// Closed before the answer was complete.
+        Closed = "closed",
+        /// The answer was not valid HTTP.
+        Invalid = "invalid",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+words! {
+    /// Why a request was refused before it had a route, or its body was refused after.
+    pub enum BadRequest {
+        /// The request line or a field does not follow the grammar.
+        Syntax = "syntax",
+        /// A bare line feed or carriage return, or a folded field.
+        LineEnding = "line-ending",
+        /// NUL or another control byte.
+        ControlByte = "control-byte",
+        /// The method is no token or too long.
+        Method = "method",
+        /// The target is malformed.
+        Target = "target",
+        /// The HTTP version is not spoken here; the preface of HTTP/2 among them.
+        Version = "version",
+        /// `Host` is missing, double or invalid.
+        Host = "host",
+        /// Both `Content-Length` and `Transfer-Encoding`, or `Content-Length`s that differ or are no number.
+        Length = "length",
+        /// A transfer coding that is not known, or not last.
+        TransferCoding = "transfer-coding",
+        /// A bad size, extension or ending of a chunk.
+        Chunk = "chunk",
+        /// An expectation that is not known.
+        Expectation = "expectation",
+        /// The target is too long.
+        TargetTooLong = "target-too-long",
+        /// The head is too large.
+        HeadTooLarge = "head-too-large",
+        /// The head has too many fields.
+        TooManyFields = "too-many-fields",
+        /// The body is above `max-body`.
+        BodyTooLarge = "body-too-large",
+        /// The head did not arrive in time.
+        HeadTimeout = "head-timeout",
+        /// The body did not arrive in time.
+        BodyTimeout = "body-timeout",
+        /// The connection closed inside a request.
+        Truncated = "truncated",
+        /// A PROXY protocol header is malformed, missing where required, or came too late.
+        ProxyProtocol = "proxy-protocol",
+    }
+}

@@ -1,0 +1,58 @@
+//! Fixed sets of words: the values a label or a log field may take when the set is closed.
+//!
+//! A label whose values come from traffic would let a client fill the memory of whoever stores the metrics, so every
+//! label is either a name out of the configuration or a word out of one of these sets.
+
+/// One word of a closed set. Made by the macro below.
+pub trait Word: Copy + 'static {
+    /// Every word of the set, in the order of their positions.
+    const ALL: &'static [Self];
+
+    /// The word as it is written in metrics and logs: lower case, joined by hyphens.
+    fn as_str(self) -> &'static str;
+
+    /// Where the word stands in [`Word::ALL`].
+    fn position(self) -> usize;
+}
+
+/// Defines an enum whose variants are words.
+macro_rules! words {
+    (
+        $(#[$outer:meta])*
+        pub enum $name:ident { $( $(#[$inner:meta])* $variant:ident = $word:literal, )+ }
+    ) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $( $(#[$inner])* $variant, )+ }
+
+        impl $name {
+            /// How many words the set has.
+            pub const COUNT: usize = [$( Self::$variant ),+].len();
+
+            /// The word as it is written in metrics and logs.
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $word, )+ }
+            }
+        }
+
+        impl $crate::word::Word for $name {
+            const ALL: &'static [Self] = &[$( Self::$variant ),+];
+
+            fn as_str(self) -> &'static str {
+                self.as_str()
+            }
+
+            fn position(self) -> usize {
+                self as usize
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+pub(crate) use words;
