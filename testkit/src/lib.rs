@@ -1,1 +1,40 @@
 //! Clients, scripted servers and a running balancer, for tests.
+//!
+//! Everything here is plain blocking sockets and threads, so that what is tested is never tested with itself. Tests
+//! speak only to loopback addresses. Nothing waits without a deadline: what does not happen within [`DEADLINE`] fails
+//! the test with a message that says what was waited for. A test is the only caller, so a surprise is a panic.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "a panic is how a test fails: every function here may"
+)]
+
+mod accept;
+mod balancer;
+mod client;
+mod command;
+mod echo;
+mod message;
+mod metrics;
+mod ports;
+mod script;
+mod scripted;
+mod tcp_echo;
+mod unreachable;
+mod wait;
+
+pub use accept::Connections;
+pub use balancer::{Balancer, Options};
+pub use client::RawClient;
+pub use command::{Finished, binary, curl, run};
+pub use echo::{EchoReply, EchoServer, digest, pattern};
+pub use message::{Head, ReadError, Response, StartLine};
+pub use metrics::{Metrics, Sample};
+pub use ports::{free_address, free_port};
+pub use rustix::process::Signal;
+pub use script::Script;
+pub use scripted::{End, Record, ScriptedServer};
+pub use tcp_echo::TcpEchoServer;
+pub use tempfile::TempDir;
+pub use unreachable::{SilentPort, refused_address};
+pub use wait::{DEADLINE, Gate, wait_for, wait_until};
