@@ -1,12 +1,40 @@
-//! Matching requests to routes: hosts, paths, patterns, captures.
+//! Matching requests to routes: hosts, paths, patterns, captures, and the texts built from what was captured.
 //!
-//! Conditions flow in when a plan is built; the facts of a request flow in for each request; the index of the first
-//! rule whose every condition holds flows out. Pure: no I/O, no clock.
+//! [`Conditions`] flow in when a plan is built; the [`Facts`] of a request flow in for each request; the index of the
+//! first rule whose every condition holds flows out. Pure: no I/O, no clock. What is compiled here cannot fail later,
+//! and nothing a client sends can make matching take more than linear time or panic.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
 
-/// The rules of one listener, compiled.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct Router {}
+mod captures;
+mod conditions;
+mod covers;
+mod explain;
+mod facts;
+mod glob;
+mod host;
+mod normalise;
+mod path;
+mod pattern;
+mod regular;
+mod router;
+mod template;
 
-/// A text with `{variables}` in it.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct Template {}
+pub use captures::Captures;
+pub use conditions::{Conditions, FieldCondition};
+pub use explain::{Aspect, Mismatch, Verdict};
+pub use facts::{Facts, FieldLookup, NoFields};
+pub use host::{HostError, HostPattern};
+pub use normalise::{PathError, normalise_path};
+pub use path::{PathPattern, PathPatternError};
+pub use pattern::{Pattern, PatternError};
+pub use regular::RegexError;
+pub use router::Router;
+pub use template::{Template, TemplateError, Variable};

@@ -1,0 +1,225 @@
+//! Patterns of hosts, and what of a `Host` field they are compared with.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use regex::bytes::Regex;
+use thiserror::Error;
+
+use crate::glob::Glob;
+use crate::regular::{self, RegexError};
+
+/// Which hosts a route is for. Case never counts, nor do the port and a trailing dot of the request's host.
+///
+/// - `api.example.com`, `192.0.2.1`, `[2001:db8::1]`: exactly this one.
+/// - `*.example.com`: every name below, at any depth, but not `example.com` itself.
+/// - `*`: every host, and requests without one.
+/// - any other text with a `*`: a glob, in which `*` stands for any characters, dots too.
+/// - `~regex`: the whole name matches the regular expression.
+#[derive(Clone, Debug)]
+pub struct HostPattern {
+    source: Box<str>,
+    form: Form,
+}
+
+#[derive(Clone, Debug)]
+enum Form {
+    Any,
+    /// In lower case, without a trailing dot.
+    Exact(Box<str>),
+    /// What names must end with, in lower case: `.example.com`.
+    Below(Box<str>),
+    Glob(Glob),
+    Regex(Regex),
+}
+
+impl HostPattern {
+    /// Compiles a pattern.
+    pub fn parse(text: &str) -> Result<Self, HostError> {
+        Ok(Self {
+            source: text.into(),
+            form: Form::parse(text)?,
+        })
+    }
+
+    /// Whether a request with this host, as received, is meant.
+    pub fn matches(&self, host: &str) -> bool {
+        self.matches_name(&name_of(host))
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn is_any(&self) -> bool {
+        matches!(self.form, Form::Any)
+    }
+
+    /// Compares with what [`name_of`] returned.
+    pub(crate) fn matches_name(&self, name: &str) -> bool {
+        match &self.form {
+            Form::Any => true,
+            Form::Exact(exact) => exact.eq_ignore_ascii_case(name),
+            Form::Below(suffix) => ends_below(name, suffix),
+            Form::Glob(glob) => glob.matches(name.as_bytes()),
+            Form::Regex(regex) => regex.is_match(name.as_bytes()),
+        }
+    }
+
+    /// Whether every host that `later` matches is surely matched by this pattern too.
+    pub(crate) fn covers(&self, later: &Self) -> bool {
+        match (&self.form, &later.form) {
+            (Form::Any, _) => true,
+            (_, Form::Exact(name)) => self.matches_name(name),
+            (Form::Below(wide), Form::Below(narrow)) => narrow.ends_with(&**wide),
+            _ => {
+                self.source.eq_ignore_ascii_case(&later.source) && !self.source.starts_with('~')
+                    || self == later
+            }
+        }
+    }
+}
+
+impl Form {
+    fn parse(text: &str) -> Result<Self, HostError> {
+        if let Some(regex) = text.strip_prefix('~') {
+            if regex.is_empty() {
+                return Err(HostError::EmptyRegex);
+            }
+            return Ok(Self::Regex(regular::compile(regex, true)?));
+        }
+        if !text.is_empty() && text.bytes().all(|byte| byte == b'*') {
+            return Ok(Self::Any);
+        }
+        if let Ok(address) = text
+            .strip_prefix('[')
+            .and_then(|inner| inner.strip_suffix(']'))
+            .unwrap_or(text)
+            .parse::<Ipv6Addr>()
+        {
+            return Ok(Self::Exact(format!("[{address}]").into()));
+        }
+        let name = text.strip_suffix('.').unwrap_or(text);
+        check_name(name)?;
+        let lower = name.to_ascii_lowercase();
+        if let Some(suffix) = lower.strip_prefix('*')
+            && suffix.starts_with('.')
+            && !suffix.contains('*')
+        {
+            return Ok(Self::Below(suffix.into()));
+        }
+        Ok(Glob::new(&lower, true).map_or_else(|| Self::Exact(lower.into()), Self::Glob))
+    }
+}
+
+/// By the text they were written as.
+impl PartialEq for HostPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for HostPattern {}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+impl FromStr for HostPattern {
+    type Err = HostError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+/// Why a text is not a pattern of hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum HostError {
+    /// Nothing is written.
+    #[error("a host is missing: write `*` for every host")]
+    Empty,
+    /// A scheme or a path stands beside the host.
+    #[error("a host is a name only: without `http://` and without a path")]
+    NotOnlyAHost,
+    /// The port of a request is not looked at.
+    #[error("a host is matched without its port: leave `:{0}` away")]
+    Port(String),
+    /// Requests carry international names in their ASCII form.
+    #[error("`{0}` is not ASCII: requests carry such names in their `xn--` form, so write that")]
+    NotAscii(char),
+    /// A character that is in no host.
+    #[error("`{0}` cannot stand in a host")]
+    Character(char),
+    /// Two dots in a row or a dot at the start.
+    #[error("a label between the dots is empty")]
+    EmptyLabel,
+    /// `~` with nothing after it.
+    #[error("`~` starts a regular expression, but none follows")]
+    EmptyRegex,
+    /// What follows the `~` cannot be used.
+    #[error(transparent)]
+    Regex(#[from] RegexError),
+}
+
+/// What of a `Host` field (RFC 9110 §7.2) is compared: without the port and a trailing dot, in the case it came; an
+/// IPv6 address in brackets and in its canonical form. Allocates for IPv6 addresses only.
+pub(crate) fn name_of(host: &str) -> Cow<'_, str> {
+    if host.starts_with('[') {
+        return v6_name_of(host);
+    }
+    let name = match host.bytes().position(|byte| byte == b':') {
+        Some(colon) => host.get(..colon).unwrap_or(host),
+        None => host,
+    };
+    Cow::Borrowed(name.strip_suffix('.').unwrap_or(name))
+}
+
+fn v6_name_of(host: &str) -> Cow<'_, str> {
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+        .map_or("", |(inner, _)| inner);
+    match inner.parse::<Ipv6Addr>() {
+        Ok(address) => Cow::Owned(format!("[{address}]")),
+        Err(_) => Cow::Borrowed(host),
+    }
+}
+
+/// `suffix` begins with a dot; something must stand before it.
+fn ends_below(name: &str, suffix: &str) -> bool {
+    name.len() > suffix.len()
+        && name
+            .as_bytes()
+            .get(name.len() - suffix.len()..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
+}
+
+fn check_name(name: &str) -> Result<(), HostError> {
+    if name.is_empty() {
+        return Err(HostError::Empty);
+    }
+    if name.contains('/') {
+        return Err(HostError::NotOnlyAHost);
+    }
+    if let Some((_, port)) = name.rsplit_once(':')
+        && (port == "*" || port.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return Err(HostError::Port(port.to_owned()));
+    }
+    let wrong = |c: &char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '*'));
+    match name.chars().find(wrong) {
+        Some(c) if !c.is_ascii() => return Err(HostError::NotAscii(c)),
+        Some(c) => return Err(HostError::Character(c)),
+        None => {}
+    }
+    if name.split('.').any(str::is_empty) {
+        return Err(HostError::EmptyLabel);
+    }
+    Ok(())
+}
