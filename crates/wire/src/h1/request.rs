@@ -1,0 +1,200 @@
+//! Request heads.
+
+use httparse::{Error, Request, Status};
+
+use super::error::{FieldsError, RequestError};
+use super::fields::{FieldStorage, Fields, MAX_FIELDS};
+use super::method::MAX_METHOD_LEN;
+use super::survey::{Once, Survey, survey};
+use super::{Framing, Limits, Method, Target, Version, authority, connection, diagnose, framing};
+
+/// A request's head, borrowed from the bytes it came in.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestHead<'s, 'b> {
+    /// The method.
+    pub method: Method<'b>,
+    /// What is asked for.
+    pub target: Target<'b>,
+    /// The client's version.
+    pub version: Version,
+    /// All fields.
+    pub fields: Fields<'s, 'b>,
+    /// The effective `host[:port]`, checked. A target in absolute form (or authority form) wins over `Host` (RFC 9112,
+    /// 3.2.2), and then `Host` has to be written anew. Empty only for HTTP/1.0 without `Host`.
+    pub host: &'b str,
+    /// How the body ends; never [`Framing::UntilClose`].
+    pub framing: Framing,
+    /// Whether the client wants the connection kept: HTTP/1.1 without `close`, or HTTP/1.0 with `keep-alive`.
+    pub persistent: bool,
+    /// Whether the client waits for `100 Continue` before it sends the body (HTTP/1.1 only).
+    pub expect_continue: bool,
+    /// The value of `Upgrade`, where `Connection` names it, the version is 1.1 and it came once.
+    pub upgrade: Option<&'b str>,
+    /// Bytes of the input that the head takes up, empty lines before it included.
+    pub len: usize,
+}
+
+/// Empty lines tolerated before a request line (RFC 9112, 2.2 asks for at least one).
+pub const MAX_LEADING_EMPTY_LINES: usize = 4;
+
+/// Parses the head of a request at the start of `input`; `None` where it is not whole yet.
+///
+/// A head that is not whole is refused as soon as it breaks a limit or a rule that more bytes cannot mend. What follows
+/// the head in `input` is not looked at.
+#[inline]
+pub fn parse_request<'s, 'b>(
+    input: &'b [u8],
+    storage: &'s mut FieldStorage<'b>,
+    limits: &Limits,
+) -> Result<Option<RequestHead<'s, 'b>>, RequestError> {
+    let skipped = match input.first() {
+        Some(b'\r' | b'\n') => match skip_empty_lines(input)? {
+            Some(skipped) => skipped,
+            None => return Ok(None),
+        },
+        _ => 0,
+    };
+    let input = input.get(skipped..).unwrap_or_default();
+    let room = storage
+        .lines
+        .get_mut(..limits.max_fields.min(MAX_FIELDS))
+        .unwrap_or_default();
+    let mut request = Request::new(&mut []);
+    let len = match request.parse_with_uninit_headers(input, room) {
+        Ok(Status::Complete(len)) => len,
+        Ok(Status::Partial) => return check_partial(input, skipped, limits).map(|()| None),
+        Err(error) => return Err(explain(error, input, limits)),
+    };
+    let (Some(method), Some(target)) = (request.method, request.path) else {
+        return Err(RequestError::Target);
+    };
+    if method.len() > MAX_METHOD_LEN {
+        return Err(RequestError::Method);
+    }
+    if target.len() > limits.max_target {
+        return Err(RequestError::TargetTooLong);
+    }
+    if skipped + len > limits.max_head {
+        return Err(FieldsError::TooLong.into());
+    }
+    let head = input.get(..len).unwrap_or_default();
+    let lines = &*request.headers;
+    let marks = storage.marks.get_mut(..lines.len()).unwrap_or_default();
+    let found = survey(head, lines, marks)?;
+    let fields = Fields { head, lines, marks };
+    let method = Method::from_token(method);
+    let target = Target::parse(target, &method)?;
+    let version = Version::from_minor(request.version);
+    compose(method, target, version, fields, &found, skipped + len).map(Some)
+}
+
+#[inline]
+fn compose<'s, 'b>(
+    method: Method<'b>,
+    target: Target<'b>,
+    version: Version,
+    fields: Fields<'s, 'b>,
+    found: &Survey<'b>,
+    len: usize,
+) -> Result<RequestHead<'s, 'b>, RequestError> {
+    let host = match found.host {
+        Once::One(value) => authority::check(value).ok_or(RequestError::Host)?,
+        Once::Repeated => return Err(RequestError::HostRepeated),
+        Once::Absent if version == Version::Http10 => "",
+        Once::Absent => return Err(RequestError::HostMissing),
+    };
+    let host = match target {
+        Target::Absolute { authority, .. } | Target::Authority(authority) => authority,
+        Target::Origin { .. } | Target::Asterisk => host,
+    };
+    let framing = framing::stated(found, version)?.unwrap_or(Framing::None);
+    let is_11 = version == Version::Http11;
+    let expects =
+        matches!(found.expect, Once::One(value) if value.eq_ignore_ascii_case(b"100-continue"));
+    Ok(RequestHead {
+        method,
+        target,
+        version,
+        fields,
+        host,
+        framing,
+        persistent: found.connection.persistent(version),
+        expect_continue: is_11 && expects,
+        upgrade: found.upgrade(version),
+        len,
+    })
+}
+
+/// How many bytes of empty lines to skip; `None` where the input ends among them.
+#[cold]
+fn skip_empty_lines(input: &[u8]) -> Result<Option<usize>, RequestError> {
+    let mut rest = input;
+    for skipped in 0..=MAX_LEADING_EMPTY_LINES {
+        match rest {
+            [] | [b'\r'] => return Ok(None),
+            [b'\r', b'\n', after @ ..] => rest = after,
+            [b'\r' | b'\n', ..] => return Err(FieldsError::LineEnd.into()),
+            _ => return Ok(Some(skipped * 2)),
+        }
+    }
+    Err(RequestError::EmptyLines)
+}
+
+/// Refuses a head that is not whole yet but can never be right.
+fn check_partial(input: &[u8], skipped: usize, limits: &Limits) -> Result<(), RequestError> {
+    match memchr::memchr(b' ', input) {
+        None if input.len() > MAX_METHOD_LEN => return Err(RequestError::Method),
+        Some(at) if at > MAX_METHOD_LEN => return Err(RequestError::Method),
+        None => {}
+        Some(at) => {
+            let target = input.get(at + 1..).unwrap_or_default();
+            let so_far = memchr::memchr(b' ', target).unwrap_or(target.len());
+            if so_far > limits.max_target {
+                return Err(RequestError::TargetTooLong);
+            }
+        }
+    }
+    diagnose::check_partial_lines(input)?;
+    if skipped + input.len() >= limits.max_head {
+        return Err(FieldsError::TooLong.into());
+    }
+    Ok(())
+}
+
+/// Names the mistake behind the parser's error.
+#[cold]
+fn explain(error: Error, input: &[u8], limits: &Limits) -> RequestError {
+    match error {
+        Error::TooManyHeaders => FieldsError::TooMany.into(),
+        Error::HeaderName | Error::HeaderValue => diagnose::fields(input).into(),
+        Error::NewLine | Error::Status => FieldsError::LineEnd.into(),
+        Error::Token => explain_word(input, limits),
+        Error::Version => explain_version(input),
+    }
+}
+
+fn explain_word(input: &[u8], limits: &Limits) -> RequestError {
+    let mut words = input.split(|&byte| byte == b' ');
+    match (words.next(), words.next()) {
+        (Some(method), Some(target)) if connection::is_token(method) => {
+            if target.len() > limits.max_target {
+                RequestError::TargetTooLong
+            } else {
+                RequestError::Target
+            }
+        }
+        _ => RequestError::Method,
+    }
+}
+
+/// Something like `HTTP/2.0` is a version we do not speak (1.2 included: nobody has said what it would be), anything
+/// else is none.
+fn explain_version(input: &[u8]) -> RequestError {
+    let word = input.split(|&byte| byte == b' ').nth(2).unwrap_or_default();
+    match word.strip_prefix(b"HTTP/") {
+        Some([b'1', b'.', b'2'..=b'9', ..] | [b'0' | b'2'..=b'9', ..]) => {
+            RequestError::VersionUnsupported
+        }
+        _ => RequestError::Version,
+    }
+}
