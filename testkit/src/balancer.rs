@@ -34,7 +34,7 @@ use crate::wait::{DEADLINE, wait_for, wait_until};
 /// let mut client = RawClient::connect(balancer.address("web"));
 /// client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 /// assert_eq!(client.response("GET").status, 200);
-/// assert_eq!(balancer.metrics().sum("sluice_http_requests_total", &[]), 1.0);
+/// assert_eq!(balancer.metrics().sum("sluice_requests_total", &[]), 1.0);
 /// ```
 #[derive(Debug)]
 pub struct Balancer {

@@ -1,0 +1,26 @@
+//! `cargo xtask bench`: the harness in `bench/`, on a release build of sluice.
+
+use std::ffi::OsString;
+
+use anyhow::{Context, Result};
+
+use crate::workspace::cargo;
+
+/// `false` when the build or the harness failed.
+pub(crate) fn run(arguments: &[OsString]) -> Result<bool> {
+    let mut build = cargo(&["build", "--locked", "--release", "--package", "sluice"]);
+    if !build.status().context("starting cargo")?.success() {
+        return Ok(false);
+    }
+    let harness = [
+        "run",
+        "--locked",
+        "--quiet",
+        "--release",
+        "--package",
+        "sluice-bench",
+        "--",
+    ];
+    let status = cargo(&harness).args(arguments).status();
+    Ok(status.context("starting cargo")?.success())
+}
