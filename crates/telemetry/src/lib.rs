@@ -3,10 +3,16 @@
 //! Facts flow in from the data plane without locks or waiting and out to a scrape, a log file or a terminal. A request
 //! never waits for any of them.
 
+pub mod access;
 mod end;
+mod json;
 pub mod metrics;
+mod sink;
+mod timestamp;
 mod word;
 
+pub use access::{AccessLog, AccessLogWriter, AccessRecord, HttpVersion, RequestLine, TcpRecord};
 pub use end::End;
 pub use metrics::Registry;
+pub use sink::Target;
 pub use word::Word;

@@ -112,7 +112,7 @@ families! {
     RELOAD_SUCCESSFUL = Gauge "sluice_last_reload_successful" [] "1 if the last load of the configuration was taken over, 0 if it was wrong.";
     RELOAD_TIME = Gauge "sluice_last_reload_success_timestamp_seconds" [] "When the running configuration was taken over, in Unix time.";
     CONFIG_WARNINGS = Gauge "sluice_config_warnings" [] "Warnings about the running configuration.";
-    ACCESS_LOG_DROPPED = Counter "sluice_access_log_dropped_lines_total" [] "Access log lines dropped because the writer did not keep up or could not write.";
+    LOG_DROPPED = Counter "sluice_log_dropped_lines_total" ["log"] "Lines dropped because a log's writer did not keep up or could not write; `access` or `process`.";
     BUILD_INFO = Gauge "sluice_build_info" ["version"] "Always 1; the version stands in the label.";
     START_TIME = Gauge "process_start_time_seconds" [] "When the process started, in Unix time.";
     CPU_SECONDS = Counter "process_cpu_seconds_total" [] "CPU time of the process, user and system.";

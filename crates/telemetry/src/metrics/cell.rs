@@ -173,7 +173,7 @@ mod tests {
         for (position, end) in End::ALL.iter().enumerate() {
             assert_eq!(ends.value(*end), position as u64 + 1, "{end}");
         }
-        assert_eq!(ends.total(), (1..=End::COUNT as u64).sum());
+        assert_eq!(ends.total(), (1..=End::COUNT as u64).sum::<u64>());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::cell::SharedCounter;
@@ -14,8 +14,10 @@ pub struct ProcessMetrics {
     pub reloads_succeeded: SharedCounter,
     /// Reloads that found the file wrong and kept the old configuration.
     pub reloads_failed: SharedCounter,
-    /// Access log lines that were dropped.
-    pub access_log_dropped: SharedCounter,
+    /// Access log lines that were dropped or could not be written.
+    pub access_log_dropped: Arc<SharedCounter>,
+    /// Lines of the process's own log that were dropped or could not be written.
+    pub process_log_dropped: Arc<SharedCounter>,
     /// Times accepting was slowed down because descriptors ran out.
     pub accept_pauses: SharedCounter,
     version: String,
@@ -30,7 +32,8 @@ impl ProcessMetrics {
         Self {
             reloads_succeeded: SharedCounter::default(),
             reloads_failed: SharedCounter::default(),
-            access_log_dropped: SharedCounter::default(),
+            access_log_dropped: Arc::default(),
+            process_log_dropped: Arc::default(),
             accept_pauses: SharedCounter::default(),
             version: version.to_owned(),
             last_reload_successful: AtomicBool::new(true),

@@ -169,8 +169,9 @@ fn process(text: &mut Exposition<'_>, process: &ProcessMetrics) {
         .sample(&[], process.last_reload_seconds());
     text.family(&catalogue::CONFIG_WARNINGS)
         .sample(&[], process.config_warnings());
-    text.family(&catalogue::ACCESS_LOG_DROPPED)
-        .sample(&[], process.access_log_dropped.value());
+    let mut dropped = text.family(&catalogue::LOG_DROPPED);
+    dropped.sample(&["access"], process.access_log_dropped.value());
+    dropped.sample(&["process"], process.process_log_dropped.value());
     text.family(&catalogue::BUILD_INFO)
         .sample(&[process.version()], 1);
 }
