@@ -62,10 +62,19 @@ impl HostPattern {
     pub(crate) fn matches_name(&self, name: &str) -> bool {
         match &self.form {
             Form::Any => true,
-            Form::Exact(exact) => exact.eq_ignore_ascii_case(name),
+            Form::Exact(exact) => **exact == *name,
             Form::Below(suffix) => ends_below(name, suffix),
             Form::Glob(glob) => glob.matches(name.as_bytes()),
             Form::Regex(regex) => regex.is_match(name.as_bytes()),
+        }
+    }
+
+    /// How the pattern can be looked up.
+    pub(crate) fn key(&self) -> HostKey<'_> {
+        match &self.form {
+            Form::Exact(name) => HostKey::Exact(name),
+            Form::Below(suffix) => HostKey::Below(suffix.strip_prefix('.').unwrap_or(suffix)),
+            Form::Any | Form::Glob(_) | Form::Regex(_) => HostKey::Other,
         }
     }
 
@@ -81,6 +90,16 @@ impl HostPattern {
             }
         }
     }
+}
+
+/// By what a table finds a pattern.
+pub(crate) enum HostKey<'a> {
+    /// The whole name.
+    Exact(&'a str),
+    /// A domain, for the names below it.
+    Below(&'a str),
+    /// Only by trying.
+    Other,
 }
 
 impl Form {
@@ -167,8 +186,8 @@ pub enum HostError {
     Regex(#[from] RegexError),
 }
 
-/// What of a `Host` field (RFC 9110 §7.2) is compared: without the port and a trailing dot, in the case it came; an
-/// IPv6 address in brackets and in its canonical form. Allocates for IPv6 addresses only.
+/// What of a `Host` field (RFC 9110 §7.2) is compared: without the port and a trailing dot, in lower case; an IPv6
+/// address in brackets and in its canonical form. Allocates only for IPv6 addresses and names with capitals.
 pub(crate) fn name_of(host: &str) -> Cow<'_, str> {
     if host.starts_with('[') {
         return v6_name_of(host);
@@ -177,7 +196,11 @@ pub(crate) fn name_of(host: &str) -> Cow<'_, str> {
         Some(colon) => host.get(..colon).unwrap_or(host),
         None => host,
     };
-    Cow::Borrowed(name.strip_suffix('.').unwrap_or(name))
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Owned(name.to_ascii_lowercase());
+    }
+    Cow::Borrowed(name)
 }
 
 fn v6_name_of(host: &str) -> Cow<'_, str> {
@@ -187,17 +210,13 @@ fn v6_name_of(host: &str) -> Cow<'_, str> {
         .map_or("", |(inner, _)| inner);
     match inner.parse::<Ipv6Addr>() {
         Ok(address) => Cow::Owned(format!("[{address}]")),
-        Err(_) => Cow::Borrowed(host),
+        Err(_) => Cow::Owned(host.to_ascii_lowercase()),
     }
 }
 
 /// `suffix` begins with a dot; something must stand before it.
 fn ends_below(name: &str, suffix: &str) -> bool {
-    name.len() > suffix.len()
-        && name
-            .as_bytes()
-            .get(name.len() - suffix.len()..)
-            .is_some_and(|end| end.eq_ignore_ascii_case(suffix.as_bytes()))
+    name.len() > suffix.len() && name.ends_with(suffix)
 }
 
 fn check_name(name: &str) -> Result<(), HostError> {
@@ -222,4 +241,80 @@ fn check_name(name: &str) -> Result<(), HostError> {
         return Err(HostError::EmptyLabel);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matching() {
+        for (pattern, host, expected) in [
+            ("api.example.com", "api.example.com", true),
+            ("API.example.com.", "api.EXAMPLE.com", true),
+            ("api.example.com", "api.example.com:8080", true),
+            ("api.example.com", "api.example.com.", true),
+            ("api.example.com", "api.example.com.:80", true),
+            ("api.example.com", "xapi.example.com", false),
+            ("api.example.com", "", false),
+            ("*.example.com", "a.example.com", true),
+            ("*.Example.com", "A.b.eXample.com:1", true),
+            ("*.example.com", "example.com", false),
+            ("*.example.com", ".example.com", false),
+            ("*.example.com", "badexample.com", false),
+            ("*", "anything", true),
+            ("*", "", true),
+            ("api-*.example.com", "api-1.eu.example.com", true),
+            ("api-*.example.com", "api.example.com", false),
+            ("*.*.com", "a.b.com", true),
+            ("*.*.com", "b.com", false),
+            ("~(?:a|b)\\.example\\.com", "B.Example.com:80", true),
+            ("~example", "example.com", false),
+            ("[2001:DB8::1]", "[2001:db8:0::1]:443", true),
+            ("2001:db8::1", "[2001:db8::1]", true),
+            ("[::1]", "[::2]", false),
+            ("192.0.2.1", "192.0.2.1:80", true),
+            ("*", "[junk", true),
+            ("junk", "[junk", false),
+        ] {
+            let compiled = HostPattern::parse(pattern).expect("a pattern");
+            assert_eq!(compiled.matches(host), expected, "{pattern} {host}");
+        }
+    }
+
+    #[test]
+    fn refused() {
+        for (pattern, error) in [
+            ("", HostError::Empty),
+            (".", HostError::Empty),
+            ("http://a", HostError::NotOnlyAHost),
+            ("a/b", HostError::NotOnlyAHost),
+            ("a:80", HostError::Port("80".into())),
+            ("*:80", HostError::Port("80".into())),
+            ("[::1]:80", HostError::Port("80".into())),
+            ("bücher.example", HostError::NotAscii('ü')),
+            ("a b", HostError::Character(' ')),
+            ("[::g]", HostError::Character('[')),
+            (".example.com", HostError::EmptyLabel),
+            ("a..b", HostError::EmptyLabel),
+            ("~", HostError::EmptyRegex),
+            (
+                "~*",
+                HostError::Regex(RegexError::Syntax(
+                    "repetition operator missing expression".into(),
+                )),
+            ),
+        ] {
+            assert_eq!(HostPattern::parse(pattern), Err(error), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn names_borrow_unless_they_must_change() {
+        assert!(matches!(name_of("a.com.:80"), Cow::Borrowed("a.com")));
+        assert!(matches!(name_of(""), Cow::Borrowed("")));
+        assert_eq!(name_of("A.com"), "a.com");
+        assert_eq!(name_of("[0:0::1]:80"), "[::1]");
+        assert_eq!(name_of("[X"), "[x");
+    }
 }

@@ -20,6 +20,7 @@ mod explain;
 mod facts;
 mod glob;
 mod host;
+mod index;
 mod normalise;
 mod path;
 mod pattern;

@@ -174,3 +174,104 @@ fn write_escape(byte: u8, out: &mut String) {
         out.extend(DIGITS.get(usize::from(digit)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn normal(path: &str) -> Result<String, PathError> {
+        normalise_path(path, &mut "left over".to_owned()).map(str::to_owned)
+    }
+
+    #[test]
+    fn one_form() {
+        for (path, expected) in [
+            ("", "/"),
+            ("*", "*"),
+            ("/", "/"),
+            ("/a/b.c/d-e_f~g/", "/a/b.c/d-e_f~g/"),
+            ("/%61%7E%2d", "/a~-"),
+            ("/%c3%a9", "/%C3%A9"),
+            ("/é", "/%C3%A9"),
+            ("/a b|c\"", "/a%20b%7Cc%22"),
+            ("/a\\b", "/a%5Cb"),
+            ("/a?b", "/a%3Fb"),
+            ("/%2561", "/%2561"),
+            ("/queues/%2f/jobs", "/queues/%2F/jobs"),
+            ("//", "/"),
+            ("//a///b//", "/a/b/"),
+            ("/.", "/"),
+            ("/./a/./b/.", "/a/b/"),
+            ("/api/../admin", "/admin"),
+            ("/api/%2e%2E/admin", "/admin"),
+            ("/a/b/..", "/a/"),
+            ("/a/..", "/"),
+            ("/a/../../b/..", "!"),
+            ("/.well-known/x", "/.well-known/x"),
+            ("/a/...", "/a/..."),
+            ("/a/..b/.c", "/a/..b/.c"),
+            ("/a;x=../b", "/a;x=../b"),
+        ] {
+            if expected == "!" {
+                assert_eq!(normal(path), Err(PathError::AboveRoot));
+            } else {
+                assert_eq!(normal(path).as_deref(), Ok(expected), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn refused() {
+        for (path, error) in [
+            ("a", PathError::NoLeadingSlash),
+            ("**", PathError::NoLeadingSlash),
+            ("/%", PathError::BadEscape),
+            ("/%4", PathError::BadEscape),
+            ("/%g1", PathError::BadEscape),
+            ("/%+1", PathError::BadEscape),
+            ("/%00", PathError::Nul),
+            ("/..", PathError::AboveRoot),
+            ("/a/../..", PathError::AboveRoot),
+            ("/%2e./a", PathError::AboveRoot),
+            ("/a/..%2fb", PathError::Ambiguous),
+            ("/a%2F../b", PathError::Ambiguous),
+            ("/a/%2e%2e%5cb", PathError::Ambiguous),
+            ("/a/..\\b", PathError::Ambiguous),
+            ("/a%2F.%2Fb", PathError::Ambiguous),
+            ("/a/..;/b", PathError::Ambiguous),
+            ("/a/.;x=1/b", PathError::Ambiguous),
+            ("/a//../b", PathError::Ambiguous),
+        ] {
+            assert_eq!(normal(path), Err(error), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_normal_is_not_copied() {
+        let mut buffer = String::new();
+        let path = "/users/7/posts;v=1,2:@!$&'()*+=";
+        let normal = normalise_path(path, &mut buffer).expect("a path");
+        assert!(std::ptr::eq(path, normal));
+    }
+
+    proptest! {
+        #[test]
+        fn a_normal_path_stays_as_it_is(
+            path in "/?([ab.;é%?]|/|//|/\\.\\./|%2[eEfF]|%5c|%61|\\\\){0,12}",
+        ) {
+            if let Ok(once) = normal(&path) {
+                prop_assert_eq!(normal(&once), Ok(once.clone()));
+                prop_assert!(once.starts_with('/') && once.is_ascii());
+                let mut segments = once.get(1..).unwrap_or_default().split('/');
+                let last = segments.next_back().unwrap_or_default();
+                prop_assert!(segments.all(|segment| !matches!(segment, "" | "." | "..")));
+                prop_assert!(!matches!(last, "." | ".."));
+                // Nothing is left that resolves differently once slashes are decoded.
+                let decoded = once.replace("%2F", "/").replace("%5C", "/");
+                prop_assert!(decoded.split('/').all(|segment| !matches!(segment, "." | "..")));
+            }
+        }
+    }
+}

@@ -97,6 +97,10 @@ impl PathPattern {
         &self.source
     }
 
+    pub(crate) fn form(&self) -> &Form {
+        &self.form
+    }
+
     /// Notes what was captured in a path that matches. Allocates for named groups of regular expressions only.
     pub(crate) fn capture(&self, path: &str, captures: &mut Captures) {
         match &self.form {
@@ -130,11 +134,13 @@ impl PathPattern {
     pub(crate) fn covers(&self, later: &Self) -> bool {
         match (&self.form, &later.form) {
             (_, Form::Exact(path)) => self.matches(path),
-            (Form::Prefix(wide), Form::Prefix(narrow)) => below(wide, narrow).is_some(),
             // Whatever is not a regular expression starts with a slash.
-            (Form::Prefix(wide), Form::Segments { .. } | Form::Glob { .. }) if wide.is_empty() => {
+            (Form::Prefix(wide), Form::Prefix(_) | Form::Segments { .. } | Form::Glob { .. })
+                if wide.is_empty() =>
+            {
                 true
             }
+            (Form::Prefix(wide), Form::Prefix(narrow)) => below(wide, narrow).is_some(),
             (Form::Prefix(wide), Form::Segments { segments, rest }) => {
                 covers_segments(&literals(wide), true, segments, *rest)
             }

@@ -1,21 +1,33 @@
 //! Finding the route of a request.
 
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
 use crate::captures::Captures;
 use crate::conditions::Conditions;
 use crate::explain::Verdict;
 use crate::facts::Facts;
 use crate::host;
+use crate::index::{Index, Search};
 
 /// The rules of one listener, compiled. Two are equal when their rules are.
-#[derive(Clone, Debug, Default)]
+///
+/// A few rules are tried one by one. Many are looked up by host and path, so that only those are tried for which both
+/// may hold: ten thousand cost little more than ten. Regular expressions of paths, and hosts that are globs or regular
+/// expressions, are always tried.
+#[derive(Clone, Default)]
 pub struct Router {
     rules: Box<[Conditions]>,
+    index: Index,
 }
 
 impl Router {
     /// Compiles rules, which are tried in this order.
     pub fn new(rules: Vec<Conditions>) -> Self {
         Self {
+            index: Index::new(&rules),
             rules: rules.into(),
         }
     }
@@ -24,10 +36,9 @@ impl Router {
     pub fn find(&self, facts: &Facts<'_>, captures: &mut Captures) -> Option<usize> {
         captures.clear();
         let host = host::name_of(facts.host);
-        let found = self
-            .rules
-            .iter()
-            .position(|rule| rule.hold_for(&host, facts))?;
+        let mut search = Search::new(&self.rules, facts, &host);
+        self.index.search(&mut search);
+        let found = search.found()?;
         if let Some(path) = self.rules.get(found).and_then(|rule| rule.path.as_ref()) {
             path.capture(facts.path, captures);
         }
@@ -51,5 +62,11 @@ impl Router {
 impl PartialEq for Router {
     fn eq(&self, other: &Self) -> bool {
         self.rules == other.rules
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Router").field(&self.rules).finish()
     }
 }

@@ -142,6 +142,7 @@ fn refused() {
 #[test]
 fn covering() {
     for (wide, narrow, expected) in [
+        ("/*", "/*", true),
         ("/*", "/a", true),
         ("/*", "/a/*", true),
         ("/*", "/a/{id}", true),
