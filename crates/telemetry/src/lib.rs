@@ -6,7 +6,9 @@
 pub mod access;
 mod end;
 mod json;
+pub mod logging;
 pub mod metrics;
+mod readiness;
 mod sink;
 mod timestamp;
 mod word;
@@ -14,5 +16,6 @@ mod word;
 pub use access::{AccessLog, AccessLogWriter, AccessRecord, HttpVersion, RequestLine, TcpRecord};
 pub use end::End;
 pub use metrics::Registry;
+pub use readiness::{Readiness, ReadyState};
 pub use sink::Target;
 pub use word::Word;
