@@ -192,12 +192,15 @@ pub(crate) fn name_of(host: &str) -> Cow<'_, str> {
     if host.starts_with('[') {
         return v6_name_of(host);
     }
-    let name = match host.bytes().position(|byte| byte == b':') {
-        Some(colon) => host.get(..colon).unwrap_or(host),
-        None => host,
-    };
+    let mut length = 0;
+    let mut capitals = false;
+    for byte in host.bytes().take_while(|&byte| byte != b':') {
+        length += 1;
+        capitals |= byte.is_ascii_uppercase();
+    }
+    let name = host.get(..length).unwrap_or(host);
     let name = name.strip_suffix('.').unwrap_or(name);
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    if capitals {
         return Cow::Owned(name.to_ascii_lowercase());
     }
     Cow::Borrowed(name)

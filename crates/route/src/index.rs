@@ -26,6 +26,9 @@ pub(crate) struct Index {
     other: Paths,
 }
 
+/// Up to so many rules are tried one by one, which costs less than looking them up.
+const FEW: usize = 2;
+
 /// A search for the first rule that holds. Keeps the best so far, behind which nothing more is tried.
 pub(crate) struct Search<'a> {
     rules: &'a [Conditions],
@@ -40,7 +43,7 @@ impl Index {
         let mut below: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
         let mut other = Vec::new();
         for (at, rule) in rules.iter().enumerate() {
-            if rules.len() <= paths::FEW || rule.hosts.is_empty() {
+            if rules.len() <= FEW || rule.hosts.is_empty() {
                 other.push(at);
                 continue;
             }

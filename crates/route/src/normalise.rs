@@ -100,38 +100,62 @@ pub(crate) fn write_canonical(text: &str, keep: &str, out: &mut String) -> Resul
     Ok(())
 }
 
-/// One pass without a branch on what is seen, so that the compiler makes it 16 bytes at a time.
-#[expect(clippy::needless_bitwise_bool, reason = "short-circuits are branches")]
+/// One pass without a branch on what is seen.
 fn is_normal(path: &[u8]) -> bool {
     let Some((&b'/', rest)) = path.split_first() else {
         return false;
     };
-    let mut special = false;
-    for (&previous, &byte) in path.iter().zip(rest) {
-        special |= !is_path_byte(byte) | ((previous == b'/') & ((byte == b'/') | (byte == b'.')));
+    let mut seen = 0;
+    let mut looked_for = FOREIGN | SLASH_OR_DOT;
+    for &byte in rest {
+        seen |= CLASSES
+            .get(usize::from(byte))
+            .map_or(FOREIGN, |class| class & looked_for);
+        looked_for = FOREIGN | if byte == b'/' { SLASH_OR_DOT } else { 0 };
     }
-    !special
+    seen == 0
 }
 
+/// What never stands in a normal path as it is.
+const FOREIGN: u8 = 1;
+/// What cannot follow a slash.
+const SLASH_OR_DOT: u8 = 2;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut rest: &mut [u8] = &mut classes;
+    let mut byte = 0;
+    while let Some((class, left)) = rest.split_first_mut() {
+        *class = match byte {
+            b'/' | b'.' => SLASH_OR_DOT,
+            _ if is_path_byte(byte) => 0,
+            _ => FOREIGN,
+        };
+        byte = byte.wrapping_add(1);
+        rest = left;
+    }
+    classes
+};
+
 /// `pchar` of RFC 3986 §3.3 and `/`, without `%`.
-#[expect(clippy::needless_bitwise_bool, reason = "short-circuits are branches")]
 const fn is_path_byte(byte: u8) -> bool {
-    (byte > b' ')
-        & (byte < 0x7F)
-        & (byte != b'%')
-        & (byte != b'\\')
-        & (byte != b'"')
-        & (byte != b'#')
-        & (byte != b'<')
-        & (byte != b'>')
-        & (byte != b'?')
-        & (byte != b'[')
-        & (byte != b']')
-        & (byte != b'^')
-        & (byte != b'`')
-        & (byte != b'{')
-        & (byte != b'|')
-        & (byte != b'}')
+    is_unreserved(byte)
+        || matches!(
+            byte,
+            b'!' | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b':'
+                | b'@'
+                | b'/'
+        )
 }
 
 const fn is_unreserved(byte: u8) -> bool {

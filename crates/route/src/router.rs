@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::captures::Captures;
@@ -20,6 +21,8 @@ use crate::index::{Index, Search};
 #[derive(Clone, Default)]
 pub struct Router {
     rules: Box<[Conditions]>,
+    /// Whether any rule looks at the host.
+    by_host: bool,
     index: Index,
 }
 
@@ -28,6 +31,7 @@ impl Router {
     pub fn new(rules: Vec<Conditions>) -> Self {
         Self {
             index: Index::new(&rules),
+            by_host: rules.iter().any(|rule| !rule.hosts.is_empty()),
             rules: rules.into(),
         }
     }
@@ -35,7 +39,11 @@ impl Router {
     /// The index of the first rule whose every condition holds; what its path pattern captured is put into `captures`.
     pub fn find(&self, facts: &Facts<'_>, captures: &mut Captures) -> Option<usize> {
         captures.clear();
-        let host = host::name_of(facts.host);
+        let host = if self.by_host {
+            host::name_of(facts.host)
+        } else {
+            Cow::Borrowed("")
+        };
         let mut search = Search::new(&self.rules, facts, &host);
         self.index.search(&mut search);
         let found = search.found()?;

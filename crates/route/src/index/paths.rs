@@ -4,10 +4,10 @@ use rustc_hash::FxHashMap;
 
 use super::Search;
 use crate::conditions::Conditions;
-use crate::path::{Form, PathPattern, Segment};
+use crate::path::{Form, PathPattern, Segment, segment_length};
 
 /// Up to so many rules are tried one by one, which costs less than looking them up.
-pub(super) const FEW: usize = 8;
+const FEW: usize = 4;
 
 /// Rules by their paths. Each list is in the order of the rules.
 #[derive(Clone)]
@@ -123,7 +123,7 @@ impl Node {
             }
             return;
         };
-        let end = memchr::memchr(b'/', left.as_bytes()).unwrap_or(left.len());
+        let end = segment_length(left);
         let (Some(segment), Some(rest)) = (left.get(..end), left.get(end..)) else {
             return;
         };
