@@ -14,75 +14,34 @@ use step::{Outcome, Step, Work};
 
 /// The steps in order. A new check is a new entry.
 const STEPS: &[Step] = &[
-    Step {
-        name: "format",
-        work: Work::Cargo(&["fmt", "--all", "--check"]),
-        environment: &[],
-    },
-    Step {
-        name: "floors",
-        work: Work::Own(crate::floors::run),
-        environment: &[],
-    },
-    Step {
-        // Advisories are left out: they need a database from the network, and change without a commit.
-        name: "licences and sources",
-        work: Work::Cargo(&[
-            "deny",
-            "--locked",
-            "--log-level",
-            "error",
-            "check",
-            "bans",
-            "licenses",
-            "sources",
-        ]),
-        environment: &[],
-    },
-    Step {
-        name: "lints",
-        work: Work::Cargo(&[
-            "clippy",
-            "--locked",
-            "--workspace",
-            "--all-targets",
-            "--quiet",
-            "--",
-            "-D",
-            "warnings",
-        ]),
-        environment: &[],
-    },
-    Step {
-        name: "tests",
-        work: Work::Nextest(&[
-            "nextest",
-            "run",
-            "--locked",
-            "--workspace",
-            "--no-fail-fast",
-            "--color",
-            "never",
-        ]),
-        environment: &[],
-    },
-    Step {
-        name: "documentation tests",
-        work: Work::Doctests(&[
-            "test",
-            "--locked",
-            "--workspace",
-            "--doc",
-            "--no-fail-fast",
-            "--quiet",
-        ]),
-        environment: &[],
-    },
-    Step {
-        name: "documentation",
-        work: Work::Cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"]),
-        environment: &[("RUSTDOCFLAGS", "-D warnings")],
-    },
+    Step::new("format", Work::Cargo("fmt --all --check")),
+    Step::new("floors", Work::Own(crate::floors::run)),
+    // Advisories are left out: they need a database from the network, and change without a commit.
+    Step::new(
+        "licences and sources",
+        Work::Cargo("deny --locked --log-level error check bans licenses sources"),
+    ),
+    Step::new(
+        "lints",
+        Work::Cargo("clippy --locked --workspace --all-targets --quiet -- -D warnings"),
+    ),
+    Step::new(
+        "tests",
+        Work::Nextest("nextest run --locked --workspace --no-fail-fast --color never"),
+    ),
+    Step::new(
+        "documentation tests",
+        Work::Doctests("test --locked --workspace --doc --no-fail-fast --quiet"),
+    ),
+    // Whoever reads these pages works on the house, so private items are shown and may be linked.
+    Step::new(
+        "documentation",
+        Work::Cargo("doc --locked --workspace --no-deps --document-private-items --quiet"),
+    )
+    .with(
+        "RUSTDOCFLAGS",
+        "-D warnings -A rustdoc::private-intra-doc-links",
+    ),
 ];
 
 /// `false` when a step failed.

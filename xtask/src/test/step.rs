@@ -15,17 +15,17 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) work: Work,
     /// Added to the environment of cargo.
-    pub(crate) environment: &'static [(&'static str, &'static str)],
+    pub(crate) environment: Option<(&'static str, &'static str)>,
 }
 
 /// What a step calls.
 pub(crate) enum Work {
-    /// Cargo with these arguments; passes when cargo does.
-    Cargo(&'static [&'static str]),
+    /// Cargo with these arguments, apart by spaces; passes when cargo does.
+    Cargo(&'static str),
     /// Cargo running tests under nextest, whose summary is counted.
-    Nextest(&'static [&'static str]),
+    Nextest(&'static str),
     /// Cargo running documentation tests, whose results are counted.
-    Doctests(&'static [&'static str]),
+    Doctests(&'static str),
     /// A function of this program; passes with `true`.
     Own(fn() -> Result<bool>),
 }
@@ -41,6 +41,19 @@ pub(crate) struct Outcome {
 }
 
 impl Step {
+    pub(crate) const fn new(name: &'static str, work: Work) -> Self {
+        Self {
+            name,
+            work,
+            environment: None,
+        }
+    }
+
+    pub(crate) const fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.environment = Some((name, value));
+        self
+    }
+
     /// Runs it, showing its output as it comes.
     pub(crate) fn carry_out(&self) -> Outcome {
         println!("\n── {}", self.name);
@@ -62,9 +75,9 @@ impl Step {
         outcome
     }
 
-    fn call(&self, arguments: &[&str]) -> Result<Outcome> {
-        let status = cargo(arguments)
-            .envs(self.environment.iter().copied())
+    fn call(&self, arguments: &str) -> Result<Outcome> {
+        let status = cargo(&arguments.split(' ').collect::<Vec<_>>())
+            .envs(self.environment)
             .status();
         let passed = status.context("starting cargo")?.success();
         Ok(Outcome {
@@ -73,7 +86,7 @@ impl Step {
         })
     }
 
-    fn nextest(&self, arguments: &[&str]) -> Result<Outcome> {
+    fn nextest(&self, arguments: &str) -> Result<Outcome> {
         let mut summary = None;
         let succeeded = self.watch(arguments, |line| {
             if let Some(counts) = Counts::of_nextest(line) {
@@ -90,7 +103,7 @@ impl Step {
         })
     }
 
-    fn doctests(&self, arguments: &[&str]) -> Result<Outcome> {
+    fn doctests(&self, arguments: &str) -> Result<Outcome> {
         let mut counts = Counts::default();
         let succeeded = self.watch(arguments, |line| {
             counts = counts.plus(Counts::of_doctests(line).unwrap_or_default());
@@ -106,11 +119,11 @@ impl Step {
     }
 
     /// Runs cargo, showing each line and handing it to `see`.
-    fn watch(&self, arguments: &[&str], mut see: impl FnMut(&str)) -> Result<bool> {
+    fn watch(&self, arguments: &str, mut see: impl FnMut(&str)) -> Result<bool> {
         // One pipe for both outputs keeps their lines in order.
         let (reader, writer) = std::io::pipe().context("making a pipe")?;
-        let mut command = cargo(arguments);
-        command.envs(self.environment.iter().copied());
+        let mut command = cargo(&arguments.split(' ').collect::<Vec<_>>());
+        command.envs(self.environment);
         command
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
