@@ -1,1 +1,18 @@
-//! The HTTP message model and the HTTP/1 engine: protocol only, no decisions.
+//! The HTTP engine: protocol only, no decisions.
+//!
+//! Bytes flow in from one side, heads and bodies flow out to the other. What a head leads to (which route, which
+//! server, which answer) is decided a floor above.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+pub mod h1;
+mod scratch;
+
+pub use scratch::{Buffers, Scratch};

@@ -1,1 +1,28 @@
-//! The data plane: layer 4 and layer 7, from listener to server.
+//! The data plane: from listener to server and back.
+//!
+//! A [`WorkerThread`] is a thread with its own reactor, listeners and upstream connections. A connection lives and dies on
+//! one worker, so its state is plain cells. Plans flow in from the control plane as [`Command`]s; facts flow out as
+//! metrics and access-log lines.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+mod accept;
+mod clock;
+mod connections;
+mod deadline;
+mod l4;
+mod l7;
+mod live;
+mod preface;
+mod trip;
+mod upstream_preface;
+mod worker;
+
+pub use worker::{Command, Generation, NewSocket, WorkerThread};

@@ -1,1 +1,17 @@
 //! Clusters of endpoints, connection pools, connecting.
+//!
+//! An upstream of the plan flows in; a connection to one of its servers flows out. Two layers:
+//!
+//! - [`Endpoint`]: the live state of a server, one for the process. Atomics only, shared by all workers, kept over
+//!   reloads for as long as the server stays in the file.
+//! - [`Cluster`]: what one worker holds of an upstream: its policy, its idle connections, its counters. Plain cells.
+
+mod cluster;
+mod connection;
+mod endpoint;
+mod lane;
+
+pub use cluster::{Cluster, MAX_ATTEMPTS, Tried};
+pub use connection::{ConnectError, Connection};
+pub use endpoint::{Endpoint, EndpointKey, Endpoints, ResolveError};
+pub use lane::{InFlight, Lane};

@@ -1,0 +1,380 @@
+//! Passing a body from one side to the other: nothing collected, nothing copied that the other side takes at once.
+//!
+//! Only bytes that the target does not take are kept, at most one receive's worth, and nothing more is received until
+//! they are gone. So a slow reader slows the writer down, and memory does not grow.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use sluice_net::Stream;
+use sluice_wire::h1::{
+    BodyError, CHUNK_END, CHUNK_HEADER_LEN, Chunks, Decoder, Framing, LAST_CHUNK, Step,
+    chunk_header,
+};
+use thiserror::Error;
+
+use super::response::Delivery;
+use crate::scratch::{Buffers, Scratch};
+
+/// Bytes on their way to a stream that did not take them yet.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+impl Outbox {
+    /// Begins with `bytes`.
+    pub fn holding(bytes: Vec<u8>) -> Self {
+        Self { bytes, sent: 0 }
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.sent == self.bytes.len()
+    }
+
+    /// Adds `bytes` at the end.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// What waits, as one vector.
+    pub fn into_rest(mut self) -> Vec<u8> {
+        self.bytes.drain(..self.sent);
+        self.bytes
+    }
+
+    /// Sends what waits. Ready when nothing does any more; the vector goes back to `buffers` then.
+    pub fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        target: &mut Stream,
+        buffers: &mut Buffers,
+    ) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match ready!(target.poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                taken => self.sent += taken,
+            }
+        }
+        if !self.bytes.is_empty() {
+            buffers.give_back(std::mem::take(&mut self.bytes));
+            self.sent = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends `bytes` after what waits already; what is not taken at once waits too.
+    fn send(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        target: &mut Stream,
+        buffers: &mut Buffers,
+    ) -> io::Result<()> {
+        let mut rest = bytes;
+        while self.is_empty() && !rest.is_empty() {
+            match target.poll_write(cx, rest) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(taken)) => rest = rest.get(taken..).unwrap_or_default(),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        if !rest.is_empty() {
+            if self.bytes.capacity() == 0 {
+                self.bytes = buffers.take();
+            }
+            self.push(rest);
+        }
+        Ok(())
+    }
+}
+
+/// One body on its way.
+#[derive(Debug)]
+pub struct Relay {
+    decoder: Decoder,
+    /// Whether the payload is put into chunks.
+    wraps: bool,
+    /// The most payload bytes allowed.
+    limit: u64,
+    outbox: Outbox,
+    received: u64,
+    streamed: bool,
+    whole: bool,
+}
+
+/// The two sides of a relay, and the worker's buffers.
+#[derive(Debug)]
+pub struct Sides<'a> {
+    /// Where the body comes from.
+    pub source: &'a mut Stream,
+    /// Where it goes.
+    pub target: &'a mut Stream,
+    /// Where it is received.
+    pub scratch: &'a mut Scratch,
+    /// Where vectors come from.
+    pub buffers: &'a mut Buffers,
+    /// Gets what the source sent after the body's end.
+    pub surplus: &'a mut Vec<u8>,
+}
+
+/// Why a body did not arrive whole.
+#[derive(Debug, Error)]
+pub enum RelayError {
+    /// Receiving failed.
+    #[error("receiving failed: {0}")]
+    Source(io::Error),
+    /// The source ended before the body did.
+    #[error("the connection was closed inside a body")]
+    Truncated,
+    /// The body breaks the grammar.
+    #[error(transparent)]
+    Malformed(BodyError),
+    /// The payload is above the limit.
+    #[error("the body is too large")]
+    TooLarge,
+    /// Sending failed.
+    #[error("sending failed: {0}")]
+    Target(io::Error),
+}
+
+impl From<BodyError> for RelayError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Truncated => Self::Truncated,
+            error => Self::Malformed(error),
+        }
+    }
+}
+
+impl Relay {
+    /// A request's body: as it comes, with at most `limit` bytes of payload.
+    pub fn of_request(framing: Framing, limit: Option<u64>) -> Self {
+        Self::new(framing, Chunks::Kept, false, limit.unwrap_or(u64::MAX))
+    }
+
+    /// A response's body.
+    pub fn of_response(framing: Framing, delivery: Delivery) -> Self {
+        let chunks = match delivery {
+            Delivery::UntilClose => Chunks::Removed,
+            Delivery::None | Delivery::AsIs | Delivery::Chunk => Chunks::Kept,
+        };
+        Self::new(framing, chunks, delivery == Delivery::Chunk, u64::MAX)
+    }
+
+    fn new(framing: Framing, chunks: Chunks, wraps: bool, limit: u64) -> Self {
+        let decoder = Decoder::new(framing, chunks);
+        Self {
+            whole: decoder.is_done(),
+            decoder,
+            wraps,
+            limit,
+            outbox: Outbox::default(),
+            received: 0,
+            streamed: false,
+        }
+    }
+
+    /// Whether the whole body was received and sent.
+    pub fn is_done(&self) -> bool {
+        self.whole && self.outbox.is_empty()
+    }
+
+    /// Whether the whole body was received.
+    pub fn is_received(&self) -> bool {
+        self.whole
+    }
+
+    /// Whether anything was received beyond what came with the head.
+    pub fn is_streamed(&self) -> bool {
+        self.streamed
+    }
+
+    /// Whether it is the target that the body waits for.
+    pub fn waits_for_target(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Bytes received so far, framing included.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Bytes of payload so far.
+    pub fn payload(&self) -> u64 {
+        self.decoder.payload()
+    }
+
+    /// Sends `outbox` before the body.
+    pub fn send_first(&mut self, outbox: Outbox) {
+        debug_assert!(self.outbox.is_empty(), "nothing was sent yet");
+        self.outbox = outbox;
+    }
+
+    /// Appends to `out` what `input` holds of the body, and returns where in `input` the body's part ends.
+    ///
+    /// # Errors
+    /// A body that is malformed or too large.
+    pub fn take_in(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<usize, RelayError> {
+        let mut position = 0;
+        loop {
+            let rest = input.get(position..).unwrap_or_default();
+            let step = self.decoder.decode(rest)?;
+            let used = match step {
+                Step::Forward(used) => {
+                    self.write_run(rest.get(..used).unwrap_or_default(), out);
+                    used
+                }
+                Step::Skip(used) => used,
+                Step::Trailers(used) => {
+                    out.extend_from_slice(self.decoder.trailers());
+                    used
+                }
+                Step::NeedMore | Step::Done => break,
+            };
+            position += used;
+        }
+        self.account(position)?;
+        Ok(position)
+    }
+
+    /// Passes on what `sides.scratch` holds of the body in `start..end`, with `head` right before it, in one send where
+    /// the target takes it. What comes after the body goes to the surplus.
+    ///
+    /// # Errors
+    /// A body that is malformed or too large, or a target that is gone.
+    pub fn pass_on(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &[u8],
+        start: usize,
+        end: usize,
+        sides: &mut Sides<'_>,
+    ) -> Result<(), RelayError> {
+        let mut head = head;
+        let mut position = start;
+        let mut run = start..start;
+        loop {
+            let rest = sides.scratch.received(end).get(position..).unwrap_or_default();
+            let used = match self.decoder.decode(rest)? {
+                Step::Forward(used) => used,
+                Step::Trailers(used) if rest.get(..used) == Some(self.decoder.trailers()) => used,
+                Step::NeedMore | Step::Done => break,
+                Step::Skip(used) => {
+                    self.send_run(cx, &mut head, run, sides)?;
+                    position += used;
+                    run = position..position;
+                    continue;
+                }
+                Step::Trailers(used) => {
+                    self.send_run(cx, &mut head, run, sides)?;
+                    self.outbox
+                        .send(cx, self.decoder.trailers(), sides.target, sides.buffers)
+                        .map_err(RelayError::Target)?;
+                    position += used;
+                    run = position..position;
+                    continue;
+                }
+            };
+            position += used;
+            run.end = position;
+        }
+        self.send_run(cx, &mut head, run, sides)?;
+        self.account(position - start)?;
+        let after = sides.scratch.received(end).get(position..);
+        sides.surplus.extend_from_slice(after.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Receives and sends for as long as both sides allow. Ready when the whole body was sent.
+    pub fn poll(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>) -> Poll<Result<(), RelayError>> {
+        loop {
+            ready!(self.outbox.poll_flush(cx, sides.target, sides.buffers))
+                .map_err(RelayError::Target)?;
+            if self.whole {
+                return Poll::Ready(Ok(()));
+            }
+            let count = ready!(sides.source.poll_read(cx, sides.scratch.body_area()))
+                .map_err(RelayError::Source)?;
+            self.streamed = true;
+            if count == 0 {
+                self.decoder.finish()?;
+                self.whole = true;
+                if self.wraps {
+                    self.outbox
+                        .send(cx, LAST_CHUNK, sides.target, sides.buffers)
+                        .map_err(RelayError::Target)?;
+                }
+                continue;
+            }
+            self.pass_on(cx, b"", 0, count, sides)?;
+        }
+    }
+
+    fn account(&mut self, used: usize) -> Result<(), RelayError> {
+        self.received += used as u64;
+        self.whole = self.decoder.is_done();
+        if self.decoder.payload() > self.limit {
+            return Err(RelayError::TooLarge);
+        }
+        Ok(())
+    }
+
+    fn write_run(&self, run: &[u8], out: &mut Vec<u8>) {
+        if !self.wraps {
+            return out.extend_from_slice(run);
+        }
+        let mut room = [0; CHUNK_HEADER_LEN];
+        out.extend_from_slice(chunk_header(run.len() as u64, &mut room));
+        out.extend_from_slice(run);
+        out.extend_from_slice(CHUNK_END);
+    }
+
+    /// Sends what was received in `run`, framed where the body is put into chunks, after `head`, which is then empty.
+    fn send_run(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &mut &[u8],
+        run: std::ops::Range<usize>,
+        sides: &mut Sides<'_>,
+    ) -> Result<(), RelayError> {
+        if run.is_empty() && head.is_empty() {
+            return Ok(());
+        }
+        let mut room = [0; CHUNK_HEADER_LEN];
+        let mut lead = Vec::new();
+        let (before, after): (&[u8], &[u8]) = if self.wraps && !run.is_empty() {
+            let header = chunk_header(run.len() as u64, &mut room);
+            if head.is_empty() {
+                (header, CHUNK_END)
+            } else {
+                lead.reserve(head.len() + header.len());
+                lead.extend_from_slice(head);
+                lead.extend_from_slice(header);
+                (&lead, CHUNK_END)
+            }
+        } else {
+            (head, b"")
+        };
+        *head = b"";
+        let outbox = &mut self.outbox;
+        // Framing in place needs bytes to be overwritten; there are none where chunk extensions were cut out nearby.
+        let sent = match sides.scratch.framed(before, run.start, run.end, after) {
+            Some(framed) => outbox.send(cx, framed, sides.target, sides.buffers),
+            None => {
+                let body = sides.scratch.received(run.end);
+                let body = body.get(run.start..).unwrap_or_default();
+                [before, body, after]
+                    .iter()
+                    .try_for_each(|part| outbox.send(cx, part, sides.target, sides.buffers))
+            }
+        };
+        sent.map_err(RelayError::Target)
+    }
+}
+
+
+

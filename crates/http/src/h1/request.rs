@@ -1,0 +1,226 @@
+//! The head that goes to the server: the client's, less what was meant for us, plus what we know of the client.
+
+use std::io::Write as _;
+use std::net::IpAddr;
+
+use sluice_wire::h1::{FieldKind, Fields, Framing, RequestHead, Target, Version};
+
+/// What is said to the server about a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Forwarding<'a> {
+    /// The client's address.
+    pub client: IpAddr,
+    /// Whether what the client says of clients before it is believed and passed on; otherwise it is replaced.
+    pub trusted: bool,
+    /// How the client spoke to us: `http` or `https`.
+    pub scheme: &'static str,
+    /// `X-Request-ID`
+    pub request_id: &'a str,
+    /// The name to add to `Via`.
+    pub via: Option<&'a str>,
+    /// Whether to send `Forwarded` (RFC 7239) too.
+    pub forwarded: bool,
+    /// The `Host` to send where the client (HTTP/1.0) named none.
+    pub default_host: &'a str,
+    /// The value of `Max-Forwards`, already counted down; `None` passes the field on as it is.
+    pub max_forwards: Option<u64>,
+}
+
+/// Appends the request head for the server to `out`.
+///
+/// The target goes out in origin form (RFC 9112, 3.2.1), the host of an absolute one in `Host` (3.2.2). Runs of fields
+/// that stay as they are are copied as runs.
+pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(head.method.as_str().as_bytes());
+    out.push(b' ');
+    write_target(&head.target, out);
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    let replaces_host = replaces_host(head);
+    if replaces_host {
+        let host = if head.host.is_empty() {
+            forwarding.default_host
+        } else {
+            head.host
+        };
+        write_field(out, "Host", host.as_bytes());
+    }
+    head.fields.write_kept(out, |field| {
+        !field.hop_by_hop
+            && match field.kind {
+                FieldKind::Host => !replaces_host,
+                FieldKind::Expect => head.expect_continue,
+                FieldKind::MaxForwards => forwarding.max_forwards.is_none(),
+                FieldKind::Via => forwarding.via.is_none(),
+                FieldKind::XRequestId | FieldKind::XForwardedFor => false,
+                FieldKind::XForwardedProto | FieldKind::XForwardedHost => forwarding.trusted,
+                FieldKind::XForwardedPort | FieldKind::XRealIp => forwarding.trusted,
+                FieldKind::Forwarded => forwarding.trusted && !forwarding.forwarded,
+                _ => true,
+            }
+    });
+    write_client(head, forwarding, out);
+    write_hop(head, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The client's `X-Request-ID`, where it is one that can be passed on and logged as it is: 1 to 128 letters, digits and
+/// `-_.:+/=@`.
+pub fn kept_request_id<'b>(fields: &Fields<'_, 'b>) -> Option<&'b str> {
+    let field = fields
+        .iter()
+        .find(|field| field.kind == FieldKind::XRequestId)?;
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:+/=@".contains(byte);
+    ((1..=128).contains(&field.value.len()) && field.value.iter().all(is_plain))
+        .then(|| std::str::from_utf8(field.value).ok())
+        .flatten()
+}
+
+fn replaces_host(head: &RequestHead<'_, '_>) -> bool {
+    matches!(head.target, Target::Absolute { .. })
+        || !head
+            .fields
+            .iter()
+            .any(|field| field.kind == FieldKind::Host && !field.value.is_empty())
+}
+
+fn write_target(target: &Target<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(target.origin_form().as_bytes());
+}
+
+/// What we know of the client.
+fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
+    let mut address = AddressText { bytes: [0; 48] };
+    let client = address.write(forwarding.client);
+    let trusts = |kind| forwarding.trusted && has(&head.fields, kind);
+
+    out.extend_from_slice(b"X-Forwarded-For: ");
+    if forwarding.trusted {
+        write_list(&head.fields, FieldKind::XForwardedFor, out);
+    }
+    out.extend_from_slice(client.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    if !trusts(FieldKind::XForwardedProto) {
+        write_field(out, "X-Forwarded-Proto", forwarding.scheme.as_bytes());
+    }
+    if !trusts(FieldKind::XForwardedHost) && !head.host.is_empty() {
+        write_field(out, "X-Forwarded-Host", head.host.as_bytes());
+    }
+    write_field(out, "X-Request-ID", forwarding.request_id.as_bytes());
+    if forwarding.forwarded {
+        write_forwarded(head, forwarding, client, out);
+    }
+    if let Some(name) = forwarding.via {
+        write_via(&head.fields, head.version, name, out);
+    }
+    if let Some(left) = forwarding.max_forwards {
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "Max-Forwards: {left}\r\n");
+    }
+}
+
+/// What concerns the connection to the server.
+fn write_hop(head: &RequestHead<'_, '_>, out: &mut Vec<u8>) {
+    let takes_trailers = accepts_trailers(&head.fields);
+    match (head.upgrade, takes_trailers) {
+        (Some(_), true) => out.extend_from_slice(b"Connection: upgrade, te\r\n"),
+        (Some(_), false) => out.extend_from_slice(b"Connection: upgrade\r\n"),
+        (None, true) => out.extend_from_slice(b"Connection: te\r\n"),
+        (None, false) => {}
+    }
+    if let Some(protocol) = head.upgrade {
+        write_field(out, "Upgrade", protocol.as_bytes());
+    }
+    if takes_trailers {
+        out.extend_from_slice(b"TE: trailers\r\n");
+    }
+    if head.framing == Framing::Chunked {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
+}
+
+/// RFC 7239, 4: `for`, `proto` and `host` of this hop, after those before it.
+fn write_forwarded(
+    head: &RequestHead<'_, '_>,
+    forwarding: &Forwarding<'_>,
+    client: &str,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b"Forwarded: ");
+    if forwarding.trusted {
+        write_list(&head.fields, FieldKind::Forwarded, out);
+    }
+    let node = match forwarding.client {
+        IpAddr::V4(_) => ("", ""),
+        IpAddr::V6(_) => ("\"[", "]\""),
+    };
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "for={}{client}{};proto={}", node.0, node.1, forwarding.scheme);
+    if !head.host.is_empty() {
+        let _ = write!(out, ";host=\"{}\"", head.host);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// RFC 9110, 7.6.3: the protocol received and a pseudonym, after those before it.
+pub(super) fn write_via(fields: &Fields<'_, '_>, version: Version, name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Via: ");
+    write_list(fields, FieldKind::Via, out);
+    out.extend_from_slice(match version {
+        Version::Http10 => b"1.0 ",
+        Version::Http11 => b"1.1 ",
+    });
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+pub(super) fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+pub(super) fn has(fields: &Fields<'_, '_>, kind: FieldKind) -> bool {
+    fields.iter().any(|field| field.kind == kind)
+}
+
+/// The values of all fields of that kind, each followed by a comma.
+fn write_list(fields: &Fields<'_, '_>, kind: FieldKind, out: &mut Vec<u8>) {
+    for field in fields.iter().filter(|field| field.kind == kind) {
+        if !field.value.is_empty() {
+            out.extend_from_slice(field.value);
+            out.extend_from_slice(b", ");
+        }
+    }
+}
+
+/// RFC 9110, 10.1.4
+fn accepts_trailers(fields: &Fields<'_, '_>) -> bool {
+    fields
+        .iter()
+        .filter(|field| field.kind == FieldKind::Te)
+        .flat_map(|field| field.value.split(|byte| *byte == b','))
+        .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+}
+
+/// An IP address as text, without an allocation.
+struct AddressText {
+    bytes: [u8; 48],
+}
+
+impl AddressText {
+    fn write(&mut self, address: IpAddr) -> &str {
+        let room = self.bytes.len();
+        let mut rest = self.bytes.as_mut_slice();
+        // The longest address has 45 characters.
+        let _ = write!(rest, "{address}");
+        let length = room - rest.len();
+        self.bytes
+            .get(..length)
+            .and_then(|text| std::str::from_utf8(text).ok())
+            .unwrap_or_default()
+    }
+}
+
+
+

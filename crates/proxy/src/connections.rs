@@ -1,0 +1,142 @@
+//! What a worker knows of its open connections: enough to close the idle ones, and to cut those that outstay a drain.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use slab::Slab;
+use sluice_telemetry::metrics::ListenerMetrics;
+use sluice_upstream::Lane;
+use tokio::task::AbortHandle;
+
+use crate::live::ListenerSlot;
+
+/// The open connections of a worker.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    open: RefCell<Slab<Rc<Entry>>>,
+}
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// Between two requests: may be closed at any moment.
+    Idle,
+    /// With a request or session under way.
+    Busy,
+}
+
+#[derive(Debug)]
+struct Entry {
+    activity: Cell<Activity>,
+    lane: RefCell<Option<Rc<Lane>>>,
+    slot: Rc<ListenerSlot>,
+    task: OnceCell<AbortHandle>,
+}
+
+impl Connections {
+    /// Enters a new connection; it is left when the guard is dropped.
+    pub(crate) fn enter(self: &Rc<Self>, slot: &Rc<ListenerSlot>) -> Guard {
+        let metrics = slot.metrics();
+        metrics.connections_active.increment();
+        let entry = Rc::new(Entry {
+            activity: Cell::new(Activity::Busy),
+            lane: RefCell::default(),
+            slot: Rc::clone(slot),
+            task: OnceCell::new(),
+        });
+        let key = self.open.borrow_mut().insert(Rc::clone(&entry));
+        Guard {
+            connections: Rc::clone(self),
+            metrics,
+            entry,
+            key,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.borrow().is_empty()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.open.borrow().len()
+    }
+
+    /// Ends those without a request under way whose listener accepts no more.
+    pub(crate) fn end_idle_of_closed_listeners(&self) {
+        self.end(|entry| entry.activity.get() == Activity::Idle && entry.slot.is_closed());
+    }
+
+    /// Cuts those whose listener accepts no more.
+    pub(crate) fn cut_closed_listeners(&self) {
+        self.end(|entry| entry.slot.is_closed());
+    }
+
+    /// Cuts those that still use a server that left the file.
+    pub(crate) fn cut_lane(&self, lane: &Rc<Lane>) {
+        self.end(|entry| {
+            entry
+                .lane
+                .borrow()
+                .as_ref()
+                .is_some_and(|used| Rc::ptr_eq(used, lane))
+        });
+    }
+
+    fn end(&self, which: impl Fn(&Entry) -> bool) {
+        for (_, entry) in self.open.borrow().iter() {
+            if which(entry)
+                && let Some(task) = entry.task.get()
+            {
+                task.abort();
+            }
+        }
+    }
+}
+
+/// An open connection's place in the table.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    connections: Rc<Connections>,
+    metrics: Arc<ListenerMetrics>,
+    entry: Rc<Entry>,
+    key: usize,
+}
+
+impl Guard {
+    /// A second view of the same place, to be told the task once it is spawned.
+    pub(crate) fn entry(&self) -> TaskSlot {
+        TaskSlot(Rc::clone(&self.entry))
+    }
+
+    pub(crate) fn set_activity(&self, activity: Activity) {
+        match (self.entry.activity.replace(activity), activity) {
+            (Activity::Busy, Activity::Idle) => self.metrics.connections_idle.increment(),
+            (Activity::Idle, Activity::Busy) => self.metrics.connections_idle.decrement(),
+            _ => {}
+        }
+    }
+
+    /// Notes the server in use, so that it can be cut when the server leaves.
+    pub(crate) fn uses(&self, lane: Option<&Rc<Lane>>) {
+        *self.entry.lane.borrow_mut() = lane.map(Rc::clone);
+    }
+}
+
+/// Where the task that serves a connection is noted, once it is spawned.
+pub(crate) struct TaskSlot(Rc<Entry>);
+
+impl TaskSlot {
+    pub(crate) fn served_by(&self, task: AbortHandle) {
+        // Said once, right after the task was spawned.
+        let _ = self.0.task.set(task);
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.set_activity(Activity::Busy);
+        self.metrics.connections_active.decrement();
+        self.connections.open.borrow_mut().remove(self.key);
+    }
+}

@@ -1,0 +1,101 @@
+//! One timer for the whole life of a connection.
+//!
+//! Every request moves its deadline several times, nearly always to a later moment. Moving it later only stores the
+//! moment; the timer wheel hears of it when the earlier moment has passed. So a request costs the wheel nothing.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::time::{Sleep, sleep_until};
+
+/// A deadline that can be moved. Belongs to one task.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    at: Instant,
+    armed: Instant,
+    sleep: Pin<Box<Sleep>>,
+    watched: bool,
+}
+
+impl Deadline {
+    pub(crate) fn new(at: Instant) -> Self {
+        Self {
+            at,
+            armed: at,
+            sleep: Box::pin(sleep_until(at.into())),
+            watched: false,
+        }
+    }
+
+    /// Moves the deadline.
+    pub(crate) fn set(&mut self, at: Instant) {
+        self.at = at;
+        if at < self.armed {
+            self.arm(at);
+        }
+    }
+
+    /// Ready once the deadline has passed.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.watched && !self.sleep.is_elapsed() {
+                return Poll::Pending;
+            }
+            if self.sleep.as_mut().poll(cx).is_pending() {
+                self.watched = true;
+                return Poll::Pending;
+            }
+            if Instant::now() >= self.at {
+                return Poll::Ready(());
+            }
+            self.arm(self.at);
+        }
+    }
+
+    fn arm(&mut self, at: Instant) {
+        self.armed = at;
+        self.watched = false;
+        self.sleep.as_mut().reset(at.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("runtime")
+            .block_on(test);
+    }
+
+    #[test]
+    fn moved_later_it_waits_for_the_later_moment() {
+        run(async {
+            let start = Instant::now();
+            let mut deadline = Deadline::new(start + Duration::from_millis(5));
+            assert!(poll_fn(|cx| Poll::Ready(deadline.poll(cx).is_pending())).await);
+            let later = start + Duration::from_millis(40);
+            deadline.set(later);
+            poll_fn(|cx| deadline.poll(cx)).await;
+            assert!(Instant::now() >= later);
+        });
+    }
+
+    #[test]
+    fn moved_earlier_it_fires_at_the_earlier_moment() {
+        run(async {
+            let start = Instant::now();
+            let mut deadline = Deadline::new(start + Duration::from_hours(1));
+            assert!(poll_fn(|cx| Poll::Ready(deadline.poll(cx).is_pending())).await);
+            deadline.set(start + Duration::from_millis(5));
+            poll_fn(|cx| deadline.poll(cx)).await;
+        });
+    }
+}

@@ -1,0 +1,7 @@
+//! TCP: bytes from the client to a server and back, understood by neither of us.
+
+mod duplex;
+mod tcp;
+
+pub(crate) use duplex::{Duplex, DuplexEnd};
+pub(crate) use tcp::serve;

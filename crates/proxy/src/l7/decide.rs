@@ -1,0 +1,326 @@
+//! What to do with a request, decided from its head: nothing here waits for anything.
+//!
+//! For a request that is forwarded the head for the server is composed at once, while the client's head is at hand; what
+//! of the body came with it goes along.
+
+use std::fmt::Write as _;
+use std::rc::Rc;
+use std::time::Duration;
+
+use sluice_config::plan::{Action, HttpListener, Route, UpstreamId};
+use sluice_http::h1::relay::{Relay, RelayError};
+use sluice_http::h1::request::{Forwarding, compose, kept_request_id};
+use sluice_route::{Captures, Facts, FieldLookup, normalise_path};
+use sluice_telemetry::End;
+use sluice_telemetry::metrics::BadRequest;
+use sluice_upstream::Cluster;
+use sluice_wire::h1::{FieldKind, Fields, Framing, Method, RequestHead, Version};
+
+use super::respond::{self, Answer};
+use super::serve::Downstream;
+use crate::live::LiveListener;
+use crate::trip::{Trip, Words};
+
+/// What becomes of a request.
+pub(super) enum Decision {
+    /// It goes to a server.
+    Forward(Outgoing),
+    /// We answer it.
+    Answer(Answer),
+}
+
+/// A request on its way to a server.
+pub(super) struct Outgoing {
+    /// Where it goes.
+    pub(super) cluster: Rc<Cluster>,
+    /// The head for the server, and what of the body came with the client's head.
+    pub(super) bytes: Vec<u8>,
+    /// The rest of the body.
+    pub(super) body: Relay,
+    /// The client's version.
+    pub(super) version: Version,
+    /// Whether the client wants its connection kept.
+    pub(super) persistent: bool,
+    /// Whether it asked with `HEAD`.
+    pub(super) is_head: bool,
+    /// Whether it may be sent twice (RFC 9110, 9.2.2).
+    pub(super) is_idempotent: bool,
+    /// Whether it asks to switch protocols.
+    pub(super) wants_upgrade: bool,
+    /// From the last byte sent until the head of the answer.
+    pub(super) timeout: Duration,
+    /// How long a body may stand still.
+    pub(super) body_timeout: Duration,
+    /// The name to add to `Via` of the answer.
+    pub(super) via: Option<Rc<str>>,
+}
+
+/// Decides upon the request whose head is at the start of `bytes`; says also how many of the bytes were used up.
+pub(super) fn decide(
+    head: &RequestHead<'_, '_>,
+    bytes: &[u8],
+    downstream: &Downstream,
+    listener: &Rc<LiveListener>,
+    http: &HttpListener,
+    trip: &mut Trip,
+) -> (Decision, usize) {
+    let asked = Asked {
+        head,
+        after_head: bytes.get(head.len..).unwrap_or_default(),
+        downstream,
+        listener,
+        http,
+    };
+    let mut id_text = String::new();
+    let request_id = asked.request_id(&mut id_text);
+    if downstream.worker.access_log().is_some() {
+        let text = downstream.worker.buffers().take();
+        trip.words = Some(Box::new(Words::of(head, request_id, text)));
+    }
+    let (decision, body) = asked
+        .route(request_id, trip)
+        .unwrap_or_else(|refused| asked.refuse(refused, trip));
+    (decision, head.len + body)
+}
+
+/// Why a request is not served.
+enum Refused {
+    /// The request is at fault.
+    Bad(u16, BadRequest),
+    /// No route matches it.
+    NoRoute,
+    /// It asks for a method that no proxy in front of servers offers.
+    Method,
+}
+
+/// A request and where it came from.
+struct Asked<'a, 's, 'b> {
+    head: &'a RequestHead<'s, 'b>,
+    after_head: &'a [u8],
+    downstream: &'a Downstream,
+    listener: &'a Rc<LiveListener>,
+    http: &'a HttpListener,
+}
+
+impl<'b> Asked<'_, '_, 'b> {
+    /// Finds the route and does what it says. Returns also how many bytes after the head were used up.
+    fn route(&self, request_id: &str, trip: &mut Trip) -> Result<(Decision, usize), Refused> {
+        let head = self.head;
+        let max_forwards = self.check_semantics()?;
+        if max_forwards == Some(MaxForwards::Reached) {
+            return Ok(self.answer(200, respond::last_hop));
+        }
+        let mut buffer = String::new();
+        let path = normalise_path(head.target.path(), &mut buffer)
+            .map_err(|_| Refused::Bad(400, BadRequest::Target))?;
+        let facts = Facts {
+            host: head.host,
+            path,
+            query: head.target.query(),
+            method: head.method.as_str(),
+            fields: &Lookup(head.fields),
+        };
+        let mut captures = Captures::new();
+        let id = self
+            .http
+            .router
+            .find(&facts, &mut captures)
+            .and_then(|found| self.http.routes.get(found))
+            .copied()
+            .ok_or(Refused::NoRoute)?;
+        let route = self.listener.live.plan.routes.get(id.0);
+        let route = route.ok_or(Refused::NoRoute)?;
+        trip.route = Some(id);
+        self.check_length(route)?;
+
+        match &route.action {
+            Action::Forward(upstream) => {
+                let left = match max_forwards {
+                    Some(MaxForwards::Left(left)) => Some(left),
+                    Some(MaxForwards::Reached) | None => None,
+                };
+                self.forward(route, *upstream, request_id, left, trip)
+            }
+            Action::Respond(respond) => Ok(self.answer(respond.status, |reply, out| {
+                let values = self.values(path, &captures, request_id, &route.name);
+                respond::fixed(respond, &values, reply, out);
+            })),
+            Action::Redirect(redirect) => Ok(self.answer(redirect.status, |reply, out| {
+                let values = self.values(path, &captures, request_id, &route.name);
+                respond::redirect(redirect, &values, reply, out);
+            })),
+        }
+    }
+
+    /// What RFC 9110 asks of a proxy beyond the syntax.
+    fn check_semantics(&self) -> Result<Option<MaxForwards>, Refused> {
+        let head = self.head;
+        if head.method == Method::Connect {
+            return Err(Refused::Method);
+        }
+        if !head.expect_continue
+            && head.version == Version::Http11
+            && head.fields.first(FieldKind::Expect).is_some()
+        {
+            return Err(Refused::Bad(417, BadRequest::Expectation));
+        }
+        if !matches!(head.method, Method::Options | Method::Trace) {
+            return Ok(None);
+        }
+        let Some(value) = head.fields.first(FieldKind::MaxForwards) else {
+            return Ok(None);
+        };
+        let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
+        match number {
+            None => Err(Refused::Bad(400, BadRequest::Syntax)),
+            Some(0) => Ok(Some(MaxForwards::Reached)),
+            Some(left) => Ok(Some(MaxForwards::Left(left - 1))),
+        }
+    }
+
+    fn check_length(&self, route: &Route) -> Result<(), Refused> {
+        match (self.head.framing, route.max_body) {
+            (Framing::Length(length), Some(limit)) if length > limit => {
+                Err(Refused::Bad(413, BadRequest::BodyTooLarge))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn forward(
+        &self,
+        route: &Route,
+        upstream: UpstreamId,
+        request_id: &str,
+        max_forwards: Option<u64>,
+        trip: &mut Trip,
+    ) -> Result<(Decision, usize), Refused> {
+        let head = self.head;
+        let cluster = self.listener.live.cluster(upstream).ok_or(Refused::NoRoute)?;
+        let worker = &self.downstream.worker;
+        let mut bytes = worker.buffers().take();
+        let forwarding = Forwarding {
+            client: self.downstream.client.ip(),
+            trusted: self.http.trusts(self.downstream.client.ip()),
+            scheme: SCHEME,
+            request_id,
+            via: self.http.via.as_deref(),
+            forwarded: self.http.forwarded,
+            default_host: &cluster.settings().name,
+            max_forwards,
+        };
+        compose(head, &forwarding, &mut bytes);
+        let mut body = Relay::of_request(head.framing, route.max_body);
+        let used = body
+            .take_in(self.after_head, &mut bytes)
+            .map_err(|error| match error {
+                RelayError::TooLarge => Refused::Bad(413, BadRequest::BodyTooLarge),
+                _ => Refused::Bad(400, BadRequest::Chunk),
+            })?;
+        trip.cluster = Some(Rc::clone(cluster));
+        let outgoing = Outgoing {
+            cluster: Rc::clone(cluster),
+            bytes,
+            body,
+            version: head.version,
+            persistent: head.persistent,
+            is_head: head.method == Method::Head,
+            is_idempotent: head.method.is_idempotent(),
+            wants_upgrade: head.upgrade.is_some(),
+            timeout: route.timeout,
+            body_timeout: self.http.body_timeout,
+            via: self.http.via.as_deref().map(Rc::from),
+        };
+        Ok((Decision::Forward(outgoing), used))
+    }
+
+    /// An answer of our own. The connection is kept where the whole request is here already.
+    fn answer(
+        &self,
+        status: u16,
+        write: impl FnOnce(respond::Reply<'_>, &mut Vec<u8>),
+    ) -> (Decision, usize) {
+        let worker = &self.downstream.worker;
+        let mut body = Relay::of_request(self.head.framing, None);
+        let used = body.take_in(self.after_head, &mut worker.head());
+        let is_whole = used.is_ok() && body.is_received();
+        let keep_alive = is_whole && self.head.persistent && !self.downstream.slot.is_closed();
+        let reply = respond::Reply {
+            downstream: self.downstream,
+            version: self.head.version,
+            is_head: self.head.method == Method::Head,
+            keep_alive,
+        };
+        let mut out = worker.buffers().take();
+        write(reply, &mut out);
+        let used = used.unwrap_or(self.after_head.len());
+        (Decision::Answer(Answer::new(status, out, keep_alive)), used)
+    }
+
+    fn refuse(&self, refused: Refused, trip: &mut Trip) -> (Decision, usize) {
+        let (status, word) = match refused {
+            Refused::NoRoute => {
+                trip.end = End::NoRoute;
+                self.listener.metrics.unrouted.increment();
+                return self.answer(404, |reply, out| respond::plain(404, reply, out));
+            }
+            Refused::Method => (405, BadRequest::Method),
+            Refused::Bad(status, word) => (status, word),
+        };
+        trip.refused = Some(word);
+        trip.end = End::BadRequest;
+        let answer = respond::refusal(self.downstream, status);
+        (Decision::Answer(answer), self.after_head.len())
+    }
+
+    fn values<'v>(
+        &'v self,
+        path: &'v str,
+        captures: &'v Captures,
+        request_id: &'v str,
+        route: &'v str,
+    ) -> respond::Values<'v> {
+        respond::Values {
+            head: self.head,
+            client: self.downstream.client,
+            path,
+            captures,
+            request_id,
+            route,
+        }
+    }
+
+    /// The client's request id where it is a plain one, else one of 32 hexadecimal digits, made here.
+    fn request_id<'i>(&self, made: &'i mut String) -> &'i str
+    where
+        'b: 'i,
+    {
+        if let Some(kept) = kept_request_id(&self.head.fields) {
+            return kept;
+        }
+        // Writing to a string cannot fail.
+        let _ = write!(made, "{:032x}", self.downstream.worker.random_id());
+        made
+    }
+}
+
+/// What `Max-Forwards` (RFC 9110, 7.6.2) leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MaxForwards {
+    /// This was the last hop.
+    Reached,
+    /// So many more.
+    Left(u64),
+}
+
+/// The fields of a head, for routes to look at.
+struct Lookup<'s, 'b>(Fields<'s, 'b>);
+
+impl FieldLookup for Lookup<'_, '_> {
+    fn any(&self, name: &str, holds: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.0.all_named(name).any(holds)
+    }
+}
+
+/// How clients speak to us, until listeners speak TLS.
+pub(super) const SCHEME: &str = "http";

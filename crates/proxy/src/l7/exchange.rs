@@ -1,0 +1,544 @@
+//! One request and its answer on one connection to a server, both directions at once.
+//!
+//! ```text
+//!             ┌──────── head + body ────────►┐
+//!   client ───┤                              ├─── server
+//!             └◄── interim, head + body ─────┘
+//! ```
+//!
+//! 1. The request's head and what of its body is here leave in one send; the rest of the body follows as the client
+//!    sends it. The answer is listened for from the start: it may come before the request has ended.
+//! 2. When the request is through, the client is still listened to: whoever goes away need not be served.
+//! 3. Nothing has reached the client until the answer's head is whole. Up to there a fault costs it nothing, and the
+//!    caller may try another server.
+
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use sluice_http::h1::relay::{Outbox, Relay, RelayError, Sides};
+use sluice_http::h1::response::{Delivery, Return, compose};
+use sluice_net::Stream;
+use sluice_telemetry::End;
+use sluice_telemetry::metrics::{BadRequest, ResponseFailure};
+use sluice_wire::h1::{FieldStorage, Framing, Limits, ResponseHead, parse_response};
+
+use super::decide::Outgoing;
+use super::serve::Downstream;
+use crate::trip::Trip;
+
+/// One request and its answer on their way.
+pub(super) struct Exchange<'a> {
+    downstream: &'a mut Downstream,
+    server: &'a mut Stream,
+    request: &'a mut Outgoing,
+    trip: &'a mut Trip,
+    started: Instant,
+    /// Bytes of `request.bytes` that were sent.
+    sent: usize,
+    sending: Sending,
+    answer: Answering,
+    /// What the server sent after its answer: it should not have.
+    surplus: Vec<u8>,
+    keep_alive: bool,
+    reusable: bool,
+    truncation_hidden: bool,
+}
+
+/// How far the request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Head,
+    Body,
+    Done,
+    /// The server takes no more of it. It may have answered all the same.
+    Broken,
+}
+
+/// How far the answer is.
+enum Answering {
+    /// Bytes of a head that is not whole, and interim responses on their way to the client.
+    Head {
+        early: Vec<u8>,
+        interim: Outbox,
+        spoke: bool,
+    },
+    Body(Relay),
+}
+
+/// How an exchange came to its end.
+pub(super) enum Ended {
+    /// The answer was passed on.
+    Complete {
+        /// Whether the connection to the server can carry another request.
+        reusable: bool,
+        /// Whether the client's can.
+        keep_alive: bool,
+    },
+    /// The server switched protocols; these bytes go to the client first.
+    Switched(Vec<u8>),
+}
+
+/// Why an exchange failed.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// Why, for the trip.
+    pub(super) end: End,
+    /// What was wrong with the request's body, if that was it.
+    pub(super) refused: Option<(u16, BadRequest)>,
+    /// What the server did wrong, if it was the server.
+    pub(super) server: Option<ResponseFailure>,
+    /// Whether the client has got bytes of an answer: then there is no way back.
+    pub(super) answered: bool,
+    /// Whether the server may have taken note of the request: it sent something, or got more than is kept here.
+    pub(super) repeatable: bool,
+    /// Whether the client could take what it got for the whole, unless its connection is reset.
+    pub(super) truncation_hidden: bool,
+}
+
+impl<'a> Exchange<'a> {
+    pub(super) fn new(
+        downstream: &'a mut Downstream,
+        server: &'a mut Stream,
+        request: &'a mut Outgoing,
+        trip: &'a mut Trip,
+        now: Instant,
+    ) -> Self {
+        downstream.deadline.set(now + request.timeout);
+        Self {
+            downstream,
+            server,
+            request,
+            trip,
+            started: now,
+            sent: 0,
+            sending: Sending::Head,
+            answer: Answering::Head {
+                early: Vec::new(),
+                interim: Outbox::default(),
+                spoke: false,
+            },
+            surplus: Vec::new(),
+            keep_alive: false,
+            reusable: false,
+            truncation_hidden: false,
+        }
+    }
+
+    /// Ready when the answer was passed on, or cannot be any more.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Fault>> {
+        if let Err(fault) = self.send_request(cx) {
+            return Poll::Ready(Err(fault));
+        }
+        match self.poll_answer(cx) {
+            Poll::Ready(outcome) => return Poll::Ready(outcome),
+            Poll::Pending => {}
+        }
+        if self.request.body.is_received() && self.client_is_gone(cx) {
+            return Poll::Ready(Err(self.fault(End::ClientClosed)));
+        }
+        self.downstream
+            .deadline
+            .poll(cx)
+            .map(|()| Err(self.timed_out()))
+    }
+
+    /// Sends what of the request can be sent now.
+    fn send_request(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
+        while self.sending == Sending::Head {
+            let Some(rest) = self.request.bytes.get(self.sent..).filter(|rest| !rest.is_empty())
+            else {
+                self.sending = Sending::Body;
+                break;
+            };
+            match self.server.poll_write(cx, rest) {
+                Poll::Ready(Ok(count)) if count > 0 => self.sent += count,
+                Poll::Ready(_) => self.sending = Sending::Broken,
+                Poll::Pending => return Ok(()),
+            }
+        }
+        if self.sending == Sending::Body {
+            return self.send_body(cx);
+        }
+        Ok(())
+    }
+
+    fn send_body(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
+        if self.request.body.is_done() {
+            self.sending = Sending::Done;
+            return Ok(());
+        }
+        let worker = &self.downstream.worker;
+        let before = self.request.body.received();
+        let outcome = self.request.body.poll(
+            cx,
+            &mut Sides {
+                source: &mut self.downstream.stream,
+                target: self.server,
+                scratch: &mut worker.scratch(),
+                buffers: &mut worker.buffers(),
+                surplus: &mut self.downstream.carry,
+            },
+        );
+        let moved = self.request.body.received() - before;
+        if moved > 0 {
+            let now = Instant::now();
+            self.downstream.slot.metrics().bytes_received.add(moved);
+            self.downstream.deadline.set(now + self.request.body_timeout);
+        }
+        match outcome {
+            Poll::Pending => Ok(()),
+            Poll::Ready(Ok(())) => {
+                self.sending = Sending::Done;
+                if matches!(self.answer, Answering::Head { .. }) {
+                    let now = Instant::now();
+                    self.downstream.deadline.set(now + self.request.timeout);
+                }
+                Ok(())
+            }
+            Poll::Ready(Err(RelayError::Target(_))) => {
+                self.sending = Sending::Broken;
+                Ok(())
+            }
+            Poll::Ready(Err(RelayError::Source(_) | RelayError::Truncated)) => {
+                Err(self.fault(End::ClientClosed))
+            }
+            Poll::Ready(Err(RelayError::TooLarge)) => {
+                Err(self.refused(413, BadRequest::BodyTooLarge))
+            }
+            Poll::Ready(Err(RelayError::Malformed(_))) => Err(self.refused(400, BadRequest::Chunk)),
+        }
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Fault>> {
+        loop {
+            match &mut self.answer {
+                Answering::Head { interim, .. } => {
+                    if !interim.is_empty() {
+                        let buffers = &mut self.downstream.worker.buffers();
+                        let stream = &mut self.downstream.stream;
+                        match interim.poll_flush(cx, stream, buffers) {
+                            Poll::Ready(Ok(())) => {}
+                            Poll::Ready(Err(_)) => {
+                                return Poll::Ready(Err(self.fault(End::ClientClosed)));
+                            }
+                            Poll::Pending => return Poll::Pending,
+                        }
+                    }
+                    match self.poll_head(cx) {
+                        Poll::Ready(Ok(None)) => {}
+                        Poll::Ready(Ok(Some(ended))) => return Poll::Ready(Ok(ended)),
+                        Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
+                Answering::Body(_) => return self.poll_body(cx),
+            }
+        }
+    }
+
+    /// Receives until there is a head, and takes it from there. `None` where there is more to do.
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Ended>, Fault>> {
+        let worker = std::rc::Rc::clone(&self.downstream.worker);
+        let mut scratch = worker.scratch();
+        let count = match self.server.poll_read(cx, scratch.body_area()) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.server_gone(None))),
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(self.server_gone(Some(&error)))),
+            Poll::Ready(Ok(count)) => count,
+        };
+        let Answering::Head { early, spoke, .. } = &mut self.answer else {
+            return Poll::Ready(Ok(None));
+        };
+        *spoke = true;
+        if early.is_empty() {
+            let bytes = scratch.received(count);
+            let mut storage = FieldStorage::new();
+            match parse_response(bytes, &mut storage, &LIMITS, self.request.is_head) {
+                Ok(Some(head)) if head.status >= 200 => {
+                    let mut out = worker.head();
+                    let (relay, start) = self.begin_answer(&head, &mut out);
+                    drop(scratch);
+                    return Poll::Ready(self.pass_first(cx, relay, &out, start, count).map(|()| None));
+                }
+                Ok(_) => early.extend_from_slice(bytes),
+                Err(_) => return Poll::Ready(Err(self.invalid())),
+            }
+        } else {
+            early.extend_from_slice(scratch.received(count));
+        }
+        drop(scratch);
+        Poll::Ready(self.read_early())
+    }
+
+    /// The uncommon way: heads that came in pieces, and interim responses.
+    fn read_early(&mut self) -> Result<Option<Ended>, Fault> {
+        let Answering::Head { early, interim, .. } = &mut self.answer else {
+            return Ok(None);
+        };
+        let mut bytes = std::mem::take(early);
+        let mut interim = std::mem::take(interim);
+        loop {
+            let mut storage = FieldStorage::new();
+            let head = match parse_response(&bytes, &mut storage, &LIMITS, self.request.is_head) {
+                Ok(Some(head)) => head,
+                Ok(None) => {
+                    self.answer = Answering::Head {
+                        early: bytes,
+                        interim,
+                        spoke: true,
+                    };
+                    return Ok(None);
+                }
+                Err(_) => return Err(self.invalid()),
+            };
+            let length = head.len;
+            if head.status == 101 {
+                return self.switch(&head, &bytes, interim).map(Some);
+            }
+            if head.status >= 200 {
+                let mut out = Vec::new();
+                let (mut relay, start) = self.begin_answer(&head, &mut out);
+                interim.push(&out);
+                let mut first = Vec::new();
+                let body = bytes.get(start..).unwrap_or_default();
+                let used = relay.take_in(body, &mut first).map_err(|_| self.invalid())?;
+                self.surplus.extend_from_slice(body.get(used..).unwrap_or_default());
+                interim.push(&first);
+                relay.send_first(interim);
+                self.answer = Answering::Body(relay);
+                return Ok(None);
+            }
+            // HTTP/1.0 clients know no interim responses (RFC 9110, 15.2).
+            if self.request.version == sluice_wire::h1::Version::Http11 {
+                let mut out = Vec::new();
+                compose(&head, &self.back(Delivery::None, true, &[]), &mut out);
+                interim.push(&out);
+            }
+            bytes.drain(..length);
+        }
+    }
+
+    /// Decides how the answer goes out and composes its head. Returns the relay for its body, and where in the received
+    /// bytes the body starts.
+    fn begin_answer(&mut self, head: &ResponseHead<'_, '_>, out: &mut Vec<u8>) -> (Relay, usize) {
+        let now = Instant::now();
+        let delivery = Delivery::of(head.framing, self.request.version);
+        self.keep_alive = self.request.persistent
+            && delivery != Delivery::UntilClose
+            && !self.downstream.slot.is_closed()
+            && self.sending != Sending::Broken;
+        self.reusable = head.persistent && head.framing != Framing::UntilClose;
+        self.truncation_hidden = delivery == Delivery::UntilClose;
+        self.trip.status = head.status;
+        self.trip.answered_by_server = true;
+        self.trip.response_after = Some(now - self.started);
+        let date = self.downstream.worker.clock().date_of(now);
+        compose(head, &self.back(delivery, self.keep_alive, &date), out);
+        self.downstream.deadline.set(now + self.request.body_timeout);
+        (Relay::of_response(head.framing, delivery), head.len)
+    }
+
+    fn back<'b>(&'b self, delivery: Delivery, keep_alive: bool, date: &'b [u8]) -> Return<'b> {
+        Return {
+            client: self.request.version,
+            keep_alive,
+            delivery,
+            date,
+            via: self.request.via.as_deref(),
+        }
+    }
+
+    /// Sends the head with what of the body came with it.
+    fn pass_first(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut relay: Relay,
+        head: &[u8],
+        start: usize,
+        end: usize,
+    ) -> Result<(), Fault> {
+        let worker = &self.downstream.worker;
+        let outcome = relay.pass_on(
+            cx,
+            head,
+            start,
+            end,
+            &mut Sides {
+                source: self.server,
+                target: &mut self.downstream.stream,
+                scratch: &mut worker.scratch(),
+                buffers: &mut worker.buffers(),
+                surplus: &mut self.surplus,
+            },
+        );
+        self.answer = Answering::Body(relay);
+        outcome.map_err(|error| self.relay_fault(&error))
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Fault>> {
+        let Answering::Body(relay) = &mut self.answer else {
+            return Poll::Pending;
+        };
+        if !relay.is_done() {
+            let worker = &self.downstream.worker;
+            let before = (relay.received(), relay.waits_for_target());
+            let outcome = relay.poll(
+                cx,
+                &mut Sides {
+                    source: self.server,
+                    target: &mut self.downstream.stream,
+                    scratch: &mut worker.scratch(),
+                    buffers: &mut worker.buffers(),
+                    surplus: &mut self.surplus,
+                },
+            );
+            let after = (relay.received(), relay.waits_for_target());
+            match outcome {
+                Poll::Pending => {
+                    if before != after {
+                        let now = Instant::now();
+                        self.downstream.deadline.set(now + self.request.body_timeout);
+                    }
+                    return Poll::Pending;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.relay_fault(&error))),
+                Poll::Ready(Ok(())) => {}
+            }
+        }
+        Poll::Ready(Ok(self.complete()))
+    }
+
+    fn complete(&self) -> Ended {
+        let is_sent = self.sending == Sending::Done || self.request.body.is_done();
+        Ended::Complete {
+            reusable: self.reusable && is_sent && self.surplus.is_empty(),
+            keep_alive: self.keep_alive && is_sent,
+        }
+    }
+
+    /// RFC 9110, 7.8. A switch that was not asked for is no valid answer.
+    fn switch(
+        &mut self,
+        head: &ResponseHead<'_, '_>,
+        bytes: &[u8],
+        interim: Outbox,
+    ) -> Result<Ended, Fault> {
+        if !self.request.wants_upgrade || head.upgrade.is_none() {
+            return Err(self.invalid());
+        }
+        let now = Instant::now();
+        self.trip.status = head.status;
+        self.trip.answered_by_server = true;
+        self.trip.response_after = Some(now - self.started);
+        let mut out = interim.into_rest();
+        compose(head, &self.back(Delivery::None, true, &[]), &mut out);
+        out.extend_from_slice(bytes.get(head.len..).unwrap_or_default());
+        Ok(Ended::Switched(out))
+    }
+
+    /// Listens to the client while it waits. What it sends is the next request; it is kept, up to a bound.
+    fn client_is_gone(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.downstream.carry.len() < MAX_CARRY {
+            let mut scratch = self.downstream.worker.scratch();
+            match self.downstream.stream.poll_read(cx, scratch.head_area()) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(0) | Err(_)) => return true,
+                Poll::Ready(Ok(count)) => {
+                    self.downstream.slot.metrics().bytes_received.add(count as u64);
+                    self.downstream
+                        .carry
+                        .extend_from_slice(scratch.received(count));
+                }
+            }
+        }
+        false
+    }
+
+    /// Whom to blame for the silence.
+    fn timed_out(&self) -> Fault {
+        let client_is_slow = match &self.answer {
+            Answering::Body(relay) => relay.waits_for_target(),
+            Answering::Head { interim, .. } => {
+                !interim.is_empty()
+                    || (self.sending == Sending::Body && !self.request.body.waits_for_target())
+            }
+        };
+        if client_is_slow {
+            let mut fault = self.fault(End::ClientTimeout);
+            fault.refused = Some((408, BadRequest::BodyTimeout));
+            fault
+        } else {
+            let mut fault = self.fault(End::UpstreamTimeout);
+            fault.server = Some(ResponseFailure::Timeout);
+            fault
+        }
+    }
+
+    fn server_gone(&self, error: Option<&io::Error>) -> Fault {
+        let spoke = matches!(&self.answer, Answering::Head { spoke: true, .. });
+        let mut fault = self.fault(End::UpstreamClosed);
+        fault.server = Some(match error.map(io::Error::kind) {
+            None => ResponseFailure::Closed,
+            Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
+                ResponseFailure::Reset
+            }
+            Some(_) => ResponseFailure::Other,
+        });
+        let all_is_kept = !self.request.body.is_streamed();
+        let may_repeat = self.request.is_idempotent || self.sent == 0;
+        fault.repeatable = !spoke && all_is_kept && may_repeat;
+        fault
+    }
+
+    fn invalid(&self) -> Fault {
+        let mut fault = self.fault(End::UpstreamInvalid);
+        fault.server = Some(ResponseFailure::Invalid);
+        fault
+    }
+
+    fn refused(&self, status: u16, word: BadRequest) -> Fault {
+        let mut fault = self.fault(End::BadRequest);
+        fault.refused = Some((status, word));
+        fault
+    }
+
+    fn relay_fault(&self, error: &RelayError) -> Fault {
+        match error {
+            RelayError::Target(_) => self.fault(End::ClientClosed),
+            RelayError::Source(error) => self.server_gone(Some(error)),
+            RelayError::Truncated => self.server_gone(None),
+            RelayError::Malformed(_) | RelayError::TooLarge => self.invalid(),
+        }
+    }
+
+    fn fault(&self, end: End) -> Fault {
+        Fault {
+            end,
+            refused: None,
+            server: None,
+            answered: matches!(self.answer, Answering::Body(_)),
+            repeatable: false,
+            truncation_hidden: self.truncation_hidden,
+        }
+    }
+}
+
+impl Drop for Exchange<'_> {
+    fn drop(&mut self) {
+        self.trip.request_body = self.request.body.payload();
+        if let Answering::Body(relay) = &self.answer {
+            self.trip.response_body = relay.payload();
+        }
+    }
+}
+
+/// What is accepted of a server's head.
+const LIMITS: Limits = Limits {
+    max_head: 64 * 1024,
+    max_target: 0,
+    max_fields: 256,
+};
+
+/// Bytes of further requests that are kept while one is being served.
+const MAX_CARRY: usize = 64 * 1024;

@@ -1,0 +1,254 @@
+//! Forwarding a request: one server after the other until one answers.
+//!
+//! A server that cannot be connected to, or that drops the connection before a byte of its answer, costs the client
+//! nothing where the request may be repeated. A connection that was kept and turns out closed is replaced by a fresh one
+//! to the same server.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use sluice_telemetry::End;
+use sluice_telemetry::metrics::BadRequest;
+use sluice_upstream::{Cluster, ConnectError, Connection, InFlight, Tried};
+
+use super::decide::Outgoing;
+use super::exchange::{Ended, Exchange, Fault};
+use super::pipeline::After;
+use super::respond::{self, Answer};
+use super::serve::Downstream;
+use super::tunnel;
+use crate::live::LiveListener;
+use crate::trip::Trip;
+use crate::upstream_preface;
+
+/// Forwards a request and passes its answer on, or answers with what went wrong.
+pub(super) async fn run(
+    downstream: &mut Downstream,
+    listener: &LiveListener,
+    trip: &mut Trip,
+    mut request: Outgoing,
+) -> After {
+    let cluster = Rc::clone(&request.cluster);
+    let mut tried = Tried::default();
+    let mut failure = Failure::of(End::NoServer);
+    while let Some(place) = cluster.pick(&mut tried) {
+        count_attempt(trip, &cluster);
+        trip.lane = Some(Rc::clone(place.lane()));
+        downstream.guard.uses(Some(place.lane()));
+        match try_server(downstream, trip, &mut request, &cluster, &place).await {
+            Outcome::Done(after) => {
+                give_back(downstream, request);
+                return after;
+            }
+            Outcome::Switched(server, for_client) => {
+                give_back(downstream, request);
+                return tunnel::run(downstream, listener, trip, server, for_client, &place).await;
+            }
+            Outcome::Failed(failed) => {
+                failure = failed;
+                if !failure.repeatable {
+                    break;
+                }
+            }
+        }
+    }
+    if failure.end == End::NoServer {
+        cluster.metrics().no_server.increment();
+    }
+    let after = fail(downstream, trip, &request, &failure).await;
+    give_back(downstream, request);
+    after
+}
+
+/// What came of trying one server.
+enum Outcome {
+    /// The answer was passed on.
+    Done(After),
+    /// The server switched protocols; the bytes go to the client first.
+    Switched(Connection, Vec<u8>),
+    Failed(Failure),
+}
+
+/// Why a server did not serve the request.
+struct Failure {
+    end: End,
+    refused: Option<(u16, BadRequest)>,
+    repeatable: bool,
+    answered: bool,
+    truncation_hidden: bool,
+}
+
+impl Failure {
+    /// A failure before anything was sent: another server may be tried.
+    fn of(end: End) -> Self {
+        Self {
+            end,
+            refused: None,
+            repeatable: true,
+            answered: false,
+            truncation_hidden: false,
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self {
+            end: fault.end,
+            refused: fault.refused,
+            repeatable: fault.repeatable,
+            answered: fault.answered,
+            truncation_hidden: fault.truncation_hidden,
+        }
+    }
+}
+
+/// Sends the request on a kept connection where there is one; where that turns out closed, or there is none, on a fresh
+/// one.
+async fn try_server(
+    downstream: &mut Downstream,
+    trip: &mut Trip,
+    request: &mut Outgoing,
+    cluster: &Cluster,
+    place: &InFlight,
+) -> Outcome {
+    let lane = place.lane();
+    if let Some(kept) = cluster.take_idle(lane, downstream.client) {
+        let now = trip.started;
+        match exchange(downstream, trip, request, cluster, place, kept, now).await {
+            Outcome::Failed(failure) if failure.repeatable => {
+                lane.metrics().connections_stale.increment();
+                count_attempt(trip, cluster);
+            }
+            outcome => return outcome,
+        }
+    }
+    match open(downstream, cluster, place).await {
+        Ok(fresh) => {
+            let now = Instant::now();
+            exchange(downstream, trip, request, cluster, place, fresh, now).await
+        }
+        Err(error) => {
+            tracing::debug!(
+                upstream = %cluster.settings().name,
+                server = %lane.endpoint().label(),
+                %error,
+                "cannot connect"
+            );
+            Outcome::Failed(Failure::of(match error {
+                ConnectError::Timeout => End::ConnectTimeout,
+                _ => End::ConnectFailed,
+            }))
+        }
+    }
+}
+
+/// Opens a connection, and gives up when the client does.
+async fn open(
+    downstream: &mut Downstream,
+    cluster: &Cluster,
+    place: &InFlight,
+) -> Result<Connection, ConnectError> {
+    let client: SocketAddr = downstream.client;
+    let local = downstream.stream.local_address();
+    // Boxed: connecting is rare, and its state would make every request's future larger.
+    Box::pin(async move {
+        let mut connection = cluster.connect(place.lane(), client).await?;
+        upstream_preface::send(cluster, &mut connection, client, local).await?;
+        Ok(connection)
+    })
+    .await
+}
+
+/// One request and its answer on one connection.
+async fn exchange(
+    downstream: &mut Downstream,
+    trip: &mut Trip,
+    request: &mut Outgoing,
+    cluster: &Cluster,
+    place: &InFlight,
+    mut connection: Connection,
+    now: Instant,
+) -> Outcome {
+    let lane = place.lane();
+    let mut exchange = Exchange::new(downstream, &mut connection.stream, request, trip, now);
+    let ended = poll_fn(|cx| exchange.poll(cx)).await;
+    drop(exchange);
+    match ended {
+        Ok(Ended::Complete {
+            reusable,
+            keep_alive,
+        }) => {
+            if reusable {
+                cluster.keep(lane, connection, Instant::now());
+            }
+            Outcome::Done(after_answer(keep_alive, request))
+        }
+        Ok(Ended::Switched(for_client)) => Outcome::Switched(connection, for_client),
+        Err(fault) => {
+            if let Some(word) = fault.server {
+                lane.metrics().response_failures.increment(word);
+            }
+            Outcome::Failed(fault.into())
+        }
+    }
+}
+
+/// A client that still sends its request is seen through to the end of it.
+fn after_answer(keep_alive: bool, request: &Outgoing) -> After {
+    match (keep_alive, request.body.is_received()) {
+        (true, _) => After::KeepAlive,
+        (false, true) => After::Close,
+        (false, false) => After::Linger,
+    }
+}
+
+/// Tells the client what went wrong, where it can still be told.
+async fn fail(
+    downstream: &mut Downstream,
+    trip: &mut Trip,
+    request: &Outgoing,
+    failure: &Failure,
+) -> After {
+    trip.end = failure.end;
+    if failure.answered {
+        if failure.truncation_hidden {
+            downstream.stream.reset_on_close();
+        }
+        return After::Close;
+    }
+    if failure.end == End::ClientClosed {
+        return After::Close;
+    }
+    let (status, word) = match failure.refused {
+        Some((status, word)) => (status, Some(word)),
+        None => (respond::status_of(failure.end), None),
+    };
+    trip.refused = word;
+    let keep_alive = request.persistent
+        && word.is_none()
+        && request.body.is_received()
+        && !downstream.slot.is_closed();
+    let mut bytes = downstream.worker.buffers().take();
+    let reply = respond::Reply {
+        downstream,
+        version: request.version,
+        is_head: request.is_head,
+        keep_alive,
+    };
+    respond::plain(status, reply, &mut bytes);
+    respond::send(downstream, trip, Answer::new(status, bytes, keep_alive)).await
+}
+
+fn count_attempt(trip: &mut Trip, cluster: &Cluster) {
+    if trip.attempts > 0 {
+        cluster.metrics().retries.increment();
+    }
+    trip.attempts += 1;
+}
+
+fn give_back(downstream: &Downstream, request: Outgoing) {
+    downstream.worker.buffers().give_back(request.bytes);
+}

@@ -1,0 +1,24 @@
+//! HTTP: one request after the other on a client's connection.
+//!
+//! ```text
+//! serve ── waits for a request, again and again
+//!   └─ pipeline ── the way of one request, a page
+//!        ├─ receive ── bytes to head
+//!        ├─ decide ─── head to decision: route, then forward, answer or redirect
+//!        ├─ forward ── tries servers until one answers
+//!        │    └─ exchange ── one request and its answer on one connection to a server
+//!        ├─ respond ── answers of our own; every failure's status in one file
+//!        └─ record ─── metrics and access log, from the trip
+//! ```
+
+mod decide;
+mod exchange;
+mod forward;
+mod pipeline;
+mod receive;
+mod record;
+mod respond;
+mod serve;
+mod tunnel;
+
+pub(crate) use serve::serve;

@@ -1,0 +1,47 @@
+//! The way of one request, in the order of the drawing:
+//! listener → protocol → route → filters → balance → upstream.
+
+use std::time::Instant;
+
+use super::decide::Decision;
+use super::forward;
+use super::receive;
+use super::record;
+use super::respond;
+use super::serve::Downstream;
+use crate::trip::Trip;
+
+/// What becomes of the client's connection after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// It waits for the next one.
+    KeepAlive,
+    /// It is closed.
+    Close,
+    /// It is closed, but the client may still be sending: see it through.
+    Linger,
+}
+
+/// Serves the request that is arriving.
+pub(super) async fn run(downstream: &mut Downstream) -> After {
+    let listener = downstream.slot.current();
+    let mut trip = Trip::new(Instant::now());
+
+    // Protocol and route: once the head is whole, what to do with it is decided while its bytes are at hand.
+    let decision = match receive::request(downstream, &listener, &mut trip).await {
+        Ok(decision) => decision,
+        Err(receive::Absent) => return After::Close,
+    };
+
+    let after = match decision {
+        // Balance and upstream.
+        Decision::Forward(request) => {
+            forward::run(downstream, &listener, &mut trip, request).await
+        }
+        // An answer of our own: a fixed one, a redirect, or a refusal.
+        Decision::Answer(answer) => respond::send(downstream, &mut trip, answer).await,
+    };
+
+    record::trip(downstream, &listener, &trip);
+    after
+}

@@ -1,0 +1,176 @@
+//! From bytes to a decision: receives until the head of a request is whole, and has it decided upon on the spot.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use sluice_config::plan::HttpListener;
+use sluice_telemetry::End;
+use sluice_telemetry::metrics::BadRequest;
+use sluice_wire::h1::{FieldStorage, Limits, RequestError, parse_request};
+
+use super::decide::{self, Decision};
+use super::respond;
+use super::serve::Downstream;
+use crate::live::LiveListener;
+use crate::trip::Trip;
+
+/// No request came: the client closed the connection, or the listener is an http one no more.
+#[derive(Debug)]
+pub(super) struct Absent;
+
+/// Receives the next request's head and decides upon it. A malformed one is decided upon too: it is refused.
+pub(super) async fn request(
+    downstream: &mut Downstream,
+    listener: &Rc<LiveListener>,
+    trip: &mut Trip,
+) -> Result<Decision, Absent> {
+    let Some(http) = listener.http() else {
+        return Err(Absent);
+    };
+    if !downstream.carry.is_empty() {
+        let mut bytes = std::mem::take(&mut downstream.carry);
+        let decided = consider(&bytes, downstream, listener, http, trip);
+        if let Some((decision, used)) = decided {
+            bytes.drain(..used);
+            downstream.carry = bytes;
+            return Ok(decision);
+        }
+        downstream.carry = bytes;
+        downstream.deadline.set(trip.started + http.head_timeout);
+    }
+    poll_fn(|cx| poll_request(cx, downstream, listener, http, trip)).await
+}
+
+fn poll_request(
+    cx: &mut Context<'_>,
+    downstream: &mut Downstream,
+    listener: &Rc<LiveListener>,
+    http: &HttpListener,
+    trip: &mut Trip,
+) -> Poll<Result<Decision, Absent>> {
+    let worker = Rc::clone(&downstream.worker);
+    loop {
+        let mut scratch = worker.scratch();
+        let Poll::Ready(received) = downstream.stream.poll_read(cx, scratch.head_area()) else {
+            drop(scratch);
+            ready!(downstream.deadline.poll(cx));
+            return Poll::Ready(timed_out(downstream, trip));
+        };
+        let count = match received {
+            Ok(0) | Err(_) if downstream.carry.is_empty() => return Poll::Ready(Err(Absent)),
+            // The client ended its side inside a head. It may still listen.
+            Ok(0) => {
+                let decision = refuse(trip, downstream, 400, BadRequest::Truncated);
+                return Poll::Ready(Ok(decision));
+            }
+            Err(_) => return Poll::Ready(Err(Absent)),
+            Ok(count) => count,
+        };
+        listener.metrics.bytes_received.add(count as u64);
+        let bytes = scratch.received(count);
+
+        if downstream.carry.is_empty() {
+            if let Some((decision, used)) = consider(bytes, downstream, listener, http, trip) {
+                let rest = bytes.get(used..).unwrap_or_default();
+                if !rest.is_empty() {
+                    downstream.carry.extend_from_slice(rest);
+                }
+                return Poll::Ready(Ok(decision));
+            }
+            // The head is not whole: now it owns a buffer, and has a deadline of its own.
+            downstream.carry.extend_from_slice(bytes);
+            downstream.deadline.set(Instant::now() + http.head_timeout);
+            continue;
+        }
+
+        // A head ends with a line end: parsing before one has come would find out nothing. So a client that sends
+        // byte by byte does not make us parse byte by byte.
+        let has_line_end = bytes.contains(&b'\n');
+        downstream.carry.extend_from_slice(bytes);
+        drop(scratch);
+        if !has_line_end && downstream.carry.len() <= http.max_target {
+            continue;
+        }
+        let mut bytes = std::mem::take(&mut downstream.carry);
+        let decided = consider(&bytes, downstream, listener, http, trip);
+        if let Some((decision, used)) = decided {
+            bytes.drain(..used);
+            downstream.carry = bytes;
+            return Poll::Ready(Ok(decision));
+        }
+        downstream.carry = bytes;
+    }
+}
+
+/// Decides upon the request at the start of `bytes`, if its head is whole: the decision, and how many of the bytes
+/// belong to the request.
+fn consider(
+    bytes: &[u8],
+    downstream: &Downstream,
+    listener: &Rc<LiveListener>,
+    http: &HttpListener,
+    trip: &mut Trip,
+) -> Option<(Decision, usize)> {
+    let limits = Limits {
+        max_head: http.max_head,
+        max_target: http.max_target,
+        max_fields: http.max_fields,
+    };
+    let mut storage = FieldStorage::new();
+    match parse_request(bytes, &mut storage, &limits) {
+        Ok(None) => None,
+        Ok(Some(head)) => Some(decide::decide(
+            &head, bytes, downstream, listener, http, trip,
+        )),
+        Err(error) => {
+            let decision = refuse(trip, downstream, error.status(), word(error));
+            Some((decision, bytes.len()))
+        }
+    }
+}
+
+fn timed_out(downstream: &Downstream, trip: &mut Trip) -> Result<Decision, Absent> {
+    if downstream.carry.is_empty() {
+        return Err(Absent);
+    }
+    trip.end = End::ClientTimeout;
+    Ok(refuse(trip, downstream, 408, BadRequest::HeadTimeout))
+}
+
+fn refuse(trip: &mut Trip, downstream: &Downstream, status: u16, word: BadRequest) -> Decision {
+    trip.refused = Some(word);
+    if trip.end == End::Ok {
+        trip.end = End::BadRequest;
+    }
+    Decision::Answer(respond::refusal(downstream, status))
+}
+
+/// The word for it in metrics.
+fn word(error: RequestError) -> BadRequest {
+    use sluice_wire::h1::FieldsError as Fields;
+    match error {
+        RequestError::Method => BadRequest::Method,
+        RequestError::Target => BadRequest::Target,
+        RequestError::TargetTooLong => BadRequest::TargetTooLong,
+        RequestError::Version | RequestError::VersionUnsupported => BadRequest::Version,
+        RequestError::HostMissing | RequestError::HostRepeated | RequestError::Host => {
+            BadRequest::Host
+        }
+        RequestError::EmptyLines => BadRequest::LineEnding,
+        RequestError::Fields(fields) => match fields {
+            Fields::TooLong => BadRequest::HeadTooLarge,
+            Fields::TooMany => BadRequest::TooManyFields,
+            Fields::LineEnd | Fields::Folded => BadRequest::LineEnding,
+            Fields::Value => BadRequest::ControlByte,
+            Fields::ContentLength
+            | Fields::ContentLengthRepeated
+            | Fields::LengthAndTransferEncoding => BadRequest::Length,
+            Fields::TransferEncoding
+            | Fields::TransferCodingUnknown
+            | Fields::TransferEncodingInHttp10 => BadRequest::TransferCoding,
+            Fields::SpaceBeforeColon | Fields::Name | Fields::Connection => BadRequest::Syntax,
+        },
+    }
+}

@@ -1,0 +1,83 @@
+//! What is remembered of a request: counters, and a line of the access log. Reads the trip and nothing else.
+
+use std::time::Instant;
+
+use sluice_telemetry::access::{AccessRecord, HttpVersion, RequestLine};
+use sluice_telemetry::metrics::StatusClass;
+use sluice_wire::h1::Version;
+
+use super::serve::Downstream;
+use crate::live::LiveListener;
+use crate::trip::{Trip, Word};
+
+/// Counts and logs one request.
+pub(super) fn trip(downstream: &Downstream, listener: &LiveListener, trip: &Trip) {
+    let now = Instant::now();
+    count(listener, trip, now);
+    if let Some(log) = &*downstream.worker.access_log() {
+        write(downstream, listener, trip, now, log);
+    }
+}
+
+fn count(listener: &LiveListener, trip: &Trip, now: Instant) {
+    let class = StatusClass::from(trip.status);
+    if let Some(word) = trip.refused {
+        listener.metrics.bad_requests.increment(word);
+    }
+    if let Some(route) = trip.route.and_then(|id| listener.live.route_metrics(id)) {
+        if trip.status > 0 {
+            route.requests.increment(class);
+        }
+        route.ends.increment(trip.end);
+        route.duration.record(now - trip.started);
+    }
+    if !trip.answered_by_server {
+        return;
+    }
+    if let Some(lane) = &trip.lane {
+        lane.metrics().requests.increment(class);
+    }
+    if let (Some(cluster), Some(after)) = (&trip.cluster, trip.response_after) {
+        cluster.metrics().response.record(after);
+    }
+}
+
+fn write(
+    downstream: &Downstream,
+    listener: &LiveListener,
+    trip: &Trip,
+    now: Instant,
+    log: &sluice_telemetry::access::AccessLogWriter,
+) {
+    let words = trip.words.as_deref();
+    let word = |word| words.and_then(|words| words.present(word));
+    let request = words.map(|words| RequestLine {
+        method: words.get(Word::Method),
+        target: words.get(Word::Target),
+        version: match words.version {
+            Version::Http10 => HttpVersion::Http10,
+            Version::Http11 => HttpVersion::Http11,
+        },
+    });
+    let route = trip.route.and_then(|id| listener.live.plan.routes.get(id.0));
+    log.http(&AccessRecord {
+        time: downstream.worker.clock().time_of(trip.started),
+        listener: listener.settings().map_or("", |settings| &settings.name),
+        client: Some(downstream.client),
+        request,
+        host: word(Word::Host),
+        status: Some(trip.status).filter(|status| *status > 0),
+        request_bytes: trip.request_body,
+        response_bytes: trip.response_body,
+        duration: now - trip.started,
+        upstream_time: trip.response_after,
+        route: route.map(|route| &*route.name),
+        upstream: trip.cluster.as_ref().map(|cluster| &*cluster.settings().name),
+        server: trip.lane.as_ref().map(|lane| &**lane.endpoint().label()),
+        attempts: trip.attempts,
+        request_id: word(Word::RequestId),
+        end: trip.end,
+        user_agent: word(Word::UserAgent),
+        referer: word(Word::Referer),
+    });
+}

@@ -1,0 +1,247 @@
+//! Answers of our own: fixed ones, redirects, and what a client is told when something fails.
+
+use std::future::poll_fn;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use sluice_config::plan::{Redirect, Respond};
+use sluice_http::h1::relay::Outbox;
+use sluice_http::h1::response::write_status_line;
+use sluice_route::{Captures, Variable};
+use sluice_telemetry::End;
+use sluice_wire::h1::{FieldKind, RequestHead, Version, reason_phrase};
+
+use super::decide::SCHEME;
+use super::pipeline::After;
+use super::serve::Downstream;
+use crate::trip::Trip;
+
+/// An answer, composed.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) bytes: Vec<u8>,
+    pub(super) after: After,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, bytes: Vec<u8>, keep_alive: bool) -> Self {
+        let after = if keep_alive {
+            After::KeepAlive
+        } else {
+            After::Linger
+        };
+        Self {
+            status,
+            bytes,
+            after,
+        }
+    }
+}
+
+/// What an answer has to know of the connection it goes to.
+#[derive(Clone, Copy)]
+pub(super) struct Reply<'a> {
+    pub(super) downstream: &'a Downstream,
+    pub(super) version: Version,
+    pub(super) is_head: bool,
+    pub(super) keep_alive: bool,
+}
+
+/// What the variables of a template stand for.
+pub(super) struct Values<'a> {
+    pub(super) head: &'a RequestHead<'a, 'a>,
+    pub(super) client: SocketAddr,
+    pub(super) path: &'a str,
+    pub(super) captures: &'a Captures,
+    pub(super) request_id: &'a str,
+    pub(super) route: &'a str,
+}
+
+impl Values<'_> {
+    fn write(&self, variable: &Variable, out: &mut Vec<u8>) {
+        let head = self.head;
+        let text: &[u8] = match variable {
+            Variable::ClientIp => {
+                // Writing to a vector cannot fail.
+                let _ = write!(out, "{}", self.client.ip());
+                return;
+            }
+            Variable::ClientPort => {
+                let _ = write!(out, "{}", self.client.port());
+                return;
+            }
+            Variable::Method => head.method.as_str().as_bytes(),
+            Variable::Scheme => SCHEME.as_bytes(),
+            Variable::Host => head.host.as_bytes(),
+            Variable::Path => head.target.path().as_bytes(),
+            Variable::Query => head.target.query().unwrap_or_default().as_bytes(),
+            Variable::RequestId => self.request_id.as_bytes(),
+            Variable::Route => self.route.as_bytes(),
+            // We answer ourselves: there is neither.
+            Variable::Upstream | Variable::Server => b"",
+            Variable::Header(name) => head.fields.named(name).unwrap_or_default(),
+            Variable::Cookie(name) => cookie(head, name).unwrap_or_default(),
+            Variable::Capture(index) => self
+                .captures
+                .get(*index, self.path)
+                .unwrap_or_default()
+                .as_bytes(),
+        };
+        out.extend_from_slice(text);
+    }
+}
+
+/// `respond = { … }`
+pub(super) fn fixed(respond: &Respond, values: &Values<'_>, reply: Reply<'_>, out: &mut Vec<u8>) {
+    let mut body = Vec::new();
+    respond
+        .body
+        .render(|variable, out| values.write(variable, out), &mut body);
+    let content_type = (!body.is_empty()).then_some(&*respond.content_type);
+    write(respond.status, &[], content_type, &body, reply, out);
+}
+
+/// `redirect = { … }`
+pub(super) fn redirect(
+    redirect: &Redirect,
+    values: &Values<'_>,
+    reply: Reply<'_>,
+    out: &mut Vec<u8>,
+) {
+    let mut location = Vec::new();
+    redirect
+        .to
+        .render(|variable, out| values.write(variable, out), &mut location);
+    let extra = [("Location", location.as_slice())];
+    write(redirect.status, &extra, None, b"", reply, out);
+}
+
+/// `OPTIONS` or `TRACE` with `Max-Forwards: 0`: we are whom it asks.
+pub(super) fn last_hop(reply: Reply<'_>, out: &mut Vec<u8>) {
+    write(200, &[("Allow", ALLOW)], None, b"", reply, out);
+}
+
+/// A status with its reason as the body.
+pub(super) fn plain(status: u16, reply: Reply<'_>, out: &mut Vec<u8>) {
+    let body = format!("{status} {}\n", reason_phrase(status));
+    let allow = [("Allow", ALLOW)];
+    let extra = if status == 405 { &allow[..] } else { &[] };
+    write(status, extra, Some(PLAIN), body.as_bytes(), reply, out);
+}
+
+/// A refusal: the connection ends with it, as where the next request begins may not be known.
+pub(super) fn refusal(downstream: &Downstream, status: u16) -> Answer {
+    let mut bytes = downstream.worker.buffers().take();
+    let reply = Reply {
+        downstream,
+        version: Version::Http11,
+        is_head: false,
+        keep_alive: false,
+    };
+    plain(status, reply, &mut bytes);
+    Answer::new(status, bytes, false)
+}
+
+/// The status for the way a forwarded request ended, where the client has got no answer yet.
+pub(super) fn status_of(end: End) -> u16 {
+    match end {
+        End::NoServer => 503,
+        End::ConnectTimeout | End::UpstreamTimeout => 504,
+        End::ClientTimeout => 408,
+        End::BadRequest => 400,
+        End::NoRoute => 404,
+        End::Internal => 500,
+        End::ConnectFailed
+        | End::UpstreamClosed
+        | End::UpstreamInvalid
+        | End::Ok
+        | End::ClientClosed
+        | End::IdleTimeout
+        | End::Drained => 502,
+    }
+}
+
+/// Sends an answer. What becomes of the connection is as planned, unless the client does not take it.
+pub(super) async fn send(downstream: &mut Downstream, trip: &mut Trip, answer: Answer) -> After {
+    let Answer {
+        status,
+        bytes,
+        after,
+    } = answer;
+    trip.status = status;
+    let length = bytes.len() as u64;
+    let mut outbox = Outbox::holding(bytes);
+    downstream.deadline.set(Instant::now() + SEND_TIMEOUT);
+    let worker = std::rc::Rc::clone(&downstream.worker);
+    let sent = poll_fn(|cx| {
+        let flushed = outbox.poll_flush(cx, &mut downstream.stream, &mut worker.buffers());
+        if flushed.is_ready() {
+            return flushed.map(|flushed| flushed.is_ok());
+        }
+        downstream.deadline.poll(cx).map(|()| false)
+    })
+    .await;
+    if sent {
+        downstream.slot.metrics().bytes_sent.add(length);
+        return after;
+    }
+    if trip.end == End::Ok {
+        trip.end = End::ClientClosed;
+    }
+    After::Close
+}
+
+fn write(
+    status: u16,
+    extra: &[(&str, &[u8])],
+    content_type: Option<&str>,
+    body: &[u8],
+    reply: Reply<'_>,
+    out: &mut Vec<u8>,
+) {
+    write_status_line(status, reason_phrase(status).as_bytes(), out);
+    out.extend_from_slice(b"Date: ");
+    let clock = reply.downstream.worker.clock();
+    out.extend_from_slice(&clock.date_of(Instant::now()));
+    out.extend_from_slice(b"\r\n");
+    for (name, value) in extra {
+        let _ = write!(out, "{name}: ");
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+    }
+    if let Some(content_type) = content_type {
+        let _ = write!(out, "Content-Type: {content_type}\r\n");
+    }
+    let has_body = status != 204 && status != 304;
+    if has_body {
+        let _ = write!(out, "Content-Length: {}\r\n", body.len());
+    }
+    match (reply.keep_alive, reply.version) {
+        (false, _) => out.extend_from_slice(b"Connection: close\r\n"),
+        (true, Version::Http10) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
+        (true, Version::Http11) => {}
+    }
+    out.extend_from_slice(b"\r\n");
+    if has_body && !reply.is_head {
+        out.extend_from_slice(body);
+    }
+}
+
+/// RFC 6265, 4.2.1
+fn cookie<'a>(head: &RequestHead<'_, 'a>, name: &str) -> Option<&'a [u8]> {
+    head.fields
+        .iter()
+        .filter(|field| field.kind == FieldKind::Cookie)
+        .flat_map(|field| field.value.split(|byte| *byte == b';'))
+        .find_map(|pair| {
+            let pair = pair.trim_ascii();
+            let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+            Some(value)
+        })
+}
+
+const ALLOW: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
+const PLAIN: &str = "text/plain; charset=utf-8";
+/// An answer of ours is a few hundred bytes: a client that does not take them in this time takes nothing.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,152 @@
+//! A client's connection: requests one after the other, silence in between.
+//!
+//! While it is silent a connection holds no buffer and little else: everything a request needs lives in the boxed
+//! future of its pipeline, and goes with it.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use sluice_config::plan::ProxyProtocol;
+use sluice_net::Stream;
+use sluice_telemetry::metrics::BadRequest;
+
+use super::pipeline::{self, After};
+use crate::connections::{Activity, Guard};
+use crate::deadline::Deadline;
+use crate::live::ListenerSlot;
+use crate::preface::{self, PrefaceError};
+use crate::worker::Worker;
+
+/// The client's side of everything that happens on one connection.
+pub(super) struct Downstream {
+    pub(super) stream: Stream,
+    /// The client: the peer, or whom the PROXY protocol named.
+    pub(super) client: SocketAddr,
+    /// Received and not yet used: the beginning of the next request.
+    pub(super) carry: Vec<u8>,
+    pub(super) deadline: Deadline,
+    pub(super) slot: Rc<ListenerSlot>,
+    pub(super) guard: Guard,
+    pub(super) worker: Rc<Worker>,
+}
+
+/// Serves one accepted connection.
+pub(crate) async fn serve(
+    stream: Stream,
+    peer: SocketAddr,
+    slot: Rc<ListenerSlot>,
+    guard: Guard,
+    worker: Rc<Worker>,
+) {
+    let Some((proxy_protocol, idle_timeout)) = slot
+        .current()
+        .settings()
+        .map(|settings| (settings.proxy_protocol, settings.idle_timeout))
+    else {
+        return;
+    };
+    let mut downstream = Downstream {
+        stream,
+        client: peer,
+        carry: Vec::new(),
+        deadline: Deadline::new(Instant::now() + idle_timeout),
+        slot,
+        guard,
+        worker,
+    };
+    if proxy_protocol != ProxyProtocol::Off && !downstream.read_preface(proxy_protocol).await {
+        return;
+    }
+    loop {
+        if downstream.carry.is_empty() && !downstream.wait_for_request().await {
+            return;
+        }
+        match Box::pin(pipeline::run(&mut downstream)).await {
+            After::KeepAlive => {}
+            After::Close => return,
+            After::Linger => return Box::pin(downstream.linger()).await,
+        }
+        let Some(idle_timeout) = downstream.idle_timeout() else {
+            return;
+        };
+        downstream.deadline.set(Instant::now() + idle_timeout);
+    }
+}
+
+impl Downstream {
+    /// How long the next silence may last; `None` where the connection ends with the present request.
+    fn idle_timeout(&self) -> Option<Duration> {
+        if self.slot.is_closed() {
+            return None;
+        }
+        self.slot
+            .current()
+            .settings()
+            .map(|settings| settings.idle_timeout)
+    }
+
+    async fn read_preface(&mut self, mode: ProxyProtocol) -> bool {
+        let read = preface::read(
+            &mut self.stream,
+            self.client,
+            mode,
+            &mut self.deadline,
+            &self.worker,
+        );
+        match Box::pin(read).await {
+            Ok(preface) => {
+                (self.client, self.carry) = (preface.client, preface.rest);
+                true
+            }
+            Err(PrefaceError::Closed) => false,
+            Err(PrefaceError::Invalid) => {
+                let metrics = self.slot.metrics();
+                metrics.bad_requests.increment(BadRequest::ProxyProtocol);
+                false
+            }
+        }
+    }
+
+    /// Waits until there is something to receive; `false` where the silence has lasted too long.
+    async fn wait_for_request(&mut self) -> bool {
+        self.guard.set_activity(Activity::Idle);
+        let arrived = poll_fn(|cx| {
+            if let Poll::Ready(ready) = self.stream.poll_read_ready(cx) {
+                return Poll::Ready(ready.is_ok());
+            }
+            self.deadline.poll(cx).map(|()| false)
+        })
+        .await;
+        self.guard.set_activity(Activity::Busy);
+        arrived
+    }
+
+    /// Ends the connection so that the client gets the whole answer although it still sends: its bytes are received and
+    /// dropped for a while, as closing at once would reset the connection (RFC 9112, 9.6).
+    async fn linger(mut self) {
+        self.carry = Vec::new();
+        self.deadline.set(Instant::now() + LINGER);
+        let mut dropped = 0;
+        poll_fn(|cx| {
+            if self.stream.poll_shutdown(cx).is_pending() {
+                return Poll::Pending;
+            }
+            while dropped < LINGER_BYTES && self.deadline.poll(cx).is_pending() {
+                let mut scratch = self.worker.scratch();
+                match self.stream.poll_read(cx, scratch.body_area()) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(()),
+                    Poll::Ready(Ok(count)) => dropped += count,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1 << 20;

@@ -1,0 +1,177 @@
+//! What a worker runs from: the plan, with this worker's clusters and counters beside it.
+//!
+//! A [`Live`] never changes. On reload the worker builds the next one from the new plan, reusing each cluster that is
+//! as it was, and puts it into the [`ListenerSlot`]s; a request that began under the old one ends under it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sluice_config::Plan;
+use sluice_config::plan::{HttpListener, Listener, Protocol, RouteId, Upstream, UpstreamId};
+use sluice_telemetry::metrics::{ListenerMetrics, Registry, RouteMetrics};
+use sluice_upstream::{Cluster, Endpoints, Lane};
+
+/// A plan with what this worker holds for each of its parts.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) plan: Arc<Plan>,
+    clusters: Vec<Rc<Cluster>>,
+    routes: Vec<Arc<RouteMetrics>>,
+}
+
+impl Live {
+    /// Builds what `worker` needs for `plan`. Clusters of `previous` whose settings and endpoints are the same are kept.
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        endpoints: &Endpoints,
+        previous: Option<&Self>,
+        registry: &Registry,
+        worker: usize,
+    ) -> Self {
+        let clusters = plan
+            .upstreams
+            .iter()
+            .map(|settings| {
+                let known = previous.and_then(|previous| previous.cluster_named(&settings.name));
+                match known {
+                    Some(known) if is_unchanged(known, settings, endpoints) => Rc::clone(known),
+                    _ => Rc::new(Cluster::new(
+                        settings,
+                        endpoints,
+                        known.map(Rc::as_ref),
+                        registry,
+                        worker,
+                        u32::try_from(worker).unwrap_or_default(),
+                    )),
+                }
+            })
+            .collect();
+        let routes = plan
+            .routes
+            .iter()
+            .map(|route| registry.route(worker, &route.name))
+            .collect();
+        Self {
+            plan,
+            clusters,
+            routes,
+        }
+    }
+
+    pub(crate) fn cluster(&self, id: UpstreamId) -> Option<&Rc<Cluster>> {
+        self.clusters.get(id.0)
+    }
+
+    pub(crate) fn clusters(&self) -> &[Rc<Cluster>] {
+        &self.clusters
+    }
+
+    pub(crate) fn route_metrics(&self, id: RouteId) -> Option<&Arc<RouteMetrics>> {
+        self.routes.get(id.0)
+    }
+
+    /// The lanes that `next` does not have any more, each with its upstream.
+    pub(crate) fn lanes_missing_in(&self, next: &Self) -> Vec<(Rc<Lane>, Rc<Cluster>)> {
+        let kept: HashSet<*const Lane> = next
+            .clusters
+            .iter()
+            .flat_map(|cluster| cluster.lanes().iter().map(Rc::as_ptr))
+            .collect();
+        let lanes = |cluster: &Rc<Cluster>| {
+            let cluster = Rc::clone(cluster);
+            let lanes = cluster.lanes().to_vec();
+            lanes.into_iter().map(move |lane| (lane, Rc::clone(&cluster)))
+        };
+        self.clusters
+            .iter()
+            .flat_map(lanes)
+            .filter(|(lane, _)| !kept.contains(&Rc::as_ptr(lane)))
+            .collect()
+    }
+
+    fn cluster_named(&self, name: &str) -> Option<&Rc<Cluster>> {
+        self.clusters
+            .iter()
+            .find(|cluster| &*cluster.settings().name == name)
+    }
+}
+
+/// A name may have been resolved anew, so the endpoints are compared too.
+fn is_unchanged(known: &Cluster, settings: &Upstream, endpoints: &Endpoints) -> bool {
+    known.settings() == settings
+        && known.lanes().iter().all(|lane| {
+            endpoints
+                .get(&settings.name, &lane.endpoint().key().server)
+                .is_some_and(|endpoint| Arc::ptr_eq(endpoint, lane.endpoint()))
+        })
+}
+
+/// A listener as its connections see it: what it is now, after however many reloads.
+#[derive(Debug)]
+pub(crate) struct ListenerSlot {
+    current: RefCell<Rc<LiveListener>>,
+    closed: Cell<bool>,
+}
+
+impl ListenerSlot {
+    pub(crate) fn new(listener: LiveListener) -> Self {
+        Self {
+            current: RefCell::new(Rc::new(listener)),
+            closed: Cell::new(false),
+        }
+    }
+
+    /// What holds for the next request.
+    pub(crate) fn current(&self) -> Rc<LiveListener> {
+        Rc::clone(&self.current.borrow())
+    }
+
+    pub(crate) fn replace(&self, listener: LiveListener) {
+        *self.current.borrow_mut() = Rc::new(listener);
+    }
+
+    pub(crate) fn metrics(&self) -> Arc<ListenerMetrics> {
+        Arc::clone(&self.current.borrow().metrics)
+    }
+
+    /// The listener accepts no more: its connections end with their present request.
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+}
+
+/// A listener under one plan.
+#[derive(Debug)]
+pub(crate) struct LiveListener {
+    pub(crate) live: Rc<Live>,
+    pub(crate) metrics: Arc<ListenerMetrics>,
+    position: usize,
+}
+
+impl LiveListener {
+    pub(crate) fn new(live: &Rc<Live>, position: usize, metrics: Arc<ListenerMetrics>) -> Self {
+        Self {
+            live: Rc::clone(live),
+            metrics,
+            position,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Option<&Listener> {
+        self.live.plan.listeners.get(self.position)
+    }
+
+    /// The http settings; `None` where the listener has become a tcp one.
+    pub(crate) fn http(&self) -> Option<&HttpListener> {
+        match &self.settings()?.protocol {
+            Protocol::Http(http) => Some(http),
+            Protocol::Tcp { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! A worker: one thread, one reactor, and everything its connections share.
+//!
+//! What is here is reached through `Rc` and plain cells; nothing of it leaves the thread. Commands come from the control
+//! plane over a channel.
+
+use std::cell::{Cell, Ref, RefCell, RefMut};
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use sluice_config::Plan;
+use sluice_http::{Buffers, Scratch};
+use sluice_net::listen::{Acceptor, ListenSocket};
+use sluice_net::splice::Pipes;
+use sluice_telemetry::access::AccessLogWriter;
+use sluice_telemetry::metrics::{Registry, WorkerMetrics};
+use sluice_upstream::Endpoints;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::{interval, sleep, sleep_until};
+
+use crate::accept;
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::live::{ListenerSlot, Live, LiveListener};
+
+/// A worker's thread, as the control plane holds it.
+#[derive(Debug)]
+pub struct WorkerThread {
+    commands: mpsc::UnboundedSender<Command>,
+    thread: JoinHandle<()>,
+}
+
+/// What a worker is told.
+#[derive(Debug)]
+pub enum Command {
+    /// Run from this from now on.
+    Apply(Box<Generation>),
+    /// Accept no more, let requests end, and stop: at the latest after this long.
+    Drain(Duration),
+}
+
+/// A plan with what a worker needs to run it.
+#[derive(Debug)]
+pub struct Generation {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The live endpoints of its servers.
+    pub endpoints: Arc<Endpoints>,
+    /// This worker's sockets of the listeners that were bound for this plan. The other listeners go on as they are.
+    pub sockets: Vec<NewSocket>,
+    /// Where this worker's access-log lines go.
+    pub access_log: Option<AccessLogWriter>,
+    /// Told when the worker runs from it.
+    pub applied: oneshot::Sender<()>,
+}
+
+/// A listener's socket for one worker.
+#[derive(Debug)]
+pub struct NewSocket {
+    /// The listener's position in the plan.
+    pub listener: usize,
+    /// The socket.
+    pub socket: ListenSocket,
+}
+
+impl WorkerThread {
+    /// Starts worker `index`, counted from 0. It does nothing until it is given a plan.
+    ///
+    /// # Errors
+    /// The kernel's, where no thread or reactor can be had.
+    pub fn start(index: usize, registry: Arc<Registry>) -> io::Result<Self> {
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let thread = std::thread::Builder::new()
+            .name(format!("worker-{index}"))
+            .spawn(move || {
+                let built = Builder::new_current_thread()
+                    .enable_all()
+                    .event_interval(EVENT_INTERVAL)
+                    .build_local(LocalOptions::default());
+                match built {
+                    Ok(runtime) => runtime.block_on(run(index, registry, inbox)),
+                    Err(error) => tracing::error!(%error, worker = index, "no reactor for a worker"),
+                }
+            })?;
+        Ok(Self { commands, thread })
+    }
+
+    /// Sends a command; lost where the worker has ended.
+    pub fn send(&self, command: Command) {
+        let _ = self.commands.send(command);
+    }
+
+    /// Whether the worker has ended.
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Waits until the worker has ended; `false` where it ended by a panic.
+    pub fn join(self) -> bool {
+        self.thread.join().is_ok()
+    }
+}
+
+/// What the connections of one worker share.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    index: usize,
+    registry: Arc<Registry>,
+    metrics: Arc<WorkerMetrics>,
+    scratch: RefCell<Scratch>,
+    head: RefCell<Vec<u8>>,
+    buffers: RefCell<Buffers>,
+    pipes: RefCell<Pipes>,
+    random: RefCell<fastrand::Rng>,
+    clock: Clock,
+    connections: Rc<Connections>,
+    access_log: RefCell<Option<AccessLogWriter>>,
+    live: RefCell<Option<Rc<Live>>>,
+    listeners: RefCell<HashMap<Arc<str>, Listening>>,
+    exhausted_at: Cell<Option<Instant>>,
+}
+
+#[derive(Debug)]
+struct Listening {
+    slot: Rc<ListenerSlot>,
+    task: AbortHandle,
+}
+
+impl Worker {
+    fn new(index: usize, registry: Arc<Registry>) -> Self {
+        Self {
+            index,
+            metrics: registry.worker(index),
+            registry,
+            scratch: RefCell::default(),
+            head: RefCell::default(),
+            buffers: RefCell::default(),
+            pipes: RefCell::default(),
+            random: RefCell::new(fastrand::Rng::new()),
+            clock: Clock::new(),
+            connections: Rc::default(),
+            access_log: RefCell::default(),
+            live: RefCell::default(),
+            listeners: RefCell::default(),
+            exhausted_at: Cell::new(None),
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> &WorkerMetrics {
+        &self.metrics
+    }
+
+    /// Where everything is received. Borrowed for one poll at a time, never across an await.
+    pub(crate) fn scratch(&self) -> RefMut<'_, Scratch> {
+        self.scratch.borrow_mut()
+    }
+
+    /// An empty vector for a head that is composed and sent within one poll.
+    pub(crate) fn head(&self) -> RefMut<'_, Vec<u8>> {
+        let mut head = self.head.borrow_mut();
+        head.clear();
+        head
+    }
+
+    pub(crate) fn buffers(&self) -> RefMut<'_, Buffers> {
+        self.buffers.borrow_mut()
+    }
+
+    pub(crate) fn pipes(&self) -> RefMut<'_, Pipes> {
+        self.pipes.borrow_mut()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn connections(&self) -> &Rc<Connections> {
+        &self.connections
+    }
+
+    pub(crate) fn access_log(&self) -> Ref<'_, Option<AccessLogWriter>> {
+        self.access_log.borrow()
+    }
+
+    /// 128 random bits: an identifier, not a secret.
+    pub(crate) fn random_id(&self) -> u128 {
+        self.random.borrow_mut().u128(..)
+    }
+
+    /// Descriptors ran out: counted each time, said at most once a minute.
+    pub(crate) fn note_exhausted(&self, error: &io::Error) {
+        self.registry.process().accept_pauses.increment();
+        let now = Instant::now();
+        let said = self.exhausted_at.get();
+        if said.is_none_or(|at| now - at >= Duration::from_mins(1)) {
+            self.exhausted_at.set(Some(now));
+            tracing::warn!(
+                %error,
+                open_connections = self.connections.count(),
+                "out of file descriptors: accepting slows down until some are free"
+            );
+        }
+    }
+
+    fn live(&self) -> Ref<'_, Option<Rc<Live>>> {
+        self.live.borrow()
+    }
+
+    fn apply(self: &Rc<Self>, generation: Generation) {
+        let previous = self.live.borrow_mut().take();
+        let live = Rc::new(Live::new(
+            generation.plan,
+            &generation.endpoints,
+            previous.as_deref(),
+            &self.registry,
+            self.index,
+        ));
+        *self.live.borrow_mut() = Some(Rc::clone(&live));
+        self.flush_access_log();
+        *self.access_log.borrow_mut() = generation.access_log;
+        self.update_listeners(&live, generation.sockets);
+        if let Some(previous) = previous {
+            self.retire_lanes(&previous, &live);
+        }
+        // Nobody waits any more where the control plane has given up.
+        let _ = generation.applied.send(());
+    }
+
+    /// Listeners with a new socket start; those of the same name go on with the new plan; the rest close.
+    fn update_listeners(self: &Rc<Self>, live: &Rc<Live>, sockets: Vec<NewSocket>) {
+        let mut sockets: HashMap<usize, ListenSocket> = sockets
+            .into_iter()
+            .map(|new| (new.listener, new.socket))
+            .collect();
+        let mut before = std::mem::take(&mut *self.listeners.borrow_mut());
+        let mut listeners = HashMap::new();
+        for (position, settings) in live.plan.listeners.iter().enumerate() {
+            let metrics = self.registry.listener(self.index, &settings.name);
+            let listener = LiveListener::new(live, position, metrics);
+            let listening = match sockets.remove(&position) {
+                Some(socket) => self.listen(socket, listener),
+                None => before.remove(&settings.name).inspect(|listening| {
+                    listening.slot.replace(listener);
+                }),
+            };
+            if let Some(listening) = listening {
+                listeners.insert(Arc::clone(&settings.name), listening);
+            }
+        }
+        let closed_some = !before.is_empty();
+        for listening in before.into_values() {
+            listening.close();
+        }
+        *self.listeners.borrow_mut() = listeners;
+        if closed_some {
+            self.drain_closed_listeners(longest_drain(&live.plan));
+        }
+    }
+
+    fn listen(self: &Rc<Self>, socket: ListenSocket, listener: LiveListener) -> Option<Listening> {
+        let acceptor = Acceptor::new(socket)
+            .inspect_err(|error| tracing::error!(%error, "a listener cannot be watched"))
+            .ok()?;
+        let slot = Rc::new(ListenerSlot::new(listener));
+        let task = spawn_local(accept::run(acceptor, Rc::clone(&slot), Rc::clone(self)));
+        Some(Listening {
+            slot,
+            task: task.abort_handle(),
+        })
+    }
+
+    /// Servers that left the file get nothing new; what runs on them may go on for their drain-timeout.
+    fn retire_lanes(self: &Rc<Self>, previous: &Live, live: &Live) {
+        for (lane, cluster) in previous.lanes_missing_in(live) {
+            lane.retire();
+            let connections = Rc::clone(&self.connections);
+            let limit = cluster.settings().drain_timeout;
+            spawn_local(async move {
+                sleep(limit).await;
+                connections.cut_lane(&lane);
+            });
+        }
+    }
+
+    fn drain_closed_listeners(&self, limit: Duration) {
+        self.connections.end_idle_of_closed_listeners();
+        let connections = Rc::clone(&self.connections);
+        spawn_local(async move {
+            sleep(limit).await;
+            connections.cut_closed_listeners();
+        });
+    }
+
+    /// Accepts no more and waits until every connection has ended, at the latest until `limit` has passed.
+    async fn drain(&self, limit: Duration) {
+        let deadline = tokio::time::Instant::now() + limit;
+        for (_, listening) in self.listeners.borrow_mut().drain() {
+            listening.close();
+        }
+        self.connections.end_idle_of_closed_listeners();
+        let mut look = interval(Duration::from_millis(20));
+        let mut timer = std::pin::pin!(sleep_until(deadline));
+        while !self.connections.is_empty() {
+            tokio::select! {
+                _ = look.tick() => self.connections.end_idle_of_closed_listeners(),
+                () = &mut timer => break,
+            }
+        }
+        let left = self.connections.count();
+        if left > 0 {
+            tracing::warn!(connections = left, "the drain timeout passed: cutting what is left");
+            self.connections.cut_closed_listeners();
+            tokio::task::yield_now().await;
+        }
+        self.flush_access_log();
+    }
+
+    /// Now and then: old idle connections are closed, log lines handed over, the thread's CPU time noted.
+    fn tick(&self) {
+        if let Some(live) = &*self.live() {
+            let now = Instant::now();
+            for cluster in live.clusters() {
+                cluster.close_idle(now);
+            }
+        }
+        self.flush_access_log();
+        if let Some(time) = thread_cpu_time() {
+            self.metrics.busy_nanos.set(time);
+        }
+    }
+
+    fn flush_access_log(&self) {
+        if let Some(log) = &*self.access_log.borrow() {
+            log.flush();
+        }
+    }
+}
+
+impl Listening {
+    fn close(self) {
+        self.slot.close();
+        self.task.abort();
+    }
+}
+
+async fn run(index: usize, registry: Arc<Registry>, mut inbox: mpsc::UnboundedReceiver<Command>) {
+    let worker = Rc::new(Worker::new(index, registry));
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            command = inbox.recv() => match command {
+                Some(Command::Apply(generation)) => worker.apply(*generation),
+                Some(Command::Drain(limit)) => return worker.drain(limit).await,
+                None => return,
+            },
+            _ = ticks.tick() => worker.tick(),
+        }
+    }
+}
+
+/// The longest `drain-timeout` of a plan's upstreams; 30 s where it has none.
+fn longest_drain(plan: &Plan) -> Duration {
+    plan.upstreams
+        .iter()
+        .map(|upstream| upstream.drain_timeout)
+        .max()
+        .unwrap_or(Duration::from_secs(30))
+}
+
+fn thread_cpu_time() -> Option<u64> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanos = u64::try_from(time.tv_nsec).ok()?;
+    Some(seconds * 1_000_000_000 + nanos)
+}
+
+const TICK: Duration = Duration::from_millis(500);
+/// Polls between two looks at the reactor while there is other work: tokio's own choice, named so that it can be tuned.
+const EVENT_INTERVAL: u32 = 61;

@@ -1,0 +1,249 @@
+//! What one worker holds of an upstream.
+
+use std::cell::{Cell, RefCell};
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sluice_balance::{Policy, ServerShape};
+use sluice_config::plan::{Balance, SendProxyProtocol, Upstream};
+use sluice_net::connect::connect;
+use sluice_telemetry::metrics::{Registry, UpstreamMetrics};
+use tokio::time::timeout;
+
+use crate::connection::{ConnectError, Connection};
+use crate::endpoint::Endpoints;
+use crate::lane::{InFlight, Lane};
+
+/// How many servers one request tries at most, however many there are.
+pub const MAX_ATTEMPTS: usize = 8;
+
+/// An upstream as one worker sees it: a policy, and a lane to each server.
+#[derive(Debug)]
+pub struct Cluster {
+    settings: Upstream,
+    lanes: Vec<Rc<Lane>>,
+    policy: RefCell<Policy>,
+    metrics: Arc<UpstreamMetrics>,
+    next_source: Cell<usize>,
+}
+
+impl Cluster {
+    /// Builds the worker's view of `settings`. Lanes of `previous` whose server is the same live on with their idle
+    /// connections.
+    ///
+    /// `seed` differs by worker, so that workers do not all begin with the same server.
+    pub fn new(
+        settings: &Upstream,
+        endpoints: &Endpoints,
+        previous: Option<&Self>,
+        registry: &Registry,
+        worker: usize,
+        seed: u32,
+    ) -> Self {
+        let lanes = settings
+            .servers
+            .iter()
+            .filter_map(|server| endpoints.get(&settings.name, &server.address))
+            .map(|endpoint| {
+                let known = previous.and_then(|previous| {
+                    previous
+                        .lanes
+                        .iter()
+                        .find(|lane| Arc::ptr_eq(lane.endpoint(), endpoint))
+                });
+                known.map_or_else(
+                    || {
+                        let metrics = registry.server(worker, &settings.name, endpoint.label());
+                        Rc::new(Lane::new(Arc::clone(endpoint), metrics))
+                    },
+                    Rc::clone,
+                )
+            })
+            .collect();
+        let shapes: Vec<_> = settings
+            .servers
+            .iter()
+            .map(|server| ServerShape {
+                weight: server.weight,
+                backup: server.backup,
+            })
+            .collect();
+        let Balance::RoundRobin = settings.balance;
+        Self {
+            lanes,
+            policy: RefCell::new(Policy::new(
+                sluice_balance::Kind::RoundRobin,
+                &shapes,
+                seed,
+            )),
+            metrics: registry.upstream(worker, &settings.name),
+            settings: settings.clone(),
+            next_source: Cell::new(0),
+        }
+    }
+
+    /// The upstream's settings.
+    pub fn settings(&self) -> &Upstream {
+        &self.settings
+    }
+
+    /// This worker's counters for the upstream.
+    pub fn metrics(&self) -> &UpstreamMetrics {
+        &self.metrics
+    }
+
+    /// The lanes, in the order of the servers in the file.
+    pub fn lanes(&self) -> &[Rc<Lane>] {
+        &self.lanes
+    }
+
+    /// A place at the server that is next by the policy, among those not tried yet that have one free.
+    pub fn pick(&self, tried: &mut Tried) -> Option<InFlight> {
+        // A server may fill up between looking and entering: then it counts as tried.
+        while !tried.is_exhausted() {
+            let mut policy = self.policy.borrow_mut();
+            let position =
+                policy.pick(|position| !tried.contains(position) && self.has_place(position))?;
+            drop(policy);
+            tried.add(position);
+            let lane = self.lanes.get(position)?;
+            let limit = self.limit(position);
+            if let Some(place) = InFlight::enter(lane, limit) {
+                return Some(place);
+            }
+        }
+        None
+    }
+
+    /// A new connection.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; nothing was sent then.
+    pub async fn connect(
+        &self,
+        lane: &Rc<Lane>,
+        client: SocketAddr,
+    ) -> Result<Connection, ConnectError> {
+        let settings = &self.settings;
+        let started = Instant::now();
+        let attempt = connect(
+            lane.endpoint().destination(),
+            self.source_for(lane),
+            settings.keep_alive,
+        );
+        let outcome = match timeout(settings.connect_timeout, attempt).await {
+            Ok(outcome) => outcome.map_err(ConnectError::from),
+            Err(_) => Err(ConnectError::Timeout),
+        };
+        match outcome {
+            Ok(stream) => {
+                let now = Instant::now();
+                lane.metrics().connections_opened.increment();
+                self.metrics.connect.record(now - started);
+                let bound_to = self.bound_to(client);
+                Ok(Connection::new(stream, lane.endpoint(), bound_to, now))
+            }
+            Err(error) => {
+                lane.metrics().connect_failures.increment(error.word());
+                Err(error)
+            }
+        }
+    }
+
+    /// An idle connection of the lane that this client may use.
+    pub fn take_idle(&self, lane: &Lane, client: SocketAddr) -> Option<Connection> {
+        lane.take_idle(self.bound_to(client))
+    }
+
+    /// Keeps a connection on which nothing is under way for the next request.
+    pub fn keep(&self, lane: &Lane, connection: Connection, now: Instant) {
+        lane.keep(connection, self.settings.idle_connections, now);
+    }
+
+    /// Closes connections that were idle for too long. Called now and then by the worker.
+    pub fn close_idle(&self, now: Instant) {
+        for lane in &self.lanes {
+            lane.close_idle(self.settings.idle_timeout, now);
+        }
+    }
+
+    /// A PROXY header names one client, so a connection that began with one is that client's alone.
+    fn bound_to(&self, client: SocketAddr) -> Option<SocketAddr> {
+        (self.settings.send_proxy_protocol != SendProxyProtocol::Off).then_some(client)
+    }
+
+    fn has_place(&self, position: usize) -> bool {
+        let Some(limit) = self.limit(position) else {
+            return true;
+        };
+        let Some(lane) = self.lanes.get(position) else {
+            return false;
+        };
+        let has_place = lane.endpoint().in_flight() < limit;
+        if !has_place {
+            lane.metrics().limit_reached.increment();
+        }
+        has_place
+    }
+
+    fn limit(&self, position: usize) -> Option<u32> {
+        self.settings
+            .servers
+            .get(position)
+            .and_then(|server| server.max_connections)
+    }
+
+    /// The source addresses in turn, those of the server's family.
+    fn source_for(&self, lane: &Lane) -> Option<IpAddr> {
+        let sources = &self.settings.source_addresses;
+        if sources.is_empty() {
+            return None;
+        }
+        let is_ipv6 = match lane.endpoint().destination() {
+            sluice_net::connect::Destination::Ip(address) => address.is_ipv6(),
+            sluice_net::connect::Destination::Unix(_) => return None,
+        };
+        let start = self.next_source.get();
+        self.next_source.set(start.wrapping_add(1));
+        (0..sources.len())
+            .filter_map(|step| sources.get(start.wrapping_add(step) % sources.len()))
+            .find(|source| source.is_ipv6() == is_ipv6)
+            .copied()
+    }
+}
+
+/// The servers a request was sent to, or refused by.
+#[derive(Debug, Default)]
+pub struct Tried {
+    positions: [u32; MAX_ATTEMPTS],
+    count: usize,
+}
+
+impl Tried {
+    /// How many were tried.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    fn contains(&self, position: usize) -> bool {
+        self.positions
+            .iter()
+            .take(self.count)
+            .any(|tried| *tried as usize == position)
+    }
+
+    fn is_exhausted(&self) -> bool {
+        self.count >= MAX_ATTEMPTS
+    }
+
+    fn add(&mut self, position: usize) {
+        if let (Some(slot), Ok(position)) =
+            (self.positions.get_mut(self.count), u32::try_from(position))
+        {
+            *slot = position;
+            self.count += 1;
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A connection to a server, and how opening one fails.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sluice_net::Stream;
+use sluice_telemetry::metrics::ConnectFailure;
+use thiserror::Error;
+
+use crate::endpoint::Endpoint;
+
+/// An open connection to a server, counted for as long as it lives.
+#[derive(Debug)]
+pub struct Connection {
+    /// The bytes.
+    pub stream: Stream,
+    endpoint: Arc<Endpoint>,
+    /// Whom a PROXY header was sent for: only that client may use the connection.
+    pub(crate) bound_to: Option<SocketAddr>,
+    pub(crate) idle_since: Instant,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        stream: Stream,
+        endpoint: &Arc<Endpoint>,
+        bound_to: Option<SocketAddr>,
+        now: Instant,
+    ) -> Self {
+        endpoint.opened_connection();
+        Self {
+            stream,
+            endpoint: Arc::clone(endpoint),
+            bound_to,
+            idle_since: now,
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.endpoint.closed_connection();
+    }
+}
+
+/// Why no connection could be opened. Nothing was sent: another server may be tried.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// Nobody listens there, or a firewall says no.
+    #[error("connection refused")]
+    Refused,
+    /// No answer within `connect-timeout`.
+    #[error("no answer within the connect timeout")]
+    Timeout,
+    /// Every local port to this destination is in use.
+    #[error("no local port is free: add source-addresses")]
+    NoLocalPort,
+    /// This process has no descriptor left.
+    #[error("no file descriptor is free")]
+    NoDescriptor,
+    /// Anything else the kernel says.
+    #[error("{0}")]
+    Other(io::Error),
+}
+
+impl ConnectError {
+    /// The word for it in metrics.
+    pub fn word(&self) -> ConnectFailure {
+        match self {
+            Self::Refused => ConnectFailure::Refused,
+            Self::Timeout => ConnectFailure::Timeout,
+            Self::NoLocalPort => ConnectFailure::NoPort,
+            Self::NoDescriptor => ConnectFailure::NoDescriptor,
+            Self::Other(error) => match error.kind() {
+                io::ErrorKind::ConnectionReset => ConnectFailure::Reset,
+                io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                    ConnectFailure::Unreachable
+                }
+                _ => ConnectFailure::Other,
+            },
+        }
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        if sluice_net::listen::is_exhausted(&error) {
+            return Self::NoDescriptor;
+        }
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::TimedOut => Self::Timeout,
+            io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse => Self::NoLocalPort,
+            _ => Self::Other(error),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The live state of a server, shared by all workers.
+
+use std::collections::HashMap;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use sluice_config::plan::Upstream;
+use sluice_model::ServerAddress;
+use sluice_net::connect::Destination;
+use thiserror::Error;
+
+/// What a server is known by: state belongs to upstream and server, never to the bare address.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EndpointKey {
+    /// The upstream's name.
+    pub upstream: Arc<str>,
+    /// The server's address as written in the file.
+    pub server: ServerAddress,
+}
+
+/// A live server. On cache lines of its own, as every worker writes to it.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct Endpoint {
+    in_flight: AtomicU32,
+    connections: AtomicU32,
+    closed: AtomicU64,
+    key: EndpointKey,
+    label: Arc<str>,
+    destination: Destination,
+}
+
+impl Endpoint {
+    fn new(key: EndpointKey, destination: Destination) -> Self {
+        Self {
+            in_flight: AtomicU32::new(0),
+            connections: AtomicU32::new(0),
+            closed: AtomicU64::new(0),
+            label: key.server.to_string().into(),
+            key,
+            destination,
+        }
+    }
+
+    /// What it is known by.
+    pub fn key(&self) -> &EndpointKey {
+        &self.key
+    }
+
+    /// The address as written in the file, for logs and metrics.
+    pub fn label(&self) -> &Arc<str> {
+        &self.label
+    }
+
+    /// Where to connect to.
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// Requests (http) or connections (tcp) that the server works on now, from all workers.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Connections open now, idle ones included, from all workers.
+    pub fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Connections closed since the start. What was closed within the last minute may still hold its local port
+    /// (`TIME_WAIT`).
+    pub fn closed(&self) -> u64 {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Takes one of `limit` places. Under contention the limit holds exactly: the place is taken first and given back
+    /// where it was one too many.
+    pub(crate) fn try_enter(&self, limit: Option<u32>) -> bool {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let fits = limit.is_none_or(|limit| before < limit);
+        if !fits {
+            self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    pub(crate) fn leave(&self) {
+        let before = self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        debug_assert!(before > 0, "more left than entered");
+    }
+
+    pub(crate) fn opened_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn closed_connection(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+        self.closed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Every live endpoint of the process. Belongs to the control plane.
+#[derive(Clone, Debug, Default)]
+pub struct Endpoints {
+    live: HashMap<EndpointKey, Arc<Endpoint>>,
+}
+
+impl Endpoints {
+    /// The endpoints that `upstreams` need: those that are live already as they are, new ones made. Whatever is not
+    /// needed any more is left out, and ends with its last request.
+    ///
+    /// Names are resolved here, blocking: called on the control plane, before anything is changed.
+    ///
+    /// # Errors
+    /// The first name that could not be resolved.
+    pub fn updated(&self, upstreams: &[Upstream]) -> Result<Self, ResolveError> {
+        let mut live = HashMap::new();
+        for upstream in upstreams {
+            for server in &upstream.servers {
+                let key = EndpointKey {
+                    upstream: Arc::clone(&upstream.name),
+                    server: server.address.clone(),
+                };
+                let destination = resolve(&key)?;
+                let endpoint = match self.live.get(&key) {
+                    Some(known) if known.destination == destination => Arc::clone(known),
+                    _ => Arc::new(Endpoint::new(key.clone(), destination)),
+                };
+                live.insert(key, endpoint);
+            }
+        }
+        Ok(Self { live })
+    }
+
+    /// The endpoint of a server.
+    pub fn get(&self, upstream: &Arc<str>, server: &ServerAddress) -> Option<&Arc<Endpoint>> {
+        self.live.get(&EndpointKey {
+            upstream: Arc::clone(upstream),
+            server: server.clone(),
+        })
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.live.values()
+    }
+}
+
+/// A server's name that leads nowhere.
+#[derive(Debug, Error)]
+#[error("cannot resolve server `{server}` of upstream `{upstream}`: {reason}")]
+pub struct ResolveError {
+    upstream: Arc<str>,
+    server: String,
+    reason: String,
+}
+
+fn resolve(key: &EndpointKey) -> Result<Destination, ResolveError> {
+    let (host, port) = match &key.server {
+        ServerAddress::Ip(address) => return Ok(Destination::Ip(*address)),
+        ServerAddress::Unix(path) => return Ok(Destination::Unix(path.clone())),
+        ServerAddress::Name { host, port } => (host.as_str(), *port),
+    };
+    let error = |reason: String| ResolveError {
+        upstream: Arc::clone(&key.upstream),
+        server: key.server.to_string(),
+        reason,
+    };
+    let mut found: Vec<_> = (host, port)
+        .to_socket_addrs()
+        .map_err(|cause| error(cause.to_string()))?
+        .collect();
+    // The resolver may shuffle its answers; a stable choice keeps the endpoint over reloads. IPv4 first.
+    found.sort_unstable_by_key(|address| (address.is_ipv6(), *address));
+    found
+        .first()
+        .copied()
+        .map(Destination::Ip)
+        .ok_or_else(|| error("the name has no address".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_holds_exactly_from_many_threads() {
+        let key = EndpointKey {
+            upstream: "u".into(),
+            server: "127.0.0.1:1".parse().expect("address"),
+        };
+        let destination = resolve(&key).expect("an address needs no resolver");
+        let endpoint = Endpoint::new(key, destination);
+        let entered = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..1_000 {
+                        if endpoint.try_enter(Some(3)) {
+                            let now = entered.fetch_add(1, Ordering::SeqCst) + 1;
+                            assert!(now <= 3, "{now} inside");
+                            entered.fetch_sub(1, Ordering::SeqCst);
+                            endpoint.leave();
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(endpoint.in_flight(), 0);
+    }
+
+    #[test]
+    fn names_resolve_or_say_why() {
+        let name = |host: &str| EndpointKey {
+            upstream: "app".into(),
+            server: ServerAddress::Name {
+                host: host.into(),
+                port: 80,
+            },
+        };
+        assert_eq!(
+            resolve(&name("localhost")).ok(),
+            Some(Destination::Ip(([127, 0, 0, 1], 80).into()))
+        );
+        let error = resolve(&name("no-such-host.invalid")).expect_err("unresolvable");
+        assert!(error.to_string().contains("no-such-host.invalid:80"), "{error}");
+    }
+}

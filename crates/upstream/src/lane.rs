@@ -1,0 +1,138 @@
+//! One worker's way to one server: its idle connections and its counters.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sluice_telemetry::metrics::ServerMetrics;
+
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+
+/// What a worker holds of a server. Kept over reloads for as long as the server stays in the file.
+#[derive(Debug)]
+pub struct Lane {
+    endpoint: Arc<Endpoint>,
+    metrics: Arc<ServerMetrics>,
+    /// The most recently used last: it is the likeliest to be still open, and what is not needed grows old in front.
+    idle: RefCell<VecDeque<Connection>>,
+    retired: Cell<bool>,
+}
+
+impl Lane {
+    pub(crate) fn new(endpoint: Arc<Endpoint>, metrics: Arc<ServerMetrics>) -> Self {
+        Self {
+            endpoint,
+            metrics,
+            idle: RefCell::default(),
+            retired: Cell::new(false),
+        }
+    }
+
+    /// The server's shared state.
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    /// This worker's counters for the server.
+    pub fn metrics(&self) -> &ServerMetrics {
+        &self.metrics
+    }
+
+    /// The server left the file: keep no connection to it any more.
+    pub fn retire(&self) {
+        self.retired.set(true);
+        self.idle.borrow_mut().clear();
+        self.metrics.connections_idle.set(0);
+    }
+
+    /// Whether the server left the file.
+    pub fn is_retired(&self) -> bool {
+        self.retired.get()
+    }
+
+    /// An idle connection that `client` may use and that is still open, as far as is known without asking the kernel.
+    pub(crate) fn take_idle(&self, client: Option<SocketAddr>) -> Option<Connection> {
+        let mut idle = self.idle.borrow_mut();
+        let found = loop {
+            let position = match client {
+                None => idle.len().checked_sub(1),
+                Some(_) => idle.iter().rposition(|one| one.bound_to == client),
+            };
+            let Some(connection) = position.and_then(|position| idle.remove(position)) else {
+                break None;
+            };
+            if connection.stream.is_quiet() {
+                self.metrics.connections_reused.increment();
+                break Some(connection);
+            }
+            self.metrics.connections_stale.increment();
+        };
+        self.count_idle(&idle);
+        found
+    }
+
+    /// Keeps a connection for the next request, unless `limit` are kept already.
+    pub(crate) fn keep(&self, mut connection: Connection, limit: usize, now: Instant) {
+        let mut idle = self.idle.borrow_mut();
+        if self.retired.get() || idle.len() >= limit {
+            self.metrics.idle_dropped.increment();
+            return;
+        }
+        connection.idle_since = now;
+        idle.push_back(connection);
+        self.count_idle(&idle);
+    }
+
+    /// Closes what was idle for `limit`.
+    pub(crate) fn close_idle(&self, limit: Duration, now: Instant) {
+        let mut idle = self.idle.borrow_mut();
+        while idle
+            .front()
+            .is_some_and(|oldest| now.saturating_duration_since(oldest.idle_since) >= limit)
+        {
+            idle.pop_front();
+        }
+        self.count_idle(&idle);
+    }
+
+    fn count_idle(&self, idle: &VecDeque<Connection>) {
+        self.metrics
+            .connections_idle
+            .set(i64::try_from(idle.len()).unwrap_or(i64::MAX));
+    }
+}
+
+/// A place at a server, held by the request or connection it works on; given back when dropped.
+#[derive(Debug)]
+pub struct InFlight {
+    lane: Rc<Lane>,
+}
+
+impl InFlight {
+    /// Takes a place, if one of `limit` is free.
+    pub(crate) fn enter(lane: &Rc<Lane>, limit: Option<u32>) -> Option<Self> {
+        if !lane.endpoint.try_enter(limit) {
+            return None;
+        }
+        lane.metrics.in_flight.increment();
+        Some(Self {
+            lane: Rc::clone(lane),
+        })
+    }
+
+    /// Where the place is.
+    pub fn lane(&self) -> &Rc<Lane> {
+        &self.lane
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.lane.endpoint.leave();
+        self.lane.metrics.in_flight.decrement();
+    }
+}
