@@ -3,6 +3,7 @@
 //! The request's way touches only [`cell`]s that one thread writes. [`Registry`] hands them out and [`Registry::render`]
 //! adds them up. To add a metric: a field in [`shards`], an entry in [`catalogue`], a line in [`render`].
 
+mod bad_request;
 pub mod catalogue;
 mod cell;
 mod histogram;
@@ -16,13 +17,14 @@ mod tests;
 mod text;
 mod totals;
 
+pub use bad_request::BadRequest;
 pub use cell::{Counter, CounterBy, Gauge, SharedCounter};
 pub use histogram::{BOUNDS_NANOS, Histogram};
 pub use process::ProcessMetrics;
 pub use registry::{Registry, Subject};
 pub use render::CONTENT_TYPE;
 pub use shards::{
-    BadRequest, ConnectFailure, ListenerMetrics, ResponseFailure, RouteMetrics, ServerMetrics,
-    StatusClass, UpstreamMetrics, WorkerMetrics,
+    ConnectFailure, ListenerMetrics, ResponseFailure, RouteMetrics, ServerMetrics, StatusClass,
+    UpstreamMetrics, WorkerMetrics,
 };
 pub use totals::{ServerTotals, Totals};

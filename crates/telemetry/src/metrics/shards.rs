@@ -2,6 +2,7 @@
 //!
 //! Every instance is an allocation of its own on cache lines of its own, and only its worker writes to it.
 
+use super::bad_request::BadRequest;
 use super::cell::{Counter, CounterBy, Gauge};
 use super::histogram::Histogram;
 use crate::end::End;
@@ -163,49 +164,5 @@ words! {
         Invalid = "invalid",
         /// Anything else.
         Other = "other",
-    }
-}
-
-words! {
-    /// Why a request was refused before it had a route, or its body was refused after.
-    pub enum BadRequest {
-        /// The request line or a field does not follow the grammar.
-        Syntax = "syntax",
-        /// A bare line feed or carriage return, or a folded field.
-        LineEnding = "line-ending",
-        /// NUL or another control byte.
-        ControlByte = "control-byte",
-        /// The method is no token or too long.
-        Method = "method",
-        /// The target is malformed.
-        Target = "target",
-        /// The HTTP version is not spoken here; the preface of HTTP/2 among them.
-        Version = "version",
-        /// `Host` is missing, double or invalid.
-        Host = "host",
-        /// Both `Content-Length` and `Transfer-Encoding`, or `Content-Length`s that differ or are no number.
-        Length = "length",
-        /// A transfer coding that is not known, or not last.
-        TransferCoding = "transfer-coding",
-        /// A bad size, extension or ending of a chunk.
-        Chunk = "chunk",
-        /// An expectation that is not known.
-        Expectation = "expectation",
-        /// The target is too long.
-        TargetTooLong = "target-too-long",
-        /// The head is too large.
-        HeadTooLarge = "head-too-large",
-        /// The head has too many fields.
-        TooManyFields = "too-many-fields",
-        /// The body is above `max-body`.
-        BodyTooLarge = "body-too-large",
-        /// The head did not arrive in time.
-        HeadTimeout = "head-timeout",
-        /// The body did not arrive in time.
-        BodyTimeout = "body-timeout",
-        /// The connection closed inside a request.
-        Truncated = "truncated",
-        /// A PROXY protocol header is malformed, missing where required, or came too late.
-        ProxyProtocol = "proxy-protocol",
     }
 }

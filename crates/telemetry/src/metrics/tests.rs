@@ -310,3 +310,29 @@ fn statuses_have_their_class() {
         ["1xx", "2xx", "3xx", "4xx", "5xx"].map(|class| (class, 100))
     );
 }
+
+#[test]
+fn what_the_codecs_refuse_has_a_word() {
+    use sluice_wire::h1::{FieldStorage, Limits, parse_request};
+
+    for (head, word) in [
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "host"),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "length",
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: zip\r\n\r\n",
+            "transfer-coding",
+        ),
+        ("GET / HTTP/1.1\nHost: a\r\n\r\n", "line-ending"),
+        ("GET / HTTP/1.1\r\nHost: a\r\na : b\r\n\r\n", "syntax"),
+        ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", "version"),
+        ("G@T / HTTP/1.1\r\nHost: a\r\n\r\n", "method"),
+    ] {
+        let mut storage = FieldStorage::new();
+        let refused = parse_request(head.as_bytes(), &mut storage, &Limits::default()).map(|_| ());
+        let error = refused.expect_err(head);
+        assert_eq!(BadRequest::from(error).as_str(), word, "{head:?}");
+    }
+}
