@@ -1,1 +1,28 @@
 //! The admin listener: metrics, liveness, readiness.
+//!
+//! Runs on the control plane's runtime, beside the traffic and never in its way. Requests come in by [`serve`], are let
+//! through or refused by [`token`], and answered by [`routes`] out of what [`AdminState`] shares.
+
+mod listener;
+mod routes;
+mod serve;
+mod token;
+
+use std::sync::Arc;
+
+use sluice_telemetry::{Readiness, Registry};
+
+pub use listener::AdminListener;
+pub use serve::{Limits, serve};
+pub use token::Token;
+
+/// What the admin listener shows, and to whom.
+#[derive(Clone, Debug)]
+pub struct AdminState {
+    /// The metrics behind `/metrics`.
+    pub registry: Arc<Registry>,
+    /// The state behind `/readyz`.
+    pub readiness: Arc<Readiness>,
+    /// What a client must know for everything but `/livez` and `/readyz`; `None` lets everybody in.
+    pub token: Option<Token>,
+}

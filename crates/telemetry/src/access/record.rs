@@ -84,6 +84,15 @@ impl HttpVersion {
     }
 }
 
+impl From<sluice_wire::h1::Version> for HttpVersion {
+    fn from(version: sluice_wire::h1::Version) -> Self {
+        match version {
+            sluice_wire::h1::Version::Http10 => Self::Http10,
+            sluice_wire::h1::Version::Http11 => Self::Http11,
+        }
+    }
+}
+
 /// One TCP session, told when it has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct TcpRecord<'a> {
