@@ -122,11 +122,20 @@ impl Reading {
 }
 
 fn sleep<C: Clients>(load: &Load<C>, time: Duration) -> Result<()> {
-    std::thread::sleep(time);
+    pause(time);
     if load.ended() {
         bail!("the load ended before its time");
     }
     Ok(())
+}
+
+/// Lets time pass while others work.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "measuring is waiting, on a thread that does nothing else"
+)]
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// From this part of a core on, a subject counts as what holds things up.

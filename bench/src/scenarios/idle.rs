@@ -14,7 +14,7 @@ use crate::load::{Load, Placement};
 use crate::procfs;
 use crate::report::{Better, Table};
 use crate::subjects::{Job, Protocol, Subject};
-use crate::window::Timing;
+use crate::window::{self, Timing};
 
 pub(super) fn run(subjects: &[Subject], timing: Timing) -> Vec<Table> {
     let name = Scenario::IdleMemory.name();
@@ -81,9 +81,9 @@ fn hold(load: &Load<IdleClients>, count: u64) -> Result<()> {
                 tally.completed.load(Relaxed)
             );
         }
-        std::thread::sleep(Duration::from_millis(5));
+        window::pause(Duration::from_millis(5));
     }
-    std::thread::sleep(REST);
+    window::pause(REST);
     if let Some(first) = tally.first_error() {
         bail!(
             "{} of {count} connections failed; the first: {first}",

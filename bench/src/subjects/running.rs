@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal};
 use super::Subject;
 use super::settings::{Job, Protocol};
 use crate::procfs::Cpu;
+use crate::window;
 
 /// A started subject; dropping it ends it and all it has started.
 pub(crate) struct Running {
@@ -59,7 +60,7 @@ impl Running {
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended with {status}: {}", self.said());
             }
-            std::thread::sleep(BETWEEN_ATTEMPTS);
+            window::pause(BETWEEN_ATTEMPTS);
         }
         bail!("it does not answer: {}", self.said())
     }
