@@ -1,8 +1,102 @@
 //! From text to checked plan: syntax, schema, checks, diagnostics.
 //!
-//! Text flows in, a [`Plan`] or a list of diagnostics flows out. Nothing here opens a file or reads the environment:
-//! both are handed in.
+//! Text flows in, a [`Plan`] or a [`Report`] of everything that is wrong flows out. The way is a row of stages, a module
+//! each:
+//!
+//! 1. `syntax`: text to a tree of keys and values that know where they stand;
+//! 2. `interpolate`: `${NAME}` in text values is replaced;
+//! 3. `read`: by the one table of keys in `schema`, values get their types, defaults are filled in;
+//! 4. `build`: names become indices, conditions are compiled, the plan is put together;
+//! 5. `check`: what can only be seen in the whole: ports used twice, routes that are never reached.
+//!
+//! No stage stops at the first mistake. Nothing here opens a file or reads the environment: both are handed in as
+//! [`Surroundings`]. Nothing here panics, whatever the text.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
 
+mod build;
+mod check;
+mod command_line;
+mod diagnostic;
+mod form;
+mod interpolate;
 pub mod plan;
+mod read;
+mod schema;
+mod suggest;
+mod syntax;
+mod units;
 
+use std::path::Path;
+
+pub use command_line::from_addresses;
+pub use diagnostic::{Diagnostic, Report, Severity, Source, Span};
 pub use plan::Plan;
+pub use schema::{reference_markdown, schema_json};
+
+use diagnostic::Findings;
+
+/// What a file may refer to beyond itself.
+pub trait Surroundings {
+    /// The value of an environment variable, if it is set.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// The text of a secret's file, without line ends at its end; a relative path is meant from the configuration
+    /// file. The error says why it cannot be read, in one line.
+    fn secret(&self, path: &Path) -> Result<String, String>;
+}
+
+/// A file that can be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What the file means.
+    pub plan: Plan,
+    /// What in it is probably not meant; may be empty.
+    pub warnings: Report,
+}
+
+/// Loads a configuration file. On failure the report holds every mistake, and the warnings too.
+pub fn load(source: &Source, surroundings: &dyn Surroundings) -> Result<Loaded, Report> {
+    let mut findings = Findings::default();
+    let parsed = syntax::parse(&source.text, &mut findings);
+    if !parsed.intact {
+        // What could be saved of a broken text would be judged by what was lost.
+        return Err(Report::new(source.clone(), findings.into_list()));
+    }
+    let mut table = parsed.table;
+    interpolate::resolve(&mut table, &source.text, surroundings, &mut findings);
+    load_table(&table, source, surroundings, findings)
+}
+
+/// The stages behind the text.
+fn load_table(
+    table: &syntax::Table,
+    source: &Source,
+    surroundings: &dyn Surroundings,
+    mut findings: Findings,
+) -> Result<Loaded, Report> {
+    let file = read::read(
+        table,
+        &schema::keys::FILE,
+        &source.text,
+        surroundings,
+        &mut findings,
+    );
+    let plan = build::build(&file, &source.text, &mut findings);
+    let usable = !findings.has_errors();
+    let report = Report::new(source.clone(), findings.into_list());
+    match plan {
+        Some(plan) if usable => Ok(Loaded {
+            plan,
+            warnings: report,
+        }),
+        _ => Err(report),
+    }
+}

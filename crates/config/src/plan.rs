@@ -56,6 +56,10 @@ pub struct Listener {
 
 /// What a listener speaks.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each listener, not for each connection"
+)]
 pub enum Protocol {
     /// `protocol = "http"`, the default.
     Http(HttpListener),

@@ -1,0 +1,185 @@
+//! The fourth stage: the values of the file become the plan. Names turn into indices, conditions are compiled.
+
+mod listener;
+mod process;
+mod route;
+mod upstream;
+
+use crate::check;
+use crate::diagnostic::{Diagnostic, Findings, Span};
+use crate::plan::{Plan, RouteId, UpstreamId};
+use crate::read::{Read, Section, Typed};
+use crate::suggest::{closest, either_of};
+
+pub(crate) use listener::HalfListener;
+pub(crate) use route::HalfRoute;
+
+/// Builds the plan; `None` where a part of it could not be built, which is then reported.
+pub(crate) fn build(file: &Section, source: &str, findings: &mut Findings) -> Option<Plan> {
+    let mut builder = Builder {
+        source,
+        findings,
+        listeners: file.tables("listeners"),
+        upstreams: file.tables("upstreams"),
+        unresolved: false,
+    };
+    // All before the first `?`, so that each reports what is wrong with it.
+    let upstreams = builder.each(file.tables("upstreams"), Builder::upstream);
+    let listeners = builder.each(file.tables("listeners"), Builder::listener);
+    let routes = builder.routes(file);
+    let runtime = builder.runtime(file);
+    let admin = builder.admin(file);
+    let logs = builder.logs(file);
+    builder.unused_upstreams(file, &listeners, &routes);
+    check::check(file, &listeners, &routes, &upstreams, builder.findings);
+
+    let (conditions, routes): (Vec<_>, Vec<_>) = all(routes)?
+        .into_iter()
+        .map(|half| ((half.conditions, half.listeners), half.route))
+        .unzip();
+    let listeners = all(listeners)?
+        .into_iter()
+        .enumerate()
+        .map(|(index, half)| {
+            let tried = conditions
+                .iter()
+                .enumerate()
+                .filter(|(_, (_, listeners))| listeners.contains(&index))
+                .map(|(route, (conditions, _))| (RouteId(route), conditions.clone()));
+            half.with_routes(tried)
+        })
+        .collect();
+    Some(Plan {
+        listeners,
+        routes,
+        upstreams: all(upstreams)?,
+        runtime: runtime?,
+        admin,
+        logs: logs?,
+    })
+}
+
+/// What all builders need.
+struct Builder<'a> {
+    source: &'a str,
+    findings: &'a mut Findings,
+    listeners: &'a [Section],
+    upstreams: &'a [Section],
+    /// Whether a name of an upstream led nowhere. Which upstreams are unused is then not known.
+    unresolved: bool,
+}
+
+impl Builder<'_> {
+    fn each<T>(
+        &mut self,
+        sections: &[Section],
+        mut build: impl FnMut(&mut Self, &Section) -> Option<T>,
+    ) -> Vec<Option<T>> {
+        sections
+            .iter()
+            .map(|section| build(self, section))
+            .collect()
+    }
+
+    /// The upstream that a key names.
+    fn named_upstream(&mut self, section: &Section, key: &str) -> Option<UpstreamId> {
+        let found = section.with_span::<String>(key);
+        let id = found.and_then(|(name, span)| {
+            let index = self
+                .upstreams
+                .iter()
+                .position(|upstream| upstream.name == name);
+            if index.is_none() {
+                self.unknown_name("upstream", &name, span, self.upstreams);
+            }
+            index.map(UpstreamId)
+        });
+        self.unresolved |= id.is_none();
+        id
+    }
+
+    fn unknown_name(&mut self, noun: &str, name: &str, span: &Span, known: &[Section]) {
+        let names = || known.iter().map(|section| section.name.as_str());
+        let help = match closest(name, names()) {
+            Some(meant) => Some(format!("did you mean `{meant}`?")),
+            None if known.is_empty() => Some(format!("there is no `[{noun}s.NAME]` in this file")),
+            None if known.len() <= LISTED_NAMES => Some(format!(
+                "there is {}",
+                either_of(names()).replace(" or ", " and ")
+            )),
+            None => None,
+        };
+        let message = format!("there is no {noun} `{}`", self.written(span));
+        self.findings
+            .push(Diagnostic::error(span.clone(), message).maybe_help(help));
+    }
+
+    /// What the file says at `span`, without quotes. Messages quote this, not what references stood for.
+    fn written(&self, span: &Span) -> String {
+        let written = self.source.get(span.clone()).unwrap_or_default();
+        written.trim_matches(['"', '\'']).to_owned()
+    }
+
+    /// Reports the keys of `keys` that are set, which mean nothing here.
+    fn out_of_place(
+        &mut self,
+        section: &Section,
+        keys: &[&str],
+        message: impl Fn(&str) -> Diagnostic,
+    ) {
+        for key in keys {
+            if let Some(span) = section.set_at(key) {
+                let mut diagnostic = message(key);
+                diagnostic.span = Some(span.clone());
+                self.findings.push(diagnostic);
+            }
+        }
+    }
+
+    fn unused_upstreams(
+        &mut self,
+        file: &Section,
+        listeners: &[Option<HalfListener>],
+        routes: &[Option<HalfRoute>],
+    ) {
+        let broken = listeners.iter().any(Option::is_none) || routes.iter().any(Option::is_none);
+        if self.unresolved || broken {
+            return;
+        }
+        for (index, section) in file.tables("upstreams").iter().enumerate() {
+            let id = UpstreamId(index);
+            let used = listeners
+                .iter()
+                .flatten()
+                .any(|half| half.upstream() == Some(id))
+                || routes
+                    .iter()
+                    .flatten()
+                    .any(|half| half.upstream() == Some(id));
+            if !used {
+                self.findings.push(
+                    Diagnostic::warning(
+                        section.span.clone(),
+                        format!("upstream `{}` is never used", section.name),
+                    )
+                    .help("a route or a tcp listener sends traffic to it by `upstream`"),
+                );
+            }
+        }
+    }
+}
+
+const LISTED_NAMES: usize = 6;
+
+fn all<T>(parts: Vec<Option<T>>) -> Option<Vec<T>> {
+    parts.into_iter().collect()
+}
+
+/// The word of a choice, be it written by itself or within a table under `key`.
+fn word(read: &Read, key: &str) -> Option<&'static str> {
+    match &read.typed {
+        Typed::Word(word) => Some(word),
+        Typed::Table(section) => section.value(key),
+        _ => None,
+    }
+}

@@ -1,0 +1,195 @@
+//! `[listeners.NAME]`
+
+use std::time::Duration;
+
+use sluice_model::BindAddress;
+use sluice_route::{Conditions, Router};
+
+use super::Builder;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::plan::{
+    HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions, UpstreamId,
+};
+use crate::read::Section;
+use crate::units::ShowSize;
+
+/// A listener that does not know its routes yet.
+pub(crate) struct HalfListener(Listener);
+
+impl HalfListener {
+    pub(crate) fn is_http(&self) -> bool {
+        matches!(self.0.protocol, Protocol::Http(_))
+    }
+
+    pub(crate) fn address(&self) -> &BindAddress {
+        &self.0.address
+    }
+
+    /// Where a tcp listener's connections go.
+    pub(crate) fn upstream(&self) -> Option<UpstreamId> {
+        match self.0.protocol {
+            Protocol::Tcp { upstream } => Some(upstream),
+            Protocol::Http(_) => None,
+        }
+    }
+
+    /// Gives an http listener its routes.
+    pub(super) fn with_routes(
+        mut self,
+        tried: impl Iterator<Item = (RouteId, Conditions)>,
+    ) -> Listener {
+        if let Protocol::Http(http) = &mut self.0.protocol {
+            let (routes, conditions) = tried.unzip();
+            http.routes = routes;
+            http.router = Router::new(conditions);
+        }
+        self.0
+    }
+}
+
+impl Builder<'_> {
+    pub(super) fn listener(&mut self, section: &Section) -> Option<HalfListener> {
+        let protocol = match section.value("protocol")? {
+            "tcp" => self.tcp(section),
+            _ => self.http(section),
+        };
+        let idle_timeout = match (section.set_at("idle-timeout"), &protocol) {
+            (Some(_), _) => section.value("idle-timeout"),
+            (None, Some(Protocol::Tcp { .. })) => Some(TCP_IDLE_TIMEOUT),
+            (None, _) => Some(HTTP_IDLE_TIMEOUT),
+        };
+        let address: BindAddress = section.value("address")?;
+        if matches!(address, BindAddress::Unix(_)) {
+            let keys = ["tcp-keep-alive", "fast-open", "defer-accept"];
+            self.out_of_place(section, &keys, |key| {
+                Diagnostic::warning(0..0, format!("`{key}` has no effect on a Unix socket"))
+            });
+        }
+        Some(HalfListener(Listener {
+            name: section.name.as_str().into(),
+            address,
+            socket: socket(section)?,
+            proxy_protocol: match section.value("proxy-protocol")? {
+                "accept" => ProxyProtocol::Accept,
+                "require" => ProxyProtocol::Require,
+                _ => ProxyProtocol::Off,
+            },
+            idle_timeout: idle_timeout?,
+            protocol: protocol?,
+        }))
+    }
+
+    fn tcp(&mut self, section: &Section) -> Option<Protocol> {
+        self.out_of_place(section, HTTP_ONLY, |key| {
+            Diagnostic::error(0..0, format!("`{key}` is for http listeners only"))
+        });
+        if section.set_at("upstream").is_some() {
+            let upstream = self.named_upstream(section, "upstream")?;
+            return Some(Protocol::Tcp { upstream });
+        }
+        match self.upstreams {
+            [_] => Some(Protocol::Tcp {
+                upstream: UpstreamId(0),
+            }),
+            [] => self.no_upstream(
+                section,
+                format!(
+                    "{} has no upstream to pass connections on to",
+                    section.place
+                ),
+                "add an `[upstreams.NAME]`",
+            ),
+            _ => self.no_upstream(
+                section,
+                format!("`upstream` is missing from {}", section.place),
+                "there are several upstreams, so it must be said which one connections go to",
+            ),
+        }
+    }
+
+    fn no_upstream(&mut self, section: &Section, message: String, help: &str) -> Option<Protocol> {
+        self.unresolved = true;
+        self.findings
+            .push(Diagnostic::error(section.span.clone(), message).help(help));
+        None
+    }
+
+    fn http(&mut self, section: &Section) -> Option<Protocol> {
+        self.out_of_place(section, &["upstream"], |key| {
+            Diagnostic::error(0..0, format!("`{key}` is for tcp listeners only")).help(
+                "requests are sent on by `[[routes]]`; with one upstream and no routes, all go there",
+            )
+        });
+        let max_head: usize = section.value("max-head")?;
+        let max_target = if section.set_at("max-target").is_some() {
+            let (max_target, span) = section.with_span::<usize>("max-target")?;
+            if max_target >= max_head {
+                self.target_above_head(section, max_head, span);
+            }
+            max_target
+        } else {
+            DEFAULT_MAX_TARGET.min(max_head / 2)
+        };
+        Some(Protocol::Http(HttpListener {
+            router: Router::default(),
+            routes: Vec::new(),
+            trusted_proxies: section
+                .items("trusted-proxies")?
+                .into_iter()
+                .map(|(net, _)| net)
+                .collect(),
+            via: section.value("via"),
+            forwarded: section.value("forwarded")?,
+            head_timeout: section.value("head-timeout")?,
+            body_timeout: section.value("body-timeout")?,
+            max_head,
+            max_target,
+            max_fields: section.value("max-fields")?,
+        }))
+    }
+
+    fn target_above_head(&mut self, section: &Section, max_head: usize, span: &Span) {
+        let mut diagnostic = Diagnostic::error(
+            span.clone(),
+            format!(
+                "`max-target` is not less than `max-head`, which is {}",
+                ShowSize(max_head as u64)
+            ),
+        )
+        .help("the target is a part of the head");
+        if section.set_at("max-head").is_some()
+            && let Some((_, head)) = section.with_span::<usize>("max-head")
+        {
+            diagnostic = diagnostic.related(head.clone(), "`max-head` is set here");
+        }
+        self.findings.push(diagnostic);
+    }
+}
+
+fn socket(section: &Section) -> Option<SocketOptions> {
+    Some(SocketOptions {
+        backlog: section.value("backlog")?,
+        keep_alive: section.value("tcp-keep-alive")?,
+        receive_buffer: section.value("receive-buffer"),
+        send_buffer: section.value("send-buffer"),
+        fast_open: section.value("fast-open"),
+        defer_accept: section.value("defer-accept"),
+    })
+}
+
+// The defaults that depend on other keys; the schema states them in words.
+const HTTP_IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+const TCP_IDLE_TIMEOUT: Duration = Duration::from_mins(10);
+const DEFAULT_MAX_TARGET: usize = 16 << 10;
+
+const HTTP_ONLY: &[&str] = &[
+    "protocols",
+    "trusted-proxies",
+    "via",
+    "forwarded",
+    "head-timeout",
+    "body-timeout",
+    "max-head",
+    "max-target",
+    "max-fields",
+];

@@ -1,0 +1,394 @@
+//! `[[routes]]`, and the one that stands for none.
+
+use std::sync::Arc;
+
+use sluice_route::{Conditions, FieldCondition, PathPattern, Template, TemplateError};
+
+use super::Builder;
+use crate::diagnostic::{Diagnostic, Span};
+use crate::plan::{Action, Redirect, Respond, Route, UpstreamId};
+use crate::read::{Section, Typed, nothing_set};
+use crate::schema::keys;
+use crate::suggest::closest;
+
+/// A route that no listener knows yet.
+pub(crate) struct HalfRoute {
+    pub(crate) route: Route,
+    pub(crate) conditions: Conditions,
+    /// Indices of the http listeners whose requests are tried.
+    pub(crate) listeners: Vec<usize>,
+    /// The words that tell this route from others.
+    pub(crate) span: Span,
+    /// Where its name stands, if it has one.
+    pub(crate) name_span: Option<Span>,
+    /// Where the `to` of its redirect stands, if it has one.
+    pub(crate) redirect_span: Option<Span>,
+}
+
+impl HalfRoute {
+    /// Where the route's requests go.
+    pub(crate) fn upstream(&self) -> Option<UpstreamId> {
+        match self.route.action {
+            Action::Forward(upstream) => Some(upstream),
+            Action::Respond(_) | Action::Redirect(_) => None,
+        }
+    }
+}
+
+impl Builder<'_> {
+    pub(super) fn routes(&mut self, file: &Section) -> Vec<Option<HalfRoute>> {
+        let sections = file.tables("routes");
+        let http = self.http_listeners();
+        if let Some(first) = sections.first() {
+            if http.is_empty() && !self.listeners.is_empty() {
+                self.findings.push(
+                    Diagnostic::error(
+                        first.span.clone(),
+                        "routes are for http listeners, and there is none",
+                    )
+                    .help("a tcp listener has an `upstream` of its own"),
+                );
+            }
+            return sections
+                .iter()
+                .enumerate()
+                .map(|(index, section)| self.route(index, section, &http))
+                .collect();
+        }
+        if http.is_empty() || file.set_at("routes").is_some() && file.read("routes").is_none() {
+            return Vec::new();
+        }
+        vec![self.route_for_all(file, http)]
+    }
+
+    /// With one upstream and no routes, everything goes there.
+    fn route_for_all(&mut self, file: &Section, listeners: Vec<usize>) -> Option<HalfRoute> {
+        match self.upstreams {
+            [_] => {
+                let defaults = nothing_set(&keys::ROUTE);
+                Some(HalfRoute {
+                    route: Route {
+                        name: "default".into(),
+                        action: Action::Forward(UpstreamId(0)),
+                        timeout: defaults.value("timeout")?,
+                        max_body: None,
+                    },
+                    conditions: Conditions::default(),
+                    listeners,
+                    span: 0..0,
+                    name_span: None,
+                    redirect_span: None,
+                })
+            }
+            [] => {
+                if file.set_at("upstreams").is_none() {
+                    self.findings.push(
+                        Diagnostic::error_without_place(
+                            "there are no upstreams and no routes, so every request would get 404",
+                        )
+                        .help("add `[upstreams.NAME]` with its `servers`"),
+                    );
+                }
+                None
+            }
+            [first, second, ..] => {
+                self.unresolved = true;
+                self.findings.push(
+                    Diagnostic::error(
+                        second.span.clone(),
+                        "there are several upstreams but no `[[routes]]` to choose between them",
+                    )
+                    .related(first.span.clone(), "with this one alone, everything would go there")
+                    .help(format!(
+                        "for example `[[routes]]` with `match.path = \"/…/*\"` and `upstream = \"{}\"`",
+                        second.name
+                    )),
+                );
+                None
+            }
+        }
+    }
+
+    fn route(&mut self, index: usize, section: &Section, http: &[usize]) -> Option<HalfRoute> {
+        let name: Arc<str> = match section.set_at("name") {
+            Some(_) => section.value("name").unwrap_or_else(|| "".into()),
+            None => format!("route-{}", index + 1).into(),
+        };
+        let conditions = section.table("match").and_then(conditions);
+        let action = self.action(section, captures(section).as_deref());
+        let listeners = self.listeners_of(section, http);
+        let route = Route {
+            name,
+            action: action?,
+            timeout: section.value("timeout")?,
+            max_body: section.value("max-body"),
+        };
+        Some(HalfRoute {
+            route,
+            conditions: conditions?,
+            listeners: listeners?,
+            span: telling_words(section),
+            name_span: section
+                .with_span::<String>("name")
+                .map(|(_, span)| span.clone()),
+            redirect_span: section
+                .table("redirect")
+                .and_then(|redirect| redirect.with_span::<String>("to"))
+                .map(|(_, span)| span.clone()),
+        })
+    }
+
+    fn http_listeners(&self) -> Vec<usize> {
+        self.listeners
+            .iter()
+            .enumerate()
+            .filter(|(_, section)| section.value("protocol") != Some("tcp"))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    fn listeners_of(&mut self, section: &Section, http: &[usize]) -> Option<Vec<usize>> {
+        if section.set_at("listeners").is_none() {
+            return Some(http.to_vec());
+        }
+        let mut indices = Vec::new();
+        let mut all_found = true;
+        for (name, span) in section.items::<String>("listeners")? {
+            let index = self
+                .listeners
+                .iter()
+                .position(|listener| listener.name == name);
+            match index {
+                Some(index) if http.contains(&index) => indices.push(index),
+                Some(_) => {
+                    all_found = false;
+                    let message = format!(
+                        "listener `{}` is no http listener, so it has no routes",
+                        self.written(&span)
+                    );
+                    self.findings.error(&span, message);
+                }
+                None => {
+                    all_found = false;
+                    self.unknown_name("listener", &name, &span, self.listeners);
+                }
+            }
+        }
+        all_found.then_some(indices)
+    }
+
+    /// `captures` are those of the path; `None` where the path is wrong.
+    fn action(&mut self, section: &Section, captures: Option<&[Box<str>]>) -> Option<Action> {
+        let mut set = ACTIONS
+            .iter()
+            .filter_map(|key| section.set_at(key).map(|span| (*key, span)))
+            .collect::<Vec<_>>();
+        set.sort_by_key(|(_, span)| span.start);
+        let action = match set.as_slice() {
+            [] => {
+                self.no_action(section);
+                None
+            }
+            [(key, _)] => self.single_action(section, key, captures),
+            [(first, first_span), others @ ..] => {
+                for (key, span) in others {
+                    self.findings.push(
+                        Diagnostic::error((*span).clone(), format!("a route has one of `upstream`, `respond` and `redirect`, but this one has `{first}` and `{key}`"))
+                            .related((*first_span).clone(), "the other one"),
+                    );
+                }
+                None
+            }
+        };
+        if section.set_at("upstream").is_none() && !set.is_empty() {
+            self.out_of_place(section, &["timeout"], |key| {
+                Diagnostic::warning(
+                    0..0,
+                    format!("`{key}` has no effect on a route without `upstream`"),
+                )
+            });
+        }
+        action
+    }
+
+    fn no_action(&mut self, section: &Section) {
+        self.unresolved = true;
+        if section.set_at("split").is_some() {
+            return;
+        }
+        self.findings.push(
+            Diagnostic::error(section.span.clone(), "this route does not say what to do")
+                .help("set one of `upstream`, `respond` and `redirect`"),
+        );
+    }
+
+    fn single_action(
+        &mut self,
+        section: &Section,
+        key: &str,
+        captures: Option<&[Box<str>]>,
+    ) -> Option<Action> {
+        match key {
+            "upstream" => self
+                .named_upstream(section, "upstream")
+                .map(Action::Forward),
+            "respond" => self
+                .respond(section.table("respond")?, captures)
+                .map(Action::Respond),
+            _ => self
+                .redirect(section.table("redirect")?, captures)
+                .map(Action::Redirect),
+        }
+    }
+
+    fn respond(&mut self, section: &Section, captures: Option<&[Box<str>]>) -> Option<Respond> {
+        let body = self.template(section, "body", captures);
+        let (status, span) = section.with_span::<u16>("status")?;
+        if matches!(status, 204 | 304) && section.set_at("body").is_some() {
+            self.findings
+                .error(span, format!("an answer with status {status} has no body"));
+        }
+        Some(Respond {
+            status,
+            body: body?,
+            content_type: section.value("content-type")?,
+        })
+    }
+
+    fn redirect(&mut self, section: &Section, captures: Option<&[Box<str>]>) -> Option<Redirect> {
+        let to = self.template(section, "to", captures);
+        Some(Redirect {
+            to: to?,
+            status: section.value("status")?,
+        })
+    }
+
+    fn template(
+        &mut self,
+        section: &Section,
+        key: &str,
+        captures: Option<&[Box<str>]>,
+    ) -> Option<Template> {
+        let (text, span) = section.with_span::<String>(key)?;
+        let captures = captures?;
+        match Template::parse(&text, captures) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                self.wrong_template(&text, span, &error, captures);
+                None
+            }
+        }
+    }
+
+    fn wrong_template(
+        &mut self,
+        text: &str,
+        span: &Span,
+        error: &TemplateError,
+        captures: &[Box<str>],
+    ) {
+        let words = text.get(error.at()).unwrap_or_default();
+        let written = self.source.get(span.clone()).unwrap_or_default();
+        // The words of a resolved reference are not in the file; then all of the value is underlined, nothing quoted.
+        let Some(at) = written.find(words) else {
+            self.findings
+                .error(span, "this text has a variable in it that there is not");
+            return;
+        };
+        let span = span.start + at..span.start + at + words.len();
+        let diagnostic = match error {
+            TemplateError::Unknown { name, .. } => {
+                let known = captures
+                    .iter()
+                    .map(|name| &**name)
+                    .chain(Template::VARIABLES.iter().copied());
+                let help = match closest(name, known) {
+                    Some(meant) => format!("did you mean `{{{meant}}}`?"),
+                    None if captures.is_empty() => format!(
+                        "the path of this route captures nothing; if the braces are meant as they are, write `{{{{{name}}}}}`"
+                    ),
+                    None => format!(
+                        "the path captures {}; if the braces are meant as they are, write `{{{{{name}}}}}`",
+                        captures
+                            .iter()
+                            .map(|name| format!("`{{{name}}}`"))
+                            .collect::<Vec<_>>()
+                            .join(", ")
+                    ),
+                };
+                Diagnostic::error(span, format!("there is no variable `{words}`")).help(help)
+            }
+            other => Diagnostic::error(span, other.to_string()),
+        };
+        self.findings.push(diagnostic);
+    }
+}
+
+/// What a route can do; one of them is set.
+const ACTIONS: &[&str] = &["upstream", "respond", "redirect"];
+
+/// The names that the path of a route captures; `None` where the path is wrong.
+fn captures(section: &Section) -> Option<Vec<Box<str>>> {
+    let conditions = section.table("match")?;
+    match conditions.set_at("path") {
+        Some(_) => Some(conditions.value::<PathPattern>("path")?.captures().to_vec()),
+        None => Some(Vec::new()),
+    }
+}
+
+fn conditions(section: &Section) -> Option<Conditions> {
+    let list = |key| match section.set_at(key) {
+        Some(_) => section.items(key).map(|items| {
+            items
+                .into_iter()
+                .map(|(text, _): (Box<str>, _)| text)
+                .collect()
+        }),
+        None => Some(Vec::new()),
+    };
+    Some(Conditions {
+        hosts: match section.set_at("host") {
+            Some(_) => section
+                .items("host")?
+                .into_iter()
+                .map(|(host, _)| host)
+                .collect(),
+            None => Vec::new(),
+        },
+        path: match section.set_at("path") {
+            Some(_) => Some(section.value("path")?),
+            None => None,
+        },
+        methods: list("method")?,
+        fields: match section.set_at("headers") {
+            Some(_) => fields(section)?,
+            None => Vec::new(),
+        },
+    })
+}
+
+fn fields(section: &Section) -> Option<Vec<FieldCondition>> {
+    let Typed::Fields(fields) = &section.read("headers")?.typed else {
+        return None;
+    };
+    fields
+        .iter()
+        .map(|(name, read)| match &read.typed {
+            Typed::Pattern(pattern) => Some(FieldCondition::new(name, pattern.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The name or the path of a route tell more than its header, which all routes share.
+fn telling_words(section: &Section) -> Span {
+    let path = || {
+        let (_, span) = section.table("match")?.with_span::<PathPattern>("path")?;
+        Some(span.clone())
+    };
+    section
+        .with_span::<String>("name")
+        .map(|(_, span)| span.clone())
+        .or_else(path)
+        .unwrap_or_else(|| section.span.clone())
+}

@@ -1,0 +1,233 @@
+//! The fifth stage: what can only be seen when the parts stand side by side.
+
+use sluice_model::{BindAddress, ServerAddress};
+use sluice_route::PathPattern;
+
+use crate::build::{HalfListener, HalfRoute};
+use crate::diagnostic::{Diagnostic, Findings, Span};
+use crate::plan::{Action, Upstream};
+use crate::read::{Section, Typed};
+
+/// Reports what does not go together. Parts that could not be built are `None`.
+pub(crate) fn check(
+    file: &Section,
+    listeners: &[Option<HalfListener>],
+    routes: &[Option<HalfRoute>],
+    upstreams: &[Option<Upstream>],
+    findings: &mut Findings,
+) {
+    addresses(file, findings);
+    names(routes, findings);
+    listeners_without_routes(file, listeners, routes, findings);
+    unreachable(routes, findings);
+    redirect_loops(routes, findings);
+    own_servers(file, listeners, routes, upstreams, findings);
+}
+
+/// An address can be bound once.
+fn addresses(file: &Section, findings: &mut Findings) {
+    let mut taken: Vec<(BindAddress, &Span, &str)> = Vec::new();
+    for section in file.tables("listeners").iter().chain(file.table("admin")) {
+        let Some((address, span)) = section.with_span::<BindAddress>("address") else {
+            continue;
+        };
+        if let Some((other, other_span, place)) = taken
+            .iter()
+            .find(|(other, ..)| other.conflicts_with(&address))
+        {
+            let message = match (&address, other) {
+                (BindAddress::Unix(_), _) => format!("{place} already listens on this Unix socket"),
+                _ => format!("{place} already listens on this port"),
+            };
+            findings.push(
+                Diagnostic::error(span.clone(), message)
+                    .related((*other_span).clone(), "first used here"),
+            );
+        }
+        taken.push((address, span, &section.place));
+    }
+}
+
+/// Logs and metrics tell routes apart by their names.
+fn names(routes: &[Option<HalfRoute>], findings: &mut Findings) {
+    for (index, half) in routes.iter().enumerate() {
+        let Some(half) = half else { continue };
+        let earlier = routes
+            .iter()
+            .take(index)
+            .flatten()
+            .find(|other| other.route.name == half.route.name);
+        if let Some(other) = earlier {
+            let span = half.name_span.as_ref().unwrap_or(&half.span);
+            let other = other.name_span.as_ref().unwrap_or(&other.span);
+            findings.push(
+                Diagnostic::error(span.clone(), "another route has this name already")
+                    .related(other.clone(), "first used here"),
+            );
+        }
+    }
+}
+
+fn listeners_without_routes(
+    file: &Section,
+    listeners: &[Option<HalfListener>],
+    routes: &[Option<HalfRoute>],
+    findings: &mut Findings,
+) {
+    if routes.iter().any(Option::is_none) || routes.is_empty() {
+        return;
+    }
+    for (index, (section, half)) in file.tables("listeners").iter().zip(listeners).enumerate() {
+        let is_http = half.as_ref().is_some_and(HalfListener::is_http);
+        let has_routes = routes
+            .iter()
+            .flatten()
+            .any(|half| half.listeners.contains(&index));
+        if is_http && !has_routes {
+            findings.push(Diagnostic::warning(
+                section.span.clone(),
+                format!(
+                    "no route is for listener `{}`, so it answers every request with 404",
+                    section.name
+                ),
+            ));
+        }
+    }
+}
+
+/// A route behind one that takes all its requests, on every listener it is for.
+fn unreachable(routes: &[Option<HalfRoute>], findings: &mut Findings) {
+    for (index, half) in routes.iter().enumerate() {
+        let Some(half) = half else { continue };
+        let earlier = || routes.iter().take(index).flatten();
+        let mut covering = half.listeners.iter().map(|listener| {
+            earlier().find(|other| {
+                other.listeners.contains(listener) && other.conditions.covers(&half.conditions)
+            })
+        });
+        // Without listeners the route is wrong for another reason.
+        let Some(Some(first)) = covering.next() else {
+            continue;
+        };
+        if covering.all(|other| other.is_some()) {
+            findings.push(
+                Diagnostic::error(half.span.clone(), "this route is never reached")
+                    .related(first.span.clone(), "this route takes all its requests")
+                    .help("routes are tried in order: put the narrower one first"),
+            );
+        }
+    }
+}
+
+/// A redirect to a path that the same route takes again.
+fn redirect_loops(routes: &[Option<HalfRoute>], findings: &mut Findings) {
+    for (index, half) in routes.iter().enumerate() {
+        let Some(half) = half else { continue };
+        let (Action::Redirect(redirect), Some(span)) = (&half.route.action, &half.redirect_span)
+        else {
+            continue;
+        };
+        let conditions = &half.conditions;
+        // Other conditions may not hold for the second request.
+        if !conditions.fields.is_empty() || !conditions.methods.is_empty() {
+            continue;
+        }
+        let takes = |path: &Option<PathPattern>, target: &str| {
+            path.as_ref().is_none_or(|pattern| pattern.matches(target))
+        };
+        let Some(target) = redirect
+            .to
+            .as_literal()
+            .filter(|to| to.starts_with('/') && !to.starts_with("//"))
+        else {
+            continue;
+        };
+        let target = target.split(['?', '#']).next().unwrap_or(target);
+        let taken_before = routes
+            .iter()
+            .take(index)
+            .flatten()
+            .any(|other| takes(&other.conditions.path, target));
+        if takes(&conditions.path, target) && !taken_before {
+            findings.push(
+                Diagnostic::error(span.clone(), "this redirect goes round for ever: its target is redirected again by this same route")
+                    .help(format!("put a route for `{target}` before it, or narrow its `match.path`")),
+            );
+        }
+    }
+}
+
+/// A server that is the very listener its requests come from.
+fn own_servers(
+    file: &Section,
+    listeners: &[Option<HalfListener>],
+    routes: &[Option<HalfRoute>],
+    upstreams: &[Option<Upstream>],
+    findings: &mut Findings,
+) {
+    for (index, half) in listeners.iter().enumerate() {
+        let Some(half) = half else { continue };
+        let by_routes = routes
+            .iter()
+            .flatten()
+            .filter(|route| half.is_http() && route.listeners.contains(&index))
+            .filter_map(HalfRoute::upstream);
+        let mut reached: Vec<usize> = by_routes.chain(half.upstream()).map(|id| id.0).collect();
+        reached.sort_unstable();
+        reached.dedup();
+        for upstream in reached {
+            let (Some(Some(plan)), Some(section)) = (
+                upstreams.get(upstream),
+                file.tables("upstreams").get(upstream),
+            ) else {
+                continue;
+            };
+            let itself = plan
+                .servers
+                .iter()
+                .position(|server| is_bound_to(&server.address, half.address()));
+            let place = itself.and_then(|server| server_span(section, server));
+            let Some(span) = place else { continue };
+            let listener = file.tables("listeners").get(index);
+            findings.push(
+                Diagnostic::error(
+                    span,
+                    "this server is the listener itself, so its traffic would go round for ever",
+                )
+                .maybe_related(
+                    listener
+                        .and_then(|section| section.with_span::<BindAddress>("address"))
+                        .map(|(_, span)| span.clone()),
+                    "the listener",
+                ),
+            );
+        }
+    }
+}
+
+/// Whether a connection to `server` from this machine surely reaches what listens on `address`.
+fn is_bound_to(server: &ServerAddress, address: &BindAddress) -> bool {
+    match (server, address) {
+        (ServerAddress::Unix(server), BindAddress::Unix(path)) => server == path,
+        (ServerAddress::Ip(server), BindAddress::Ip(bound)) if server.port() == bound.port() => {
+            server.ip() == bound.ip()
+                || (bound.ip().is_unspecified()
+                    && server.ip().is_loopback()
+                    && server.is_ipv4() == bound.is_ipv4())
+        }
+        (ServerAddress::Ip(server), BindAddress::AllInterfaces { port }) => {
+            server.ip().is_loopback() && server.port() == *port
+        }
+        (ServerAddress::Name { host, port }, BindAddress::AllInterfaces { port: bound }) => {
+            host == "localhost" && port == bound
+        }
+        _ => false,
+    }
+}
+
+fn server_span(section: &Section, index: usize) -> Option<Span> {
+    match &section.read("servers")?.typed {
+        Typed::List(items) => items.get(index).map(|item| item.span.clone()),
+        _ => None,
+    }
+}

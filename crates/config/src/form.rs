@@ -1,0 +1,302 @@
+//! What single values mean: texts to addresses, patterns and names, each mistake with its reason and what was meant.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use sluice_model::{AddressError, BindAddress, ServerAddress};
+use sluice_route::{HostPattern, PathPattern, Pattern};
+
+use crate::plan::LogTarget;
+use crate::read::Typed;
+use crate::schema::Form;
+use crate::suggest::closest;
+
+/// Why a text is not of the form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// What is wrong with the words.
+    pub(crate) reason: String,
+    /// What was probably meant.
+    pub(crate) help: Option<String>,
+}
+
+impl Misfit {
+    fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            help: None,
+        }
+    }
+
+    fn of(error: &dyn Error) -> Self {
+        Self::new(error.to_string())
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl Form {
+    /// What the form is, with its article.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Bind => "an address to listen on",
+            Self::Server => "a server's address",
+            Self::Ip => "an IP address",
+            Self::Network => "a network",
+            Self::Upstream => "the name of an upstream",
+            Self::Listener => "the name of a listener",
+            Self::Name => "a name",
+            Self::Host => "a host pattern",
+            Self::Path => "a path pattern",
+            Self::Pattern => "a pattern",
+            Self::Method => "a method",
+            Self::Template => "a text",
+            Self::Location => "a path or URL",
+            Self::FieldValue => "the value of a header field",
+            Self::Pseudonym => "a name for `Via`",
+            Self::LogTarget => "a place for log lines",
+        }
+    }
+
+    /// Parses a text of this form.
+    pub(crate) fn parse(self, text: &str) -> Result<Typed, Misfit> {
+        match self {
+            Self::Bind => text
+                .parse()
+                .map(Typed::Bind)
+                .map_err(|error| misfit_bind(text, &error)),
+            Self::Server => text
+                .parse()
+                .map(Typed::Server)
+                .map_err(|error| misfit_server(text, &error)),
+            Self::Ip => text.parse().map(Typed::Ip).map_err(|_| {
+                Misfit::new("an address such as 192.0.2.1 or 2001:db8::1, without a port")
+            }),
+            Self::Network => network(text).map(Typed::Network),
+            Self::Upstream | Self::Listener | Self::Template => Ok(Typed::Text(text.to_owned())),
+            Self::Name => name(text).map(|()| Typed::Text(text.to_owned())),
+            Self::Host => HostPattern::parse(text)
+                .map(Typed::Host)
+                .map_err(|error| Misfit::of(&error)),
+            Self::Path => PathPattern::parse(text)
+                .map(Typed::Path)
+                .map_err(|error| misfit_path(text, &error)),
+            Self::Pattern => Pattern::parse(text)
+                .map(Typed::Pattern)
+                .map_err(|error| Misfit::of(&error)),
+            Self::Method => method(text),
+            Self::Location => location(text),
+            Self::FieldValue => field_value(text),
+            Self::Pseudonym => pseudonym(text),
+            Self::LogTarget => log_target(text).map(Typed::LogTarget),
+        }
+    }
+}
+
+/// Checks a name that the user gives to a listener, a route or an upstream.
+pub(crate) fn name(text: &str) -> Result<(), Misfit> {
+    let fits = text.len() <= NAME_BYTES
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
+    if fits {
+        Ok(())
+    } else {
+        Err(Misfit::new(format!(
+            "a name begins with a letter or digit and goes on with letters, digits, `-`, `_` and `.`, {NAME_BYTES} at most"
+        )))
+    }
+}
+
+/// Checks the name of a header field (RFC 9110 §5.1).
+pub(crate) fn field_name(text: &str) -> Result<(), Misfit> {
+    if is_token(text) {
+        return Ok(());
+    }
+    let misfit = Misfit::new("a field name is made of letters, digits and `-`");
+    Err(match text.strip_suffix(':') {
+        Some(name) if is_token(name) => misfit.help(format!("leave the colon away: `{name}`")),
+        _ => misfit,
+    })
+}
+
+/// Names end up in metric labels and log lines.
+const NAME_BYTES: usize = 128;
+
+fn misfit_bind(text: &str, error: &AddressError) -> Misfit {
+    let misfit = Misfit::of(error);
+    let meant = match error {
+        AddressError::NoPort if is_port(text) => Some(format!(":{text}")),
+        AddressError::NoPort if text.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv4()) => {
+            Some(format!("{text}:8080"))
+        }
+        AddressError::Unbracketed(_) => without_scheme(text).or_else(|| bracketed(text)),
+        _ => None,
+    };
+    match meant.filter(|meant| meant.parse::<BindAddress>().is_ok()) {
+        Some(meant) => misfit.help(format!("did you mean \"{meant}\"?")),
+        None => misfit,
+    }
+}
+
+fn misfit_server(text: &str, error: &AddressError) -> Misfit {
+    if let Some(meant) = without_scheme(text) {
+        return Misfit::new("an address has no scheme and no path")
+            .help(format!("did you mean \"{meant}\"?"));
+    }
+    let misfit = Misfit::of(error);
+    let meant = match error {
+        AddressError::NoHost => Some(format!("127.0.0.1{text}")),
+        AddressError::NoPort if is_port(text) => Some(format!("127.0.0.1:{text}")),
+        AddressError::NoPort => Some(format!("{text}:80")),
+        AddressError::Unbracketed(_) => bracketed(text),
+        _ => None,
+    };
+    match meant.filter(|meant| meant.parse::<ServerAddress>().is_ok()) {
+        Some(meant) => misfit.help(format!("did you mean \"{meant}\"?")),
+        None => misfit,
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok()
+}
+
+/// `http://a:80/x` to `a:80`, with the scheme's port where there is none.
+fn without_scheme(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let port = if scheme == "https" { 443 } else { 80 };
+    [authority.to_owned(), format!("{authority}:{port}")]
+        .into_iter()
+        .find(|address| address.parse::<ServerAddress>().is_ok())
+}
+
+/// `::1:80` to `[::1]:80`, `::1` to `[::1]:80`.
+fn bracketed(text: &str) -> Option<String> {
+    let (host, port) = text.rsplit_once(':')?;
+    let host = host.parse::<IpAddr>().ok()?;
+    Some(format!("[{host}]:{port}"))
+}
+
+fn network(text: &str) -> Result<IpNet, Misfit> {
+    if let Ok(net) = text.parse::<IpNet>() {
+        return Ok(net.trunc());
+    }
+    text.parse::<IpAddr>()
+        .map(IpNet::from)
+        .map_err(|_| Misfit::new("an address or a network such as 10.0.0.0/8 or 2001:db8::/32"))
+}
+
+fn misfit_path(text: &str, error: &dyn Error) -> Misfit {
+    let misfit = Misfit::of(error);
+    let meant = format!("/{text}");
+    if !text.is_empty() && !text.starts_with(['/', '~']) && PathPattern::parse(&meant).is_ok() {
+        return misfit.help(format!("did you mean \"{meant}\"?"));
+    }
+    misfit
+}
+
+fn method(text: &str) -> Result<Typed, Misfit> {
+    if text == "*" {
+        return Err(Misfit::new(
+            "every method is meant where `method` is not set",
+        ));
+    }
+    if !is_token(text) {
+        return Err(Misfit::new("a method is one word such as GET"));
+    }
+    if text.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        let upper = text.to_ascii_uppercase();
+        let meant = closest(&upper.to_ascii_lowercase(), METHODS.iter().copied()).unwrap_or(&upper);
+        return Err(Misfit::new(
+            "methods are compared with their case, and requests send capitals",
+        )
+        .help(format!("did you mean \"{meant}\"?")));
+    }
+    Ok(Typed::Text(text.to_owned()))
+}
+
+/// The methods that people send, to know a misspelt one.
+const METHODS: &[&str] = &[
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+];
+
+fn location(text: &str) -> Result<Typed, Misfit> {
+    if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        return Err(Misfit::new(
+            "there are no spaces and control characters in a URL",
+        ));
+    }
+    let whole = ["/", "{", "http://", "https://"]
+        .iter()
+        .any(|start| text.starts_with(start));
+    if whole {
+        return Ok(Typed::Text(text.to_owned()));
+    }
+    Err(Misfit::new(
+        "a redirect goes to a path, which begins with `/`, or to a whole URL, `https://…`",
+    ))
+}
+
+fn field_value(text: &str) -> Result<Typed, Misfit> {
+    let fits = !text.is_empty()
+        && text.trim() == text
+        && text
+            .bytes()
+            .all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
+    if fits {
+        Ok(Typed::Text(text.to_owned()))
+    } else {
+        Err(Misfit::new(
+            "a field value is not empty, holds no control characters and no spaces at its ends",
+        ))
+    }
+}
+
+/// RFC 9110 §7.6.3: a pseudonym is a token; a host with a port is taken as well.
+fn pseudonym(text: &str) -> Result<Typed, Misfit> {
+    let host = text.rsplit_once(':').filter(|(_, port)| is_port(port));
+    if is_token(host.map_or(text, |(host, _)| host)) {
+        Ok(Typed::Text(text.to_owned()))
+    } else {
+        Err(Misfit::new(
+            "a word without spaces, such as the host name of this proxy",
+        ))
+    }
+}
+
+fn log_target(text: &str) -> Result<LogTarget, Misfit> {
+    match text {
+        "stdout" => Ok(LogTarget::Stdout),
+        "stderr" => Ok(LogTarget::Stderr),
+        _ => match text.strip_prefix("file:") {
+            Some(path) if !path.is_empty() => Ok(LogTarget::File(PathBuf::from(path))),
+            Some(_) => Err(Misfit::new("the path is missing: `file:/path`")),
+            None => {
+                let misfit = Misfit::new("`stdout`, `stderr` or `file:/path`");
+                Err(match closest(text, ["stdout", "stderr"]) {
+                    Some(meant) => misfit.help(format!("did you mean \"{meant}\"?")),
+                    None if text.contains('/') => {
+                        misfit.help(format!("did you mean \"file:{text}\"?"))
+                    }
+                    None => misfit,
+                })
+            }
+        },
+    }
+}
+
+/// RFC 9110 §5.6.2
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}

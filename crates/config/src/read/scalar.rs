@@ -1,0 +1,439 @@
+//! Single values by their kind, and what is said of those that do not fit.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Read, Reader, Typed};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::plan::Secret;
+use crate::schema::{Choice, Form, Key, Kind};
+use crate::suggest::{closest, either_of};
+use crate::syntax::{Text, Value, ValueKind};
+use crate::units::{self, DURATION_FORM, SIZE_FORM, ShowDuration, ShowSize, UnitError};
+
+impl Reader<'_> {
+    pub(super) fn scalar(
+        &mut self,
+        value: &Value,
+        kind: &'static Kind,
+        key: &'static Key,
+    ) -> Option<Read> {
+        let typed = match (kind, &value.kind) {
+            (Kind::Text(form), ValueKind::Text(text)) => self.text(text, *form, &value.span),
+            (Kind::Choice(choices), ValueKind::Text(text)) => {
+                self.choice(text, choices, &value.span, key)
+            }
+            (Kind::Duration { min, max }, ValueKind::Text(text)) => {
+                self.duration(text, *min..=*max, &value.span, key)
+            }
+            (Kind::Size { min, max }, ValueKind::Text(text)) => {
+                self.size(text, *min..=*max, &value.span, key)
+            }
+            (Kind::Secret { min }, ValueKind::Text(text)) => {
+                self.secret(text, *min, &value.span, key)
+            }
+            (Kind::Flag, ValueKind::Flag(flag)) => Some(Typed::Flag(*flag)),
+            (
+                Kind::Flag,
+                ValueKind::Text(Text {
+                    value: text,
+                    resolved: true,
+                }),
+            ) => match text.as_str() {
+                "true" => Some(Typed::Flag(true)),
+                "false" => Some(Typed::Flag(false)),
+                _ => return self.does_not_stand_for("`true` or `false`", &value.span),
+            },
+            (Kind::Number { .. } | Kind::OneOf(_), ValueKind::Integer(number)) => {
+                self.number(*number, kind, &value.span, key)
+            }
+            (
+                Kind::Number { .. } | Kind::OneOf(_),
+                ValueKind::Text(Text {
+                    value: text,
+                    resolved: true,
+                }),
+            ) => match text.parse() {
+                Ok(number) => self.number(number, kind, &value.span, key),
+                Err(_) => return self.does_not_stand_for("a whole number", &value.span),
+            },
+            _ => return self.mismatch(value, kind, key),
+        };
+        Some(Read {
+            span: value.span.clone(),
+            typed: typed?,
+        })
+    }
+
+    fn text(&mut self, text: &Text, form: Form, span: &Span) -> Option<Typed> {
+        match form.parse(&text.value) {
+            Ok(typed) => Some(typed),
+            Err(_) if text.resolved => {
+                self.does_not_stand_for(form.noun(), span);
+                None
+            }
+            Err(misfit) => {
+                let message = format!("{} is not {}", quote(&text.value), form.noun());
+                self.findings.push(
+                    Diagnostic::error(span.clone(), message)
+                        .label(misfit.reason)
+                        .maybe_help(misfit.help),
+                );
+                None
+            }
+        }
+    }
+
+    fn choice(
+        &mut self,
+        text: &Text,
+        choices: &'static [Choice],
+        span: &Span,
+        key: &Key,
+    ) -> Option<Typed> {
+        match choices.iter().find(|choice| choice.word == text.value) {
+            Some(choice) if choice.built => return Some(Typed::Word(choice.word)),
+            Some(choice) => {
+                self.findings.error(
+                    span,
+                    format!("`{} = \"{}\"` is not supported yet", key.name, choice.word),
+                );
+                return None;
+            }
+            None => {}
+        }
+        let built = || {
+            choices
+                .iter()
+                .filter(|choice| choice.built)
+                .map(|choice| choice.word)
+        };
+        if text.resolved {
+            self.does_not_stand_for(&either_of(built()), span);
+            return None;
+        }
+        let all = choices.iter().map(|choice| choice.word);
+        let help = match closest(&text.value, all) {
+            Some(word) => format!("did you mean \"{word}\"?"),
+            None => format!("it takes {}", either_of(built())),
+        };
+        let message = format!("{} is not a value of `{}`", quote(&text.value), key.name);
+        self.findings
+            .push(Diagnostic::error(span.clone(), message).help(help));
+        None
+    }
+
+    fn duration(
+        &mut self,
+        text: &Text,
+        range: std::ops::RangeInclusive<Duration>,
+        span: &Span,
+        key: &Key,
+    ) -> Option<Typed> {
+        match units::duration(&text.value) {
+            Ok(duration) if range.contains(&duration) => Some(Typed::Duration(duration)),
+            Ok(_) => {
+                let (min, max) = (ShowDuration(*range.start()), ShowDuration(*range.end()));
+                self.out_of_range(
+                    &text_shown(text),
+                    key,
+                    &min.to_string(),
+                    &max.to_string(),
+                    span,
+                )
+            }
+            Err(error) => self.not_in_units(
+                text,
+                "a duration",
+                DURATION_FORM,
+                &error,
+                DURATION_SLIPS,
+                span,
+            ),
+        }
+    }
+
+    fn size(
+        &mut self,
+        text: &Text,
+        range: std::ops::RangeInclusive<u64>,
+        span: &Span,
+        key: &Key,
+    ) -> Option<Typed> {
+        match units::size(&text.value) {
+            Ok(size) if range.contains(&size) => Some(Typed::Size(size)),
+            Ok(_) => {
+                let (min, max) = (ShowSize(*range.start()), ShowSize(*range.end()));
+                self.out_of_range(
+                    &text_shown(text),
+                    key,
+                    &min.to_string(),
+                    &max.to_string(),
+                    span,
+                )
+            }
+            Err(error) => self.not_in_units(text, "a size", SIZE_FORM, &error, SIZE_SLIPS, span),
+        }
+    }
+
+    fn number(&mut self, number: i64, kind: &Kind, span: &Span, key: &Key) -> Option<Typed> {
+        match kind {
+            Kind::Number { min, max } if !(*min..=*max).contains(&number) => self.out_of_range(
+                &number.to_string(),
+                key,
+                &min.to_string(),
+                &max.to_string(),
+                span,
+            ),
+            Kind::OneOf(numbers) if !numbers.contains(&number) => {
+                let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                let message = format!(
+                    "`{}` is {}, not {number}",
+                    key.name,
+                    either_of(numbers.iter().map(String::as_str))
+                );
+                self.findings.error(span, message);
+                None
+            }
+            _ => Some(Typed::Number(number)),
+        }
+    }
+
+    fn out_of_range(
+        &mut self,
+        shown: &str,
+        key: &Key,
+        min: &str,
+        max: &str,
+        span: &Span,
+    ) -> Option<Typed> {
+        self.findings.error(
+            span,
+            format!("`{}` is from {min} to {max}, not {shown}", key.name),
+        );
+        None
+    }
+
+    fn not_in_units(
+        &mut self,
+        text: &Text,
+        noun: &str,
+        form: &str,
+        error: &UnitError,
+        slips: &[(&str, &str)],
+        span: &Span,
+    ) -> Option<Typed> {
+        if text.resolved {
+            self.does_not_stand_for(noun, span);
+            return None;
+        }
+        let number = text.value.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let meant = match error {
+            UnitError::UnknownUnit(unit) => slips
+                .iter()
+                .find(|(slip, _)| slip.eq_ignore_ascii_case(unit))
+                .map(|(_, unit)| format!("did you mean \"{number}{unit}\"?")),
+            _ => None,
+        };
+        let message = format!("{} is not {noun}", quote(&text.value));
+        self.findings.push(
+            Diagnostic::error(span.clone(), message)
+                .label(error.to_string())
+                .help(meant.unwrap_or_else(|| format!("{noun} is {form}"))),
+        );
+        None
+    }
+
+    /// A secret is taken from a file where it says `file:`; nothing of it is ever shown.
+    fn secret(&mut self, text: &Text, min: usize, span: &Span, key: &Key) -> Option<Typed> {
+        let secret = match text.value.strip_prefix("file:") {
+            None => text.value.clone(),
+            Some(path) => match self.surroundings.secret(Path::new(path)) {
+                Ok(secret) => secret,
+                Err(reason) => {
+                    self.findings.push(
+                        Diagnostic::error(span.clone(), "the file of this secret cannot be read")
+                            .label(reason),
+                    );
+                    return None;
+                }
+            },
+        };
+        if secret.len() < min {
+            let message = if secret.is_empty() {
+                format!("`{}` is empty", key.name)
+            } else {
+                format!("`{}` is too short: it needs at least {min} bytes", key.name)
+            };
+            self.findings.error(span, message);
+            return None;
+        }
+        Some(Typed::Secret(Secret::new(&secret)))
+    }
+
+    /// A reference was resolved, but not to what is needed.
+    fn does_not_stand_for(&mut self, noun: &str, span: &Span) -> Option<Read> {
+        let written = self.source.get(span.clone()).unwrap_or_default();
+        let message = format!(
+            "`{}` does not stand for {noun}",
+            written.trim_matches(['"', '\''])
+        );
+        self.findings.push(
+            Diagnostic::error(span.clone(), message)
+                .help("what it stands for is not shown here, since it may be a secret"),
+        );
+        None
+    }
+
+    /// A value of another type than the key takes.
+    pub(super) fn mismatch(&mut self, value: &Value, kind: &Kind, key: &Key) -> Option<Read> {
+        let message = format!(
+            "`{}` takes {}, not {}",
+            key.name,
+            kind.noun(),
+            value.kind.noun()
+        );
+        let written = self.source.get(value.span.clone()).unwrap_or_default();
+        let help = match (kind, &value.kind) {
+            (Kind::Duration { .. }, ValueKind::Integer(number)) => {
+                Some(format!("with its unit, in quotes: \"{number}s\""))
+            }
+            (Kind::Size { .. }, ValueKind::Integer(number)) => {
+                Some(format!("with its unit, in quotes: \"{number}B\""))
+            }
+            (Kind::Text(Form::Bind), ValueKind::Integer(number)) => {
+                Some(format!("did you mean \":{number}\"?"))
+            }
+            (Kind::Number { .. } | Kind::OneOf(_), ValueKind::Text(text))
+                if text.value.parse::<i64>().is_ok() =>
+            {
+                Some(format!("without quotes: {}", text.value))
+            }
+            (Kind::Flag, ValueKind::Text(text)) => flag_meant(&text.value),
+            (Kind::List { .. }, ValueKind::Text(_)) if !written.contains('\n') => {
+                Some(format!("in brackets: `{} = [{written}]`", key.name))
+            }
+            (Kind::List { .. }, ValueKind::Table(_)) => {
+                Some(format!("in brackets: `{} = [{{ … }}]`", key.name))
+            }
+            (Kind::Named(_), ValueKind::List(_)) => Some(format!(
+                "each under a name of its own: `[{}.NAME]`",
+                key.name
+            )),
+            (Kind::Tables(_), ValueKind::Table(_)) => {
+                Some(format!("with two brackets: `[[{}]]`", key.name))
+            }
+            (Kind::Table(shape), _) => {
+                Some(format!("`{} = {{ {} = … }}`", key.name, first_key(shape)))
+            }
+            _ => None,
+        };
+        self.findings
+            .push(Diagnostic::error(value.span.clone(), message).maybe_help(help));
+        None
+    }
+}
+
+/// The kind of several that is meant: the word if it is one, else the first that takes such a value.
+pub(super) fn fitting(value: &Value, kinds: &'static [Kind]) -> Option<&'static Kind> {
+    let takes = |kind: &&Kind| {
+        matches!(
+            (kind, &value.kind),
+            (
+                Kind::Text(_) | Kind::Choice(_) | Kind::Duration { .. } | Kind::Size { .. },
+                ValueKind::Text(_)
+            ) | (Kind::Number { .. }, ValueKind::Integer(_))
+                | (
+                    Kind::Number { .. },
+                    ValueKind::Text(Text { resolved: true, .. })
+                )
+                | (Kind::Table(_), ValueKind::Table(_))
+        )
+    };
+    let is_word = |kind: &&Kind| {
+        matches!((kind, &value.kind), (Kind::Choice(choices), ValueKind::Text(text))
+            if choices.iter().any(|choice| choice.word == text.value))
+    };
+    let is_choice = |kind: &&Kind| matches!(kind, Kind::Choice(_));
+    let mut fitting: Vec<_> = kinds.iter().filter(takes).collect();
+    fitting.sort_by_key(|kind| (!is_word(kind), is_choice(kind)));
+    fitting.first().copied()
+}
+
+/// Units as people write them, and ours.
+const DURATION_SLIPS: &[(&str, &str)] = &[
+    ("s", "s"),
+    ("sec", "s"),
+    ("secs", "s"),
+    ("second", "s"),
+    ("seconds", "s"),
+    ("ms", "ms"),
+    ("msec", "ms"),
+    ("millis", "ms"),
+    ("m", "m"),
+    ("min", "m"),
+    ("mins", "m"),
+    ("minute", "m"),
+    ("minutes", "m"),
+    ("h", "h"),
+    ("hr", "h"),
+    ("hour", "h"),
+    ("hours", "h"),
+    ("d", "d"),
+    ("day", "d"),
+    ("days", "d"),
+];
+
+/// Units as people write them, and ours.
+const SIZE_SLIPS: &[(&str, &str)] = &[
+    ("b", "B"),
+    ("bytes", "B"),
+    ("k", "KiB"),
+    ("kb", "KB"),
+    ("kib", "KiB"),
+    ("m", "MiB"),
+    ("mb", "MB"),
+    ("mib", "MiB"),
+    ("g", "GiB"),
+    ("gb", "GB"),
+    ("gib", "GiB"),
+];
+
+/// A text in backticks, cut where it is long.
+pub(crate) fn quote(text: &str) -> String {
+    let mut shown: String = text.chars().take(QUOTED_CHARACTERS).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!(
+        "`{}`",
+        shown
+            .escape_debug()
+            .to_string()
+            .replace("\\\"", "\"")
+            .replace("\\'", "'")
+    )
+}
+
+const QUOTED_CHARACTERS: usize = 60;
+
+fn text_shown(text: &Text) -> String {
+    if text.resolved {
+        "what it stands for".to_owned()
+    } else {
+        text.value.clone()
+    }
+}
+
+fn flag_meant(text: &str) -> Option<String> {
+    let meant = match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => "true",
+        "false" | "no" | "off" | "0" => "false",
+        _ => return None,
+    };
+    Some(format!("without quotes: {meant}"))
+}
+
+fn first_key(shape: &crate::schema::Shape) -> &'static str {
+    shape.keys.first().map_or("", |key| key.name)
+}

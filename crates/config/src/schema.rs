@@ -1,0 +1,255 @@
+//! The schema: one table of every key, from which the rest follows.
+//!
+//! [`keys`] holds the table. Reading a file ([`crate::read`]) goes by it, and so do the reference ([`markdown`]) and the
+//! JSON Schema ([`json`]): what is accepted, what is documented and what an editor offers cannot differ.
+
+mod json;
+pub(crate) mod keys;
+mod markdown;
+
+use std::time::Duration;
+
+pub use json::schema_json;
+pub use markdown::reference_markdown;
+
+use crate::suggest::either_of;
+
+/// The keys of one kind of table.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// How the table is written, `[listeners.NAME]`, or for a table within one `match` of `[[routes]]`.
+    pub(crate) place: &'static str,
+    /// What the table is for.
+    pub(crate) doc: &'static str,
+    pub(crate) keys: &'static [Key],
+}
+
+impl Shape {
+    /// Whether this is the whole file, which is no table that could be named.
+    pub(crate) fn is_file(&self) -> bool {
+        std::ptr::eq(self, &raw const keys::FILE)
+    }
+
+    pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The keys that can be used.
+    pub(crate) fn built(&self) -> impl Iterator<Item = &'static Key> {
+        self.keys
+            .iter()
+            .filter(|key| !matches!(key.kind, Kind::NotYet))
+    }
+
+    /// The keys of the language that cannot be used yet.
+    pub(crate) fn not_yet(&self) -> impl Iterator<Item = &'static Key> {
+        self.keys
+            .iter()
+            .filter(|key| matches!(key.kind, Kind::NotYet))
+    }
+
+    /// This shape and every shape within it, each once, in the order of the table.
+    pub(crate) fn all(&'static self) -> Vec<&'static Self> {
+        let mut shapes = vec![self];
+        let mut next = 0;
+        while let Some(shape) = shapes.get(next) {
+            let within: Vec<_> = shape
+                .keys
+                .iter()
+                .flat_map(|key| key.kind.shapes())
+                .collect();
+            for shape in within {
+                if !shapes.iter().any(|known| std::ptr::eq(*known, shape)) {
+                    shapes.push(shape);
+                }
+            }
+            next += 1;
+        }
+        shapes
+    }
+}
+
+/// One key.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) default: Default,
+    /// What it does, in one sentence or two.
+    pub(crate) doc: &'static str,
+    /// What other programs call it, to be recognised in "did you mean".
+    pub(crate) also: &'static [&'static str],
+}
+
+impl Key {
+    const fn new(name: &'static str, kind: Kind, default: Default, doc: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            default,
+            doc,
+            also: &[],
+        }
+    }
+
+    const fn also(mut self, words: &'static [&'static str]) -> Self {
+        self.also = words;
+        self
+    }
+
+    /// A key of the language that is refused until it does something.
+    const fn not_yet(name: &'static str, doc: &'static str) -> Self {
+        Self::new(name, Kind::NotYet, Default::Absent(""), doc)
+    }
+}
+
+/// What holds where the key is not set.
+#[derive(Debug)]
+pub(crate) enum Default {
+    /// The key must be set; an example of its value.
+    Required(&'static str),
+    /// This value, as it would be written.
+    Is(&'static str),
+    /// No value; what that means.
+    Absent(&'static str),
+    /// A value that depends on other keys, in words.
+    Depends(&'static str),
+}
+
+/// What a key takes.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// A string of a certain form.
+    Text(Form),
+    /// `true` or `false`.
+    Flag,
+    /// A whole number in a range, both ends included.
+    Number { min: i64, max: i64 },
+    /// One of a few numbers.
+    OneOf(&'static [i64]),
+    /// A duration in a range, both ends included.
+    Duration { min: Duration, max: Duration },
+    /// Bytes in a range, both ends included.
+    Size { min: u64, max: u64 },
+    /// One of a few words.
+    Choice(&'static [Choice]),
+    /// A text that is never shown, `file:/path` to read it from a file; at least so many bytes.
+    Secret { min: usize },
+    /// The first of these that takes a value of this type.
+    Either(&'static [Self]),
+    /// A list of at least so many.
+    List { item: &'static Self, min: usize },
+    /// One, or a list of at least one.
+    OneOrList(&'static Self),
+    /// Names of header fields, each with a value.
+    Fields(&'static Self),
+    /// A table.
+    Table(&'static Shape),
+    /// Tables under names that the user gives.
+    Named(&'static Shape),
+    /// A list of tables.
+    Tables(&'static Shape),
+    /// Belongs to the language, is not supported yet.
+    NotYet,
+}
+
+impl Kind {
+    /// What it is, with its article.
+    pub(crate) fn noun(&self) -> String {
+        match self {
+            Self::Text(form) => form.noun().to_owned(),
+            Self::Flag => "`true` or `false`".to_owned(),
+            Self::Number { min, max } => format!("a whole number from {min} to {max}"),
+            Self::OneOf(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                either_of(numbers.iter().map(String::as_str))
+            }
+            Self::Duration { .. } => "a duration such as \"5s\"".to_owned(),
+            Self::Size { .. } => "a size such as \"64KiB\"".to_owned(),
+            Self::Choice(choices) => {
+                let words: Vec<String> = choices
+                    .iter()
+                    .filter(|choice| choice.built)
+                    .map(|choice| format!("\"{}\"", choice.word))
+                    .collect();
+                either_of(words.iter().map(String::as_str))
+            }
+            Self::Secret { .. } => "a secret text".to_owned(),
+            Self::Either(kinds) => {
+                let nouns: Vec<String> = kinds.iter().map(Self::noun).collect();
+                nouns.join(" or ")
+            }
+            Self::List { .. } => "a list".to_owned(),
+            Self::OneOrList(item) => format!("{} or a list", item.noun()),
+            Self::Fields(_) => "a table of header fields".to_owned(),
+            Self::Table(_) => "a table".to_owned(),
+            Self::Named(_) => "named tables".to_owned(),
+            Self::Tables(_) => "a list of tables".to_owned(),
+            Self::NotYet => "nothing yet".to_owned(),
+        }
+    }
+
+    /// The shapes that a value can have.
+    fn shapes(&self) -> Vec<&'static Shape> {
+        match self {
+            Self::Table(shape) | Self::Named(shape) | Self::Tables(shape) => vec![*shape],
+            Self::Either(kinds) => kinds.iter().flat_map(Self::shapes).collect(),
+            Self::List { item, .. } | Self::OneOrList(item) => item.shapes(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What a string must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Where to listen.
+    Bind,
+    /// Where a server is.
+    Server,
+    /// An IP address.
+    Ip,
+    /// An IP address or a network in CIDR form.
+    Network,
+    /// The name of an upstream of this file.
+    Upstream,
+    /// The name of a listener of this file.
+    Listener,
+    /// A name that the user gives.
+    Name,
+    /// A pattern of host names.
+    Host,
+    /// A pattern of paths.
+    Path,
+    /// A pattern of any text.
+    Pattern,
+    /// A request method.
+    Method,
+    /// A text with `{variables}`.
+    Template,
+    /// A path or URL with `{variables}`.
+    Location,
+    /// The value of a header field.
+    FieldValue,
+    /// A name as `Via` takes it.
+    Pseudonym,
+    /// Where log lines go.
+    LogTarget,
+}
+
+/// One of the words of a [`Kind::Choice`].
+#[derive(Debug)]
+pub(crate) struct Choice {
+    pub(crate) word: &'static str,
+    pub(crate) built: bool,
+}
+
+impl Choice {
+    const fn new(word: &'static str) -> Self {
+        Self { word, built: true }
+    }
+
+    const fn not_yet(word: &'static str) -> Self {
+        Self { word, built: false }
+    }
+}

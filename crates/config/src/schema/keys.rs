@@ -1,0 +1,718 @@
+//! Every key of the file: its type, its default, what it does. The only place where they are written down.
+
+use std::time::Duration;
+
+use super::{Choice, Default, Form, Key, Kind, Shape};
+
+/// The file itself.
+pub(crate) static FILE: Shape = Shape {
+    place: "the file",
+    doc: "One TOML file describes everything. A file that sets only what it must is a good file.",
+    keys: &[
+        Key::new(
+            "listeners",
+            Kind::Named(&LISTENER),
+            Default::Required("[listeners.web]"),
+            "Where clients come in, each under a name of its own.",
+        )
+        .also(&["listener", "frontends", "frontend", "server", "listen", "entrypoints"]),
+        Key::new(
+            "routes",
+            Kind::Tables(&ROUTE),
+            Default::Absent("with one upstream everything goes there"),
+            "Which request goes where. Tried in the order of the file; the first whose every condition holds wins.",
+        )
+        .also(&["route", "rules", "locations", "location"]),
+        Key::new(
+            "upstreams",
+            Kind::Named(&UPSTREAM),
+            Default::Absent("none: every route then answers or redirects by itself"),
+            "Groups of servers, each under a name of its own.",
+        )
+        .also(&["upstream", "backends", "backend", "clusters", "pools", "services"]),
+        Key::new(
+            "runtime",
+            Kind::Table(&RUNTIME),
+            Default::Is("{}"),
+            "The process itself.",
+        )
+        .also(&["global", "process"]),
+        Key::new(
+            "admin",
+            Kind::Table(&ADMIN),
+            Default::Absent("no admin listener"),
+            "The admin listener: API, metrics, health of the process.",
+        )
+        .also(&["api", "stats", "metrics", "dashboard"]),
+        Key::new("logs", Kind::Table(&LOGS), Default::Is("{}"), "What is written down.")
+            .also(&["log", "logging"]),
+        Key::not_yet("rate-limits", "Limits by client or key."),
+        Key::not_yet("stores", "State shared between balancers."),
+        Key::not_yet("auth", "Who is let in."),
+        Key::not_yet("tracing", "Traces of requests."),
+        Key::not_yet("alerts", "Messages when something is wrong."),
+    ],
+};
+
+/// `[listeners.NAME]`
+pub(crate) static LISTENER: Shape = Shape {
+    place: "`[listeners.NAME]`",
+    doc: "An address that clients connect to, and what is spoken there.",
+    keys: &[
+        Key::new(
+            "address",
+            Kind::Text(Form::Bind),
+            Default::Required("\":8080\""),
+            "Where to listen. `:port` is every interface, IPv4 and IPv6.",
+        )
+        .also(&["bind", "listen", "port", "addr", "listen-address"]),
+        Key::new(
+            "protocol",
+            Kind::Choice(&[
+                Choice::new("http"),
+                Choice::new("tcp"),
+                Choice::not_yet("udp"),
+            ]),
+            Default::Is("\"http\""),
+            "`http` routes by request; `tcp` passes the bytes of each connection on to one upstream.",
+        )
+        .also(&["mode", "type"]),
+        Key::new(
+            "protocols",
+            Kind::List {
+                item: &Kind::Choice(&[
+                    Choice::new("h1"),
+                    Choice::not_yet("h2"),
+                    Choice::not_yet("h3"),
+                ]),
+                min: 1,
+            },
+            Default::Is("[\"h1\"]"),
+            "http only: the versions of HTTP that are spoken.",
+        )
+        .also(&["alpn"]),
+        Key::new(
+            "upstream",
+            Kind::Text(Form::Upstream),
+            Default::Depends("the only upstream there is"),
+            "tcp only: where connections go.",
+        )
+        .also(&["backend", "to", "forward-to", "default-backend"]),
+        Key::new(
+            "proxy-protocol",
+            Kind::Choice(&[
+                Choice::new("off"),
+                Choice::new("accept"),
+                Choice::new("require"),
+            ]),
+            Default::Is("\"off\""),
+            "Whether connections begin with a PROXY protocol header, version 1 or 2, that names the client: `accept` reads it \
+             where there is one, `require` closes connections without. Switch it on only where every client is a proxy of \
+             yours: whoever can connect can claim any address.",
+        )
+        .also(&["accept-proxy"]),
+        Key::new(
+            "trusted-proxies",
+            Kind::List {
+                item: &Kind::Text(Form::Network),
+                min: 0,
+            },
+            Default::Is("[]"),
+            "http only: proxies in front of this one whose `X-Forwarded-*`, `Forwarded` and `X-Request-ID` are believed; from \
+             all others these fields are replaced.",
+        ),
+        Key::new(
+            "via",
+            Kind::Text(Form::Pseudonym),
+            Default::Absent("`Via` is left as it is"),
+            "http only: the name this proxy adds to `Via` in requests and responses.",
+        ),
+        Key::new(
+            "forwarded",
+            Kind::Flag,
+            Default::Is("false"),
+            "http only: also send `Forwarded` (RFC 7239) to servers, beside `X-Forwarded-For`, `-Proto` and `-Host`.",
+        ),
+        Key::new(
+            "head-timeout",
+            duration(SECOND, DAY),
+            Default::Is("\"10s\""),
+            "http only: how long a request head may take from its first byte to its last; 408 above.",
+        )
+        .also(&["request-timeout", "header-timeout", "read-timeout"]),
+        Key::new(
+            "body-timeout",
+            duration(SECOND, DAY),
+            Default::Is("\"60s\""),
+            "http only: how long a body may stand still, in either direction.",
+        ),
+        Key::new(
+            "idle-timeout",
+            duration(SECOND, YEAR),
+            Default::Depends("`\"60s\"` for http, `\"10m\"` for tcp"),
+            "How long a connection may be silent: between two requests for http, in both directions for tcp.",
+        )
+        .also(&["keep-alive-timeout", "keepalive-timeout", "client-timeout"]),
+        Key::new(
+            "max-head",
+            Kind::Size {
+                min: 1 << 10,
+                max: 1 << 20,
+            },
+            Default::Is("\"32KiB\""),
+            "http only: the largest request head, start line and fields together; 431 above.",
+        )
+        .also(&["max-header-size", "max-headers-size"]),
+        Key::new(
+            "max-target",
+            Kind::Size {
+                min: 256,
+                max: 1 << 20,
+            },
+            Default::Depends("`\"16KiB\"`, or half of `max-head` where that is less"),
+            "http only: the longest request target; 414 above. Less than `max-head`.",
+        )
+        .also(&["max-uri", "max-url"]),
+        Key::new(
+            "max-fields",
+            Kind::Number { min: 8, max: 256 },
+            Default::Is("128"),
+            "http only: the largest number of header fields in a request; 431 above.",
+        )
+        .also(&["max-headers"]),
+        Key::new(
+            "backlog",
+            Kind::Number {
+                min: 1,
+                max: 65_535,
+            },
+            Default::Is("4096"),
+            "Connections that the kernel holds until they are accepted; the kernel's own limit is `net.core.somaxconn`.",
+        ),
+        Key::new(
+            "tcp-keep-alive",
+            TCP_KEEP_ALIVE,
+            Default::Is("\"60s\""),
+            "Silence after which the kernel asks whether the client is still there.",
+        )
+        .also(&["keep-alive", "keepalive"]),
+        Key::new(
+            "receive-buffer",
+            SOCKET_BUFFER,
+            Default::Absent("sized by the kernel as it goes, which is best for nearly all"),
+            "The socket's receive buffer.",
+        )
+        .also(&["rcvbuf"]),
+        Key::new(
+            "send-buffer",
+            SOCKET_BUFFER,
+            Default::Absent("sized by the kernel as it goes, which is best for nearly all"),
+            "The socket's send buffer.",
+        )
+        .also(&["sndbuf"]),
+        Key::new(
+            "fast-open",
+            Kind::Number {
+                min: 1,
+                max: 65_535,
+            },
+            Default::Absent("off"),
+            "TCP Fast Open: how many connections may wait with data in their first packet.",
+        )
+        .also(&["tfo"]),
+        Key::new(
+            "defer-accept",
+            duration(SECOND, HOUR),
+            Default::Absent("off"),
+            "Accept a connection only when the client has sent something, waiting this long for it. Not for protocols in which \
+             the server speaks first.",
+        ),
+        Key::not_yet("tls", "TLS."),
+        Key::not_yet("redirect-to-https", "Redirect every request to https."),
+        Key::not_yet("sni", "Choose the upstream by TLS server name."),
+        Key::not_yet("source-address", "Which address servers see."),
+    ],
+};
+
+/// `[[routes]]`
+pub(crate) static ROUTE: Shape = Shape {
+    place: "`[[routes]]`",
+    doc: "What is done with the requests that match. Exactly one of `upstream`, `respond` and `redirect` is set. A request that \
+          no route matches gets 404.",
+    keys: &[
+        Key::new(
+            "name",
+            Kind::Text(Form::Name),
+            Default::Depends("`route-N`, counted from 1 in the order of the file"),
+            "What logs and metrics call the route.",
+        )
+        .also(&["id"]),
+        Key::new(
+            "listeners",
+            Kind::List {
+                item: &Kind::Text(Form::Listener),
+                min: 1,
+            },
+            Default::Depends("every http listener"),
+            "The listeners whose requests are tried.",
+        )
+        .also(&["listener"]),
+        Key::new(
+            "match",
+            Kind::Table(&MATCH),
+            Default::Is("{}"),
+            "The conditions, all of which must hold; without any, every request matches.",
+        )
+        .also(&["when", "if", "conditions", "rule"]),
+        Key::new(
+            "upstream",
+            Kind::Text(Form::Upstream),
+            Default::Absent("one of `respond` or `redirect` is set"),
+            "The upstream that the request goes to.",
+        )
+        .also(&["backend", "to", "proxy-pass", "forward", "service", "cluster"]),
+        Key::new(
+            "respond",
+            Kind::Table(&RESPOND),
+            Default::Absent("one of `upstream` or `redirect` is set"),
+            "A fixed answer.",
+        )
+        .also(&["return", "response"]),
+        Key::new(
+            "redirect",
+            Kind::Table(&REDIRECT),
+            Default::Absent("one of `upstream` or `respond` is set"),
+            "An answer that sends the client elsewhere.",
+        ),
+        Key::new(
+            "timeout",
+            duration(MILLISECOND, DAY),
+            Default::Is("\"60s\""),
+            "With `upstream`: how long the response head may take from the last byte of the request; 504 above.",
+        )
+        .also(&["read-timeout", "server-timeout", "response-timeout"]),
+        Key::new(
+            "max-body",
+            Kind::Size {
+                min: 0,
+                max: u64::MAX,
+            },
+            Default::Absent("no limit; bodies are passed on as they come and never collected"),
+            "The largest request body; 413 above.",
+        )
+        .also(&["client-max-body-size", "max-body-size"]),
+        Key::not_yet("split", "Split traffic between upstreams."),
+        Key::not_yet("split-by", "What keeps a client on its side of a split."),
+        Key::not_yet("mirror", "Send a copy elsewhere."),
+        Key::not_yet("rewrite", "Change path or host."),
+        Key::not_yet("request-headers", "Change request fields."),
+        Key::not_yet("response-headers", "Change response fields."),
+        Key::not_yet("allow", "Who may come in."),
+        Key::not_yet("deny", "Who may not come in."),
+        Key::not_yet("auth", "Who must show who they are."),
+        Key::not_yet("rate-limits", "Limits by client or key."),
+        Key::not_yet("retry", "Try again after a failure."),
+        Key::not_yet("hedge", "Ask a second server when the first is slow."),
+        Key::not_yet("priority", "What is shed first under overload."),
+    ],
+};
+
+/// `match` of `[[routes]]`
+pub(crate) static MATCH: Shape = Shape {
+    place: "`match` of `[[routes]]`",
+    doc: "Conditions on a request. A list holds if any of its items does.",
+    keys: &[
+        Key::new(
+            "host",
+            Kind::OneOrList(&Kind::Text(Form::Host)),
+            Default::Absent("any host"),
+            "The request's host without its port, case ignored: `example.com`, `*.example.com` (any depth), or a regular \
+             expression after `~`.",
+        )
+        .also(&["hosts", "hostname", "domain", "server-name"]),
+        Key::new(
+            "path",
+            Kind::Text(Form::Path),
+            Default::Absent("any path"),
+            "The request's path: `/login` is that path alone; `/api/*` is `/api` and all below; `/users/{id}` captures a \
+             segment; a regular expression stands after `~`.",
+        )
+        .also(&["paths", "uri", "url", "prefix", "path-prefix", "location"]),
+        Key::new(
+            "method",
+            Kind::OneOrList(&Kind::Text(Form::Method)),
+            Default::Absent("any method"),
+            "The request's method, case kept: `GET`.",
+        )
+        .also(&["methods", "verb"]),
+        Key::new(
+            "headers",
+            Kind::Fields(&Kind::Text(Form::Pattern)),
+            Default::Absent("any fields"),
+            "Header fields that must be there, each with a pattern that its value must match: a literal, a glob if it holds \
+             `*`, a regular expression if it begins with `~`. `\"*\"` is any value.",
+        )
+        .also(&["header"]),
+        Key::not_yet("cookies", "Cookies."),
+        Key::not_yet("query", "Query parameters."),
+        Key::not_yet("client-ip", "The client's address."),
+        Key::not_yet("country", "The client's country."),
+        Key::not_yet("not", "Conditions that must not hold."),
+        Key::not_yet("any", "Conditions of which one must hold."),
+    ],
+};
+
+/// `respond` of `[[routes]]`
+pub(crate) static RESPOND: Shape = Shape {
+    place: "`respond` of `[[routes]]`",
+    doc: "A fixed answer.",
+    keys: &[
+        Key::new(
+            "status",
+            Kind::Number { min: 200, max: 599 },
+            Default::Is("200"),
+            "The status code.",
+        )
+        .also(&["code"]),
+        Key::new(
+            "body",
+            Kind::Text(Form::Template),
+            Default::Is("\"\""),
+            "The body; variables in braces are filled in.",
+        )
+        .also(&["text", "content"]),
+        Key::new(
+            "content-type",
+            Kind::Text(Form::FieldValue),
+            Default::Is("\"text/plain; charset=utf-8\""),
+            "The body's media type.",
+        ),
+    ],
+};
+
+/// `redirect` of `[[routes]]`
+pub(crate) static REDIRECT: Shape = Shape {
+    place: "`redirect` of `[[routes]]`",
+    doc: "Sends the client elsewhere.",
+    keys: &[
+        Key::new(
+            "to",
+            Kind::Text(Form::Location),
+            Default::Required("\"/new/{rest}\""),
+            "A path or a whole URL; captures of the path and variables in braces are filled in.",
+        )
+        .also(&["location", "url", "target"]),
+        Key::new(
+            "status",
+            Kind::OneOf(&[301, 302, 303, 307, 308]),
+            Default::Is("308"),
+            "The status code: 308 and 307 keep the method, 308 and 301 are remembered by clients.",
+        )
+        .also(&["code"]),
+    ],
+};
+
+/// `[upstreams.NAME]`
+pub(crate) static UPSTREAM: Shape = Shape {
+    place: "`[upstreams.NAME]`",
+    doc: "A group of servers that can each take the same requests.",
+    keys: &[
+        Key::new(
+            "servers",
+            Kind::List {
+                item: &Kind::Either(&[Kind::Text(Form::Server), Kind::Table(&SERVER)]),
+                min: 1,
+            },
+            Default::Required("[\"127.0.0.1:9001\"]"),
+            "The servers, each an address or a table.",
+        )
+        .also(&["server", "backends", "members", "targets", "nodes", "endpoints", "hosts"]),
+        Key::new(
+            "balance",
+            Kind::Either(&[Kind::Choice(POLICIES), Kind::Table(&BALANCE)]),
+            Default::Is("\"round-robin\""),
+            "Which server takes the next request. `round-robin` takes them in turn, smoothly where weights differ; \
+             `weighted-round-robin` is another name for it.",
+        )
+        .also(&["algorithm", "policy", "strategy", "lb-policy", "load-balancing"]),
+        Key::new(
+            "protocol",
+            Kind::Choice(&[
+                Choice::new("h1"),
+                Choice::not_yet("h2"),
+                Choice::not_yet("auto"),
+            ]),
+            Default::Is("\"h1\""),
+            "The version of HTTP that the servers speak; no matter for tcp.",
+        ),
+        Key::new(
+            "connect-timeout",
+            duration(MILLISECOND, HOUR),
+            Default::Is("\"3s\""),
+            "How long a connection to a server may take to be made: enough for one lost packet to be sent again.",
+        ),
+        Key::new(
+            "idle-connections",
+            Kind::Number {
+                min: 0,
+                max: 65_535,
+            },
+            Default::Is("128"),
+            "Unused connections kept open for each server and worker; 0 opens one for each request.",
+        )
+        .also(&["keepalive", "pool-size", "max-idle-connections"]),
+        Key::new(
+            "idle-timeout",
+            duration(MILLISECOND, DAY),
+            Default::Is("\"4s\""),
+            "How long an unused connection is kept. Less than the servers' own keep-alive timeout, or a request may meet a \
+             connection that the server is just closing; many servers wait only 5 seconds.",
+        )
+        .also(&["keep-alive-timeout", "keepalive-timeout"]),
+        Key::new(
+            "drain-timeout",
+            duration(MILLISECOND, DAY),
+            Default::Is("\"30s\""),
+            "How long what runs on a server may go on after the server has left the file or the process was told to stop.",
+        ),
+        Key::new(
+            "send-proxy-protocol",
+            Kind::Choice(&[Choice::new("off"), Choice::new("v1"), Choice::new("v2")]),
+            Default::Is("\"off\""),
+            "Begin each connection with a PROXY protocol header that names the client. Connections are then not shared \
+             between clients.",
+        )
+        .also(&["send-proxy", "proxy-protocol"]),
+        Key::new(
+            "source-addresses",
+            Kind::List {
+                item: &Kind::Text(Form::Ip),
+                min: 1,
+            },
+            Default::Absent("the kernel's choice"),
+            "Local addresses that connections start from, in turn: each adds some 28,000 connections to each server.",
+        )
+        .also(&["source-address", "bind", "source"]),
+        Key::new(
+            "tcp-keep-alive",
+            TCP_KEEP_ALIVE,
+            Default::Is("\"60s\""),
+            "Silence after which the kernel asks whether the server is still there.",
+        ),
+        Key::not_yet("tls", "TLS to the servers."),
+        Key::not_yet("slow-start", "More traffic bit by bit for a new server."),
+        Key::not_yet("when-all-down", "What to do when no server is up."),
+        Key::not_yet("health", "Health checks."),
+        Key::not_yet("circuit-breaker", "Stop asking what fails."),
+        Key::not_yet("sticky", "Keep a client on its server."),
+    ],
+};
+
+/// One of `servers` of `[upstreams.NAME]`
+pub(crate) static SERVER: Shape = Shape {
+    place: "`servers` of `[upstreams.NAME]`",
+    doc: "One server, where it needs more than an address.",
+    keys: &[
+        Key::new(
+            "address",
+            Kind::Text(Form::Server),
+            Default::Required("\"127.0.0.1:9001\""),
+            "Where the server is: `host:port`, `[v6]:port` or `unix:/path`. A name is resolved when the file is loaded.",
+        )
+        .also(&["host", "url", "addr", "target"]),
+        Key::new(
+            "weight",
+            Kind::Number {
+                min: 1,
+                max: 65_535,
+            },
+            Default::Is("1"),
+            "Its share of the traffic beside the other servers'.",
+        ),
+        Key::new(
+            "max-connections",
+            Kind::Number {
+                min: 1,
+                max: u32::MAX as i64,
+            },
+            Default::Absent("no limit"),
+            "Requests (http) or connections (tcp) that it takes at a time, over all workers.",
+        )
+        .also(&["max-conns", "maxconn", "max-requests"]),
+        Key::new(
+            "backup",
+            Kind::Flag,
+            Default::Is("false"),
+            "Used only when no other server can be.",
+        ),
+        Key::not_yet("zone", "Where the server stands."),
+    ],
+};
+
+/// `balance` of `[upstreams.NAME]`, as a table
+pub(crate) static BALANCE: Shape = Shape {
+    place: "`balance` of `[upstreams.NAME]`",
+    doc: "A policy with its options.",
+    keys: &[
+        Key::new(
+            "policy",
+            Kind::Choice(POLICIES),
+            Default::Required("\"round-robin\""),
+            "The policy.",
+        )
+        .also(&["algorithm", "name", "type"]),
+        Key::not_yet("key", "What is hashed."),
+        Key::not_yet("virtual-nodes", "Points on the ring for each server."),
+        Key::not_yet(
+            "load-bound",
+            "How far above the mean a server may be loaded.",
+        ),
+    ],
+};
+
+/// `[runtime]`
+pub(crate) static RUNTIME: Shape = Shape {
+    place: "`[runtime]`",
+    doc: "The process itself.",
+    keys: &[
+        Key::new(
+            "workers",
+            Kind::Either(&[Kind::Choice(&[Choice::new("auto")]), Kind::Number { min: 1, max: 1_024 }]),
+            Default::Is("\"auto\""),
+            "Threads that carry traffic; `\"auto\"` is one for each core.",
+        )
+        .also(&["threads", "nbthread", "worker-processes", "concurrency"]),
+        Key::new(
+            "secret-key",
+            Kind::Secret { min: 16 },
+            Default::Absent("made at random at each start"),
+            "What cookies and tickets are signed with; the same on every balancer. At least 16 bytes.",
+        )
+        .also(&["secret", "key"]),
+        Key::new(
+            "watch",
+            Kind::Flag,
+            Default::Is("true"),
+            "Reload when the file changes. SIGHUP reloads in any case.",
+        )
+        .also(&["reload", "auto-reload"]),
+    ],
+};
+
+/// `[admin]`
+pub(crate) static ADMIN: Shape = Shape {
+    place: "`[admin]`",
+    doc: "Without this table there is no admin listener.",
+    keys: &[
+        Key::new(
+            "address",
+            Kind::Text(Form::Bind),
+            Default::Required("\"127.0.0.1:9900\""),
+            "Where the admin listener is: metrics at `/metrics`, the process's health at `/livez` and `/readyz`.",
+        )
+        .also(&["bind", "listen", "port", "addr"]),
+        Key::new(
+            "token",
+            Kind::Secret { min: 1 },
+            Default::Absent("needed unless only this machine can reach the address"),
+            "What a caller must send as `Authorization: Bearer …`.",
+        )
+        .also(&["password", "secret", "api-key"]),
+    ],
+};
+
+/// `[logs]`
+pub(crate) static LOGS: Shape = Shape {
+    place: "`[logs]`",
+    doc: "The process's own log, and the access log.",
+    keys: &[
+        Key::new(
+            "level",
+            Kind::Choice(&[
+                Choice::new("error"),
+                Choice::new("warn"),
+                Choice::new("info"),
+                Choice::new("debug"),
+                Choice::new("trace"),
+            ]),
+            Default::Is("\"info\""),
+            "How much the process says of itself.",
+        ),
+        Key::new(
+            "format",
+            Kind::Choice(&[Choice::new("text"), Choice::new("json")]),
+            Default::Is("\"text\""),
+            "How the process's own log is written, to standard error.",
+        ),
+        Key::new(
+            "access",
+            Kind::Either(&[Kind::Choice(&[Choice::new("off")]), Kind::Table(&ACCESS)]),
+            Default::Is("\"off\""),
+            "A line for each request or connection.",
+        )
+        .also(&["access-log"]),
+    ],
+};
+
+/// `access` of `[logs]`
+pub(crate) static ACCESS: Shape = Shape {
+    place: "`access` of `[logs]`",
+    doc: "The access log.",
+    keys: &[
+        Key::new(
+            "format",
+            Kind::Choice(&[
+                Choice::new("json"),
+                Choice::new("combined"),
+                Choice::new("off"),
+            ]),
+            Default::Is("\"json\""),
+            "`json` is an object a line; `combined` is the format of Apache httpd and nginx; `off` writes none.",
+        ),
+        Key::new(
+            "to",
+            Kind::Text(Form::LogTarget),
+            Default::Is("\"stdout\""),
+            "`stdout`, `stderr` or `file:/path`, which is appended to and opened again on reload.",
+        )
+        .also(&["path", "file", "output"]),
+    ],
+};
+
+/// The policies of the language.
+static POLICIES: &[Choice] = &[
+    Choice::new("round-robin"),
+    Choice::new("weighted-round-robin"),
+    Choice::not_yet("least-connections"),
+    Choice::not_yet("weighted-least-connections"),
+    Choice::not_yet("least-response-time"),
+    Choice::not_yet("peak-ewma"),
+    Choice::not_yet("least-bandwidth"),
+    Choice::not_yet("random"),
+    Choice::not_yet("power-of-two"),
+    Choice::not_yet("ip-hash"),
+    Choice::not_yet("consistent-hash"),
+    Choice::not_yet("maglev"),
+    Choice::not_yet("prequal"),
+];
+
+/// The kernel counts in seconds and takes no more than this (`MAX_TCP_KEEPIDLE`).
+const TCP_KEEP_ALIVE: Kind = Kind::Either(&[
+    Kind::Choice(&[Choice::new("off")]),
+    duration(SECOND, Duration::from_secs(32_767)),
+]);
+
+const SOCKET_BUFFER: Kind = Kind::Size {
+    min: 4 << 10,
+    max: 1 << 30,
+};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+const YEAR: Duration = Duration::from_hours(365 * 24);
+
+const fn duration(min: Duration, max: Duration) -> Kind {
+    Kind::Duration { min, max }
+}

@@ -1,0 +1,170 @@
+//! The first stage: TOML text to a tree in which every key and value knows where it stands.
+//!
+//! The tree keeps the order of the file. What the parser can save from a text with mistakes is kept, so that the later
+//! stages can report theirs at once.
+
+use toml::Spanned;
+use toml::de::{DeInteger, DeTable, DeValue};
+
+use crate::diagnostic::{Diagnostic, Findings, Span};
+
+/// Keys and values in the order of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Table {
+    /// Its header `[…]`, its braces, or the key it was made by.
+    pub(crate) span: Span,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Table {
+    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Span,
+    pub(crate) value: Value,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Value {
+    pub(crate) span: Span,
+    pub(crate) kind: ValueKind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ValueKind {
+    Text(Text),
+    Integer(i64),
+    Flag(bool),
+    /// A float or a date: no key takes one.
+    Other(&'static str),
+    List(Vec<Value>),
+    Table(Table),
+    /// A value that an earlier stage has already found wrong.
+    Reported,
+}
+
+impl ValueKind {
+    /// What it is, with its article.
+    pub(crate) fn noun(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "a string",
+            Self::Integer(_) => "a number",
+            Self::Flag(_) => "a boolean",
+            Self::Other(noun) => noun,
+            Self::List(_) => "a list",
+            Self::Table(_) => "a table",
+            Self::Reported => "a wrong value",
+        }
+    }
+}
+
+/// A string value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Text {
+    pub(crate) value: String,
+    /// Holds what a reference stood for, so it must not be quoted in messages.
+    pub(crate) resolved: bool,
+}
+
+/// What became of a text.
+pub(crate) struct Parsed {
+    pub(crate) table: Table,
+    /// Whether the table holds all that the text says. It does where the only mistakes are keys that are set twice.
+    pub(crate) intact: bool,
+}
+
+/// Parses `text`; what is wrong with it goes to `findings`.
+pub(crate) fn parse(text: &str, findings: &mut Findings) -> Parsed {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut intact = true;
+    let mut reported_lines = Vec::new();
+    for error in errors {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        intact &= error.message() == DUPLICATE;
+        // One slip makes the parser stumble several times on its line; the first is the telling one.
+        let line = line_of(text, span.start);
+        if reported_lines.contains(&line) {
+            continue;
+        }
+        reported_lines.push(line);
+        findings.push(explain(text, span, error.message()));
+    }
+    let mut conversion = Conversion { findings };
+    let table = conversion.table(0..0, table.into_inner());
+    Parsed { table, intact }
+}
+
+/// Turns the parser's tree into ours; numbers that fit no `i64` are reported on the way.
+struct Conversion<'a> {
+    findings: &'a mut Findings,
+}
+
+impl Conversion<'_> {
+    fn table(&mut self, span: Span, table: DeTable<'_>) -> Table {
+        let mut entries: Vec<Entry> = table
+            .into_iter()
+            .map(|(key, value)| Entry {
+                key_span: key.span(),
+                key: key.into_inner().into_owned(),
+                value: self.value(value),
+            })
+            .collect();
+        entries.sort_by_key(|entry| entry.key_span.start);
+        Table { span, entries }
+    }
+
+    fn value(&mut self, value: Spanned<DeValue<'_>>) -> Value {
+        let span = value.span();
+        let kind = match value.into_inner() {
+            DeValue::String(text) => ValueKind::Text(Text {
+                value: text.into_owned(),
+                resolved: false,
+            }),
+            DeValue::Integer(number) => self.integer(&number, &span),
+            DeValue::Float(_) => ValueKind::Other("a number with a fraction"),
+            DeValue::Boolean(flag) => ValueKind::Flag(flag),
+            DeValue::Datetime(_) => ValueKind::Other("a date or time"),
+            DeValue::Array(items) => {
+                ValueKind::List(items.into_iter().map(|item| self.value(item)).collect())
+            }
+            DeValue::Table(table) => ValueKind::Table(self.table(span.clone(), table)),
+        };
+        Value { span, kind }
+    }
+
+    fn integer(&mut self, number: &DeInteger<'_>, span: &Span) -> ValueKind {
+        if let Ok(number) = i64::from_str_radix(number.as_str(), number.radix()) {
+            return ValueKind::Integer(number);
+        }
+        self.findings
+            .error(span, "the number is too large for any key");
+        ValueKind::Integer(0)
+    }
+}
+
+/// The parser's message in the words of a user, where it needs some.
+fn explain(text: &str, span: Span, message: &str) -> Diagnostic {
+    if message == DUPLICATE {
+        let key = text.get(span.clone()).unwrap_or_default();
+        return Diagnostic::error(span, format!("`{key}` is set twice"));
+    }
+    if message.starts_with("string values must be quoted") {
+        return Diagnostic::error(span, "a text value stands in quotes: \"…\"");
+    }
+    Diagnostic::error(span, format!("not TOML: {message}"))
+}
+
+/// The parser's words for a key that is set twice.
+const DUPLICATE: &str = "duplicate key";
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
+}
