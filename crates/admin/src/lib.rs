@@ -1,7 +1,7 @@
 //! The admin listener: metrics, liveness, readiness.
 //!
 //! Runs on the control plane's runtime, beside the traffic and never in its way. Requests come in by [`serve`], are let
-//! through or refused by [`token`], and answered by [`routes`] out of what [`AdminState`] shares.
+//! through or refused by `token`, and answered by `routes` out of what [`AdminState`] shares.
 
 mod listener;
 mod routes;

@@ -11,7 +11,7 @@ pub mod metrics;
 mod readiness;
 mod sink;
 mod timestamp;
-mod word;
+pub mod word;
 
 pub use access::{AccessLog, AccessLogWriter, AccessRecord, HttpVersion, RequestLine, TcpRecord};
 pub use end::End;

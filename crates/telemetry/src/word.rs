@@ -11,19 +11,31 @@ pub trait Word: Copy + 'static {
     /// The word as it is written in metrics and logs: lower case, joined by hyphens.
     fn as_str(self) -> &'static str;
 
+    /// What the word means, in one sentence.
+    fn help(self) -> &'static str;
+
     /// Where the word stands in [`Word::ALL`].
     fn position(self) -> usize;
+}
+
+/// A set of words as a Markdown table.
+pub fn markdown<W: Word>() -> String {
+    let head = ["| word | means |\n|---|---|\n".to_owned()];
+    let rows = W::ALL
+        .iter()
+        .map(|word| format!("| `{}` | {} |\n", word.as_str(), word.help()));
+    head.into_iter().chain(rows).collect()
 }
 
 /// Defines an enum whose variants are words.
 macro_rules! words {
     (
         $(#[$outer:meta])*
-        pub enum $name:ident { $( $(#[$inner:meta])* $variant:ident = $word:literal, )+ }
+        pub enum $name:ident { $( $(#[doc = $help:literal])+ $variant:ident = $word:literal, )+ }
     ) => {
         $(#[$outer])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $( $(#[$inner])* $variant, )+ }
+        pub enum $name { $( $(#[doc = $help])+ $variant, )+ }
 
         impl $name {
             /// How many words the set has.
@@ -40,6 +52,10 @@ macro_rules! words {
 
             fn as_str(self) -> &'static str {
                 self.as_str()
+            }
+
+            fn help(self) -> &'static str {
+                match self { $( Self::$variant => concat!($($help),+).trim_ascii_start(), )+ }
             }
 
             fn position(self) -> usize {

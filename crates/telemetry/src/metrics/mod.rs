@@ -1,7 +1,7 @@
 //! Metrics: counted by each worker in shards of its own, added up when they are scraped.
 //!
-//! The request's way touches only [`cell`]s that one thread writes. [`Registry`] hands them out and [`Registry::render`]
-//! adds them up. To add a metric: a field in [`shards`], an entry in [`catalogue`], a line in [`render`].
+//! The request's way touches only `cell`s that one thread writes. [`Registry`] hands them out and [`Registry::render`]
+//! adds them up. To add a metric: a field in `shards`, an entry in [`catalogue`], a line in `render`.
 
 mod bad_request;
 pub mod catalogue;
