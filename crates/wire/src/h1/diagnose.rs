@@ -1,6 +1,6 @@
 //! After a head was refused: which rule it broke. And before a head is whole: whether it broke one already.
 
-use super::connection::is_token;
+use super::connection::is_token_byte;
 use super::error::FieldsError;
 
 /// Names what is wrong with the fields of a head that the parser has refused.
@@ -18,18 +18,12 @@ pub(super) fn fields(input: &[u8]) -> FieldsError {
         if matches!(line, [b' ' | b'\t', ..]) {
             return FieldsError::Folded;
         }
-        let Some(colon) = memchr::memchr(b':', line) else {
-            return FieldsError::Name;
+        let name_len = line.iter().take_while(|byte| is_token_byte(**byte)).count();
+        let value = match line.get(name_len..) {
+            Some([b':', value @ ..]) if name_len > 0 => value,
+            Some([b' ' | b'\t', ..]) => return FieldsError::SpaceInName,
+            _ => return FieldsError::Name,
         };
-        let (name, value) = line.split_at(colon);
-        if !is_token(name) {
-            return match name {
-                [name @ .., b' ' | b'\t'] if is_token(name.trim_ascii_end()) => {
-                    FieldsError::SpaceBeforeColon
-                }
-                _ => FieldsError::Name,
-            };
-        }
         if value.contains(&b'\r') {
             return FieldsError::LineEnd;
         }

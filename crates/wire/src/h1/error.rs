@@ -11,9 +11,9 @@ pub enum FieldsError {
     /// A line begins with whitespace: obsolete line folding, or whitespace before the first field.
     #[error("a line begins with whitespace")]
     Folded,
-    /// Whitespace between a field's name and its colon.
+    /// Whitespace in a field's name, or between it and its colon.
     #[error("whitespace before a colon")]
-    SpaceBeforeColon,
+    SpaceInName,
     /// A field's name is empty or no token.
     #[error("a field name is no token")]
     Name,
@@ -55,7 +55,7 @@ impl FieldsError {
         match self {
             Self::LineEnd => "line-end",
             Self::Folded => "folded-line",
-            Self::SpaceBeforeColon => "space-before-colon",
+            Self::SpaceInName => "space-before-colon",
             Self::Name => "field-name",
             Self::Value => "field-value",
             Self::TooMany => "too-many-fields",

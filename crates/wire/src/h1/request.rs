@@ -142,18 +142,7 @@ fn skip_empty_lines(input: &[u8]) -> Result<Option<usize>, RequestError> {
 
 /// Refuses a head that is not whole yet but can never be right.
 fn check_partial(input: &[u8], skipped: usize, limits: &Limits) -> Result<(), RequestError> {
-    match memchr::memchr(b' ', input) {
-        None if input.len() > MAX_METHOD_LEN => return Err(RequestError::Method),
-        Some(at) if at > MAX_METHOD_LEN => return Err(RequestError::Method),
-        None => {}
-        Some(at) => {
-            let target = input.get(at + 1..).unwrap_or_default();
-            let so_far = memchr::memchr(b' ', target).unwrap_or(target.len());
-            if so_far > limits.max_target {
-                return Err(RequestError::TargetTooLong);
-            }
-        }
-    }
+    check_words(input, limits)?;
     diagnose::check_partial_lines(input)?;
     if skipped + input.len() >= limits.max_head {
         return Err(FieldsError::TooLong.into());
@@ -161,29 +150,38 @@ fn check_partial(input: &[u8], skipped: usize, limits: &Limits) -> Result<(), Re
     Ok(())
 }
 
+/// Checks the lengths of method and target, as far as they have come.
+fn check_words(input: &[u8], limits: &Limits) -> Result<(), RequestError> {
+    let (method, target) = match memchr::memchr(b' ', input) {
+        Some(at) => (at, input.get(at + 1..).unwrap_or_default()),
+        None => (input.len(), &b""[..]),
+    };
+    if method > MAX_METHOD_LEN {
+        return Err(RequestError::Method);
+    }
+    if memchr::memchr(b' ', target).unwrap_or(target.len()) > limits.max_target {
+        return Err(RequestError::TargetTooLong);
+    }
+    Ok(())
+}
+
 /// Names the mistake behind the parser's error.
 #[cold]
 fn explain(error: Error, input: &[u8], limits: &Limits) -> RequestError {
+    if let Err(error) = check_words(input, limits) {
+        return error;
+    }
     match error {
         Error::TooManyHeaders => FieldsError::TooMany.into(),
         Error::HeaderName | Error::HeaderValue => diagnose::fields(input).into(),
         Error::NewLine | Error::Status => FieldsError::LineEnd.into(),
-        Error::Token => explain_word(input, limits),
-        Error::Version => explain_version(input),
-    }
-}
-
-fn explain_word(input: &[u8], limits: &Limits) -> RequestError {
-    let mut words = input.split(|&byte| byte == b' ');
-    match (words.next(), words.next()) {
-        (Some(method), Some(target)) if connection::is_token(method) => {
-            if target.len() > limits.max_target {
-                RequestError::TargetTooLong
-            } else {
+        Error::Token => match input.split(|&byte| byte == b' ').next() {
+            Some(method) if method.len() < input.len() && connection::is_token(method) => {
                 RequestError::Target
             }
-        }
-        _ => RequestError::Method,
+            _ => RequestError::Method,
+        },
+        Error::Version => explain_version(input),
     }
 }
 
@@ -198,3 +196,6 @@ fn explain_version(input: &[u8]) -> RequestError {
         _ => RequestError::Version,
     }
 }
+
+#[cfg(test)]
+mod tests;

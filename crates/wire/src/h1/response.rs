@@ -115,3 +115,6 @@ fn explain(error: Error, input: &[u8]) -> ResponseError {
         Error::Status | Error::Token | Error::Version => ResponseError::StatusLine,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,3 +138,6 @@ fn one_family(source: SocketAddr, destination: SocketAddr) -> (IpAddr, IpAddr) {
         same => same,
     }
 }
+
+#[cfg(test)]
+mod tests;

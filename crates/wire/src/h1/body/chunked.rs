@@ -73,17 +73,23 @@ impl Chunked {
         if self.place == Place::Payload && self.chunks == Chunks::Removed {
             return Ok(Step::Forward(self.pass_payload(input, payload)));
         }
-        let used = self.walk(input, payload)?;
-        if used > 0 {
-            return Ok(match self.chunks {
-                Chunks::Kept => Step::Forward(used),
-                Chunks::Removed => Step::Skip(used),
-            });
+        // Twice at most: an extension may turn out to have ended where the input begins.
+        loop {
+            let used = self.walk(input, payload)?;
+            if used > 0 {
+                return Ok(match self.chunks {
+                    Chunks::Kept => Step::Forward(used),
+                    Chunks::Removed => Step::Skip(used),
+                });
+            }
+            if self.place != Place::Extension {
+                return self.collect_trailers(input);
+            }
+            let used = self.cut_extension(input)?;
+            if used > 0 {
+                return Ok(Step::Skip(used));
+            }
         }
-        if self.place == Place::Extension {
-            return self.cut_extension(input).map(Step::Skip);
-        }
-        self.collect_trailers(input)
     }
 
     /// Goes on through what is treated alike: for [`Chunks::Kept`] everything up to an extension or a trailer, for

@@ -216,3 +216,6 @@ impl Decoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

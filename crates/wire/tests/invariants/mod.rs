@@ -1,0 +1,6 @@
+//! What must hold for any bytes at all. The property tests, the corpora and the fuzz targets all check these.
+
+pub(crate) mod chunked;
+pub(crate) mod h1_request;
+pub(crate) mod h1_response;
+pub(crate) mod proxy_protocol;
