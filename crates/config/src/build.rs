@@ -9,7 +9,7 @@ use crate::check;
 use crate::diagnostic::{Diagnostic, Findings, Span};
 use crate::plan::{Plan, RouteId, UpstreamId};
 use crate::read::{Read, Section, Typed};
-use crate::suggest::{closest, either_of};
+use crate::suggest::{all_of, closest};
 
 pub(crate) use listener::HalfListener;
 pub(crate) use route::HalfRoute;
@@ -103,10 +103,7 @@ impl Builder<'_> {
         let help = match closest(name, names()) {
             Some(meant) => Some(format!("did you mean `{meant}`?")),
             None if known.is_empty() => Some(format!("there is no `[{noun}s.NAME]` in this file")),
-            None if known.len() <= LISTED_NAMES => Some(format!(
-                "there is {}",
-                either_of(names()).replace(" or ", " and ")
-            )),
+            None if known.len() <= LISTED_NAMES => Some(format!("there is {}", all_of(names()))),
             None => None,
         };
         let message = format!("there is no {noun} `{}`", self.written(span));
@@ -142,7 +139,10 @@ impl Builder<'_> {
         listeners: &[Option<HalfListener>],
         routes: &[Option<HalfRoute>],
     ) {
-        let broken = listeners.iter().any(Option::is_none) || routes.iter().any(Option::is_none);
+        let broken = listeners.iter().any(Option::is_none)
+            || routes.iter().any(Option::is_none)
+            || listeners.is_empty()
+            || is_wrong(file, "routes");
         if self.unresolved || broken {
             return;
         }
@@ -170,6 +170,11 @@ impl Builder<'_> {
 }
 
 const LISTED_NAMES: usize = 6;
+
+/// Whether the key is set to something that was reported.
+fn is_wrong(section: &Section, key: &str) -> bool {
+    section.set_at(key).is_some() && section.read(key).is_none()
+}
 
 fn all<T>(parts: Vec<Option<T>>) -> Option<Vec<T>> {
     parts.into_iter().collect()

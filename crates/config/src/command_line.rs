@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::diagnostic::{Diagnostic, Report, Source, Span};
+use crate::diagnostic::{Diagnostic, Findings, Report, Source, Span};
 use crate::syntax::{Entry, Table, Text, Value, ValueKind};
 use crate::{Loaded, Surroundings, load_table};
 
@@ -26,7 +26,7 @@ pub fn from_addresses<S: AsRef<str>>(listen: &[S], to: &[S]) -> Result<Loaded, R
         name: "command line".to_owned(),
         text: line.text,
     };
-    let mut missing = Vec::new();
+    let mut missing = Findings::default();
     for (values, option, example) in [
         (&listen, "--listen", ":8080"),
         (&to, "--to", "127.0.0.1:9001"),
@@ -38,14 +38,14 @@ pub fn from_addresses<S: AsRef<str>>(listen: &[S], to: &[S]) -> Result<Loaded, R
             );
         }
     }
-    if !missing.is_empty() {
-        return Err(Report::new(source, missing));
+    if missing.has_errors() {
+        return Err(Report::new(&source, missing));
     }
     load_table(
         &file(listen, to),
         &source,
         &NothingBeyond,
-        crate::Findings::default(),
+        Findings::default(),
     )
 }
 

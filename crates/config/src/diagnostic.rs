@@ -11,12 +11,21 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 pub type Span = Range<usize>;
 
 /// A text to load and what it is called in messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Source {
     /// The file's path as the user gave it.
     pub name: String,
     /// What the file holds.
     pub text: String,
+}
+
+/// Without the text, which may hold secrets.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Whether a finding keeps the file from being used.
@@ -118,7 +127,16 @@ pub struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(source: Source, mut diagnostics: Vec<Diagnostic>) -> Self {
+    /// What the findings hide is made unreadable here, once for all uses of the report.
+    pub(crate) fn new(source: &Source, findings: Findings) -> Self {
+        let Findings {
+            list: mut diagnostics,
+            hidden,
+        } = findings;
+        let source = Source {
+            name: source.name.clone(),
+            text: hide(&source.text, &hidden),
+        };
         diagnostics
             .sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(usize::MAX, |s| s.start));
         Self {
@@ -240,6 +258,7 @@ impl std::error::Error for Report {}
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     list: Vec<Diagnostic>,
+    hidden: Vec<Span>,
 }
 
 impl Findings {
@@ -257,8 +276,9 @@ impl Findings {
             .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    pub(crate) fn into_list(self) -> Vec<Diagnostic> {
-        self.list
+    /// Keeps the words at `span` out of what is shown.
+    pub(crate) fn hide(&mut self, span: &Span) {
+        self.hidden.push(span.clone());
     }
 }
 
@@ -272,6 +292,22 @@ fn first_line(text: &str, span: &Span) -> Span {
     let words = text.get(start..end).unwrap_or_default();
     let line = words.lines().next().unwrap_or_default();
     start..start + line.len()
+}
+
+/// The text with a `*` for each byte of the `hidden` places but line ends, so that all places stay where they are.
+fn hide(text: &str, hidden: &[Span]) -> String {
+    let mut shown = text.to_owned();
+    for span in hidden {
+        let Some(words) = shown.get(span.clone()) else {
+            continue;
+        };
+        let stars: String = words
+            .bytes()
+            .map(|byte| if byte == b'\n' { '\n' } else { '*' })
+            .collect();
+        shown.replace_range(span.clone(), &stars);
+    }
+    shown
 }
 
 fn floor_char_boundary(text: &str, index: usize) -> usize {

@@ -133,9 +133,8 @@ fn misfit_bind(text: &str, error: &AddressError) -> Misfit {
     let misfit = Misfit::of(error);
     let meant = match error {
         AddressError::NoPort if is_port(text) => Some(format!(":{text}")),
-        AddressError::NoPort if text.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv4()) => {
-            Some(format!("{text}:8080"))
-        }
+        AddressError::NoPort if !text.is_empty() => Some(format!("{text}:8080")),
+        AddressError::NotAnIp(_) => text.rsplit_once(':').map(|(_, port)| format!(":{port}")),
         AddressError::Unbracketed(_) => without_scheme(text).or_else(|| bracketed(text)),
         _ => None,
     };

@@ -22,6 +22,15 @@ pub(crate) fn resolve(
     resolver.table(table);
 }
 
+/// Whether a value, as written with its quotes, says only where to find what is meant: `"${NAME}"`, `"file:/path"`.
+pub(crate) fn only_refers(written: &str) -> bool {
+    let text = written.trim_matches(['"', '\'']);
+    let name = text
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'));
+    text.starts_with("file:") || name.is_some_and(is_variable_name)
+}
+
 struct Resolver<'a> {
     source: &'a str,
     surroundings: &'a dyn Surroundings,

@@ -68,7 +68,8 @@ pub fn load(source: &Source, surroundings: &dyn Surroundings) -> Result<Loaded, 
     let parsed = syntax::parse(&source.text, &mut findings);
     if !parsed.intact {
         // What could be saved of a broken text would be judged by what was lost.
-        return Err(Report::new(source.clone(), findings.into_list()));
+        schema::hide_secrets(&source.text, &mut findings);
+        return Err(Report::new(source, findings));
     }
     let mut table = parsed.table;
     interpolate::resolve(&mut table, &source.text, surroundings, &mut findings);
@@ -91,7 +92,7 @@ fn load_table(
     );
     let plan = build::build(&file, &source.text, &mut findings);
     let usable = !findings.has_errors();
-    let report = Report::new(source.clone(), findings.into_list());
+    let report = Report::new(source, findings);
     match plan {
         Some(plan) if usable => Ok(Loaded {
             plan,

@@ -18,6 +18,7 @@ use sluice_route::{HostPattern, PathPattern, Pattern};
 use crate::Surroundings;
 use crate::diagnostic::{Diagnostic, Findings, Span};
 use crate::form;
+use crate::interpolate;
 use crate::plan::{LogTarget, Secret};
 use crate::schema::{Default, Key, Kind, Shape};
 use crate::syntax::{self, Entry, Table, Value, ValueKind};
@@ -113,22 +114,28 @@ impl Reader<'_> {
     fn section(&mut self, table: &Table, mut section: Section) -> Section {
         for entry in &table.entries {
             match section.shape.key(&entry.key) {
-                None => self.unknown_key(entry, &section),
+                None => {
+                    // What was meant is not missing, then.
+                    if let Some(key) = self.unknown_key(entry, &section) {
+                        self.hide_secret(&entry.value, &key.kind);
+                        section.insert(key, &entry.key_span, None);
+                    }
+                }
                 Some(key) if matches!(key.kind, Kind::NotYet) => {
                     self.not_yet(entry);
                     section.insert(key, &entry.key_span, None);
                 }
                 Some(key) => {
+                    self.hide_secret(&entry.value, &key.kind);
                     let read = self.value(&entry.value, &key.kind, key, &section.place);
                     section.insert(key, &entry.key_span, read);
                 }
             }
         }
-        for key in section
-            .shape
-            .built()
-            .filter(|key| table.get(key.name).is_none())
-        {
+        for key in section.shape.built() {
+            if section.set_at(key.name).is_some() {
+                continue;
+            }
             match key.default {
                 Default::Required(example) => {
                     self.missing(key, &section, example);
@@ -142,6 +149,14 @@ impl Reader<'_> {
             }
         }
         section
+    }
+
+    /// Keeps a secret that stands in the file itself out of every message that shows its line.
+    fn hide_secret(&mut self, value: &Value, kind: &Kind) {
+        let written = self.source.get(value.span.clone()).unwrap_or_default();
+        if matches!(kind, Kind::Secret { .. }) && !interpolate::only_refers(written) {
+            self.findings.hide(&value.span);
+        }
     }
 
     fn not_yet(&mut self, entry: &Entry) {
@@ -290,7 +305,8 @@ impl Reader<'_> {
         for entry in &table.entries {
             let ValueKind::Table(table) = &entry.value.kind else {
                 self.not_under_a_name(entry, shape, key);
-                continue;
+                // The others are then keys of the same table without a name.
+                return None;
             };
             if let Err(misfit) = form::name(&entry.key) {
                 self.findings.push(

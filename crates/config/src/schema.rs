@@ -12,7 +12,35 @@ use std::time::Duration;
 pub use json::schema_json;
 pub use markdown::reference_markdown;
 
-use crate::suggest::either_of;
+use crate::diagnostic::Findings;
+use crate::suggest::{either_of, either_text};
+
+/// Hides what looks like the value of a secret in a text that is no TOML, where nothing is sure: the rest of every line
+/// behind the name of such a key and `=`.
+pub(crate) fn hide_secrets(text: &str, findings: &mut Findings) {
+    let secrets: Vec<&str> = keys::FILE
+        .all()
+        .iter()
+        .flat_map(|shape| shape.built())
+        .filter(|key| matches!(key.kind, Kind::Secret { .. }))
+        .map(|key| key.name)
+        .collect();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.trim_end().len();
+        for name in &secrets {
+            let value = line.find(name).and_then(|at| {
+                let behind = line.get(at + name.len()..)?;
+                let equals = behind.find('=')?;
+                Some(at + name.len() + equals + 1)
+            });
+            if let Some(value) = value.filter(|value| start + value < end) {
+                findings.hide(&(start + value..end));
+            }
+        }
+        start += line.len();
+    }
+}
 
 /// The keys of one kind of table.
 #[derive(Debug)]
@@ -167,12 +195,8 @@ impl Kind {
             Self::Duration { .. } => "a duration such as \"5s\"".to_owned(),
             Self::Size { .. } => "a size such as \"64KiB\"".to_owned(),
             Self::Choice(choices) => {
-                let words: Vec<String> = choices
-                    .iter()
-                    .filter(|choice| choice.built)
-                    .map(|choice| format!("\"{}\"", choice.word))
-                    .collect();
-                either_of(words.iter().map(String::as_str))
+                let built = choices.iter().filter(|choice| choice.built);
+                either_text(built.map(|choice| choice.word))
             }
             Self::Secret { .. } => "a secret text".to_owned(),
             Self::Either(kinds) => {
@@ -186,6 +210,15 @@ impl Kind {
             Self::Named(_) => "named tables".to_owned(),
             Self::Tables(_) => "a list of tables".to_owned(),
             Self::NotYet => "nothing yet".to_owned(),
+        }
+    }
+
+    /// Whether a value can be a duration, beside others.
+    pub(crate) fn takes_duration(&self) -> bool {
+        match self {
+            Self::Duration { .. } => true,
+            Self::Either(kinds) => kinds.iter().any(Self::takes_duration),
+            _ => false,
         }
     }
 

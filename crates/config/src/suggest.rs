@@ -21,11 +21,28 @@ pub(crate) fn same_word(a: &str, b: &str) -> bool {
 
 /// `a`, `b` or `c`, each in backticks.
 pub(crate) fn either_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    listed(words, '`', "or")
+}
+
+/// `a`, `b` and `c`, each in backticks.
+pub(crate) fn all_of<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    listed(words, '`', "and")
+}
+
+/// "a", "b" or "c", as they are written in the file.
+pub(crate) fn either_text<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    listed(words, '"', "or")
+}
+
+fn listed<'a>(words: impl IntoIterator<Item = &'a str>, quote: char, joint: &str) -> String {
+    let words: Vec<String> = words
+        .into_iter()
+        .map(|word| format!("{quote}{word}{quote}"))
+        .collect();
     match words.split_last() {
         None => String::new(),
         Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        Some((last, others)) => format!("{} {joint} {last}", others.join(", ")),
     }
 }
 
@@ -76,5 +93,7 @@ mod tests {
     fn lists() {
         assert_eq!(either_of(["a"]), "`a`");
         assert_eq!(either_of(["a", "b", "c"]), "`a`, `b` or `c`");
+        assert_eq!(all_of(["a", "b"]), "`a` and `b`");
+        assert_eq!(either_text(["a", "b"]), "\"a\" or \"b\"");
     }
 }

@@ -16,12 +16,6 @@ pub(crate) struct Table {
     pub(crate) entries: Vec<Entry>,
 }
 
-impl Table {
-    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.key == key)
-    }
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Entry {
     pub(crate) key: String,
@@ -49,6 +43,15 @@ pub(crate) enum ValueKind {
 }
 
 impl ValueKind {
+    /// The tables directly within.
+    fn tables(&self) -> Vec<&Table> {
+        match self {
+            Self::Table(table) => vec![table],
+            Self::List(items) => items.iter().flat_map(|item| item.kind.tables()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// What it is, with its article.
     pub(crate) fn noun(&self) -> &'static str {
         match self {
@@ -83,6 +86,7 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Parsed {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut intact = true;
     let mut reported_lines = Vec::new();
+    let mut mistakes = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or(text.len()..text.len());
         intact &= error.message() == DUPLICATE;
@@ -92,10 +96,13 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Parsed {
             continue;
         }
         reported_lines.push(line);
-        findings.push(explain(text, span, error.message()));
+        mistakes.push((span, error.message().to_owned()));
     }
     let mut conversion = Conversion { findings };
     let table = conversion.table(0..0, table.into_inner());
+    for (span, message) in mistakes {
+        findings.push(explain(text, &table, span, &message));
+    }
     Parsed { table, intact }
 }
 
@@ -143,20 +150,75 @@ impl Conversion<'_> {
         }
         self.findings
             .error(span, "the number is too large for any key");
-        ValueKind::Integer(0)
+        ValueKind::Reported
     }
 }
 
 /// The parser's message in the words of a user, where it needs some.
-fn explain(text: &str, span: Span, message: &str) -> Diagnostic {
+fn explain(text: &str, table: &Table, span: Span, message: &str) -> Diagnostic {
+    let words = text.get(span.clone()).unwrap_or_default();
     if message == DUPLICATE {
-        let key = text.get(span.clone()).unwrap_or_default();
-        return Diagnostic::error(span, format!("`{key}` is set twice"));
+        let first = first_of(text, table, words, span.start);
+        return Diagnostic::error(span, format!("`{words}` is set twice"))
+            .maybe_related(first, "first here");
     }
-    if message.starts_with("string values must be quoted") {
-        return Diagnostic::error(span, "a text value stands in quotes: \"…\"");
+    let token = token_at(text, span.start);
+    let token_words = text.get(token.clone()).unwrap_or_default();
+    let unquoted = [
+        "string values must be quoted",
+        "invalid float",
+        "invalid integer",
+        "invalid mantissa",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start));
+    if unquoted && token_words.is_empty() {
+        return Diagnostic::error(span, "a value is missing here");
+    }
+    if unquoted {
+        // Not quoted here: what stands there may be a secret.
+        return Diagnostic::error(token, "a text stands in quotes: \"…\"");
+    }
+    if message == "invalid basic string, expected `\"`" {
+        return Diagnostic::error(span, "the text is not closed: a `\"` is missing");
     }
     Diagnostic::error(span, format!("not TOML: {message}"))
+}
+
+/// Where the key that is set again at `second` was set before, if that is sure: with no header between.
+fn first_of(text: &str, table: &Table, key: &str, second: usize) -> Option<Span> {
+    let mut nearest: Option<Span> = None;
+    let mut tables = vec![table];
+    while let Some(table) = tables.pop() {
+        for entry in &table.entries {
+            let is_nearer = nearest
+                .as_ref()
+                .is_none_or(|span| span.start < entry.key_span.start);
+            if entry.key == key && entry.key_span.start < second && is_nearer {
+                nearest = Some(entry.key_span.clone());
+            }
+            tables.extend(entry.value.kind.tables());
+        }
+    }
+    let first = nearest?;
+    let between = text.get(first.end..second)?;
+    (!between.contains("\n[")).then_some(first)
+}
+
+/// The unquoted words around `offset`, up to what separates values.
+fn token_at(text: &str, offset: usize) -> Span {
+    let separates = |c: char| {
+        c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}' | '=' | '#' | '"' | '\'')
+    };
+    let (before, after) = text.split_at_checked(offset).unwrap_or((text, ""));
+    let start = before.rfind(separates).map_or(0, |at| {
+        at + before
+            .get(at..)
+            .and_then(|rest| rest.chars().next())
+            .map_or(0, char::len_utf8)
+    });
+    let end = before.len() + after.find(separates).unwrap_or(after.len());
+    start..end
 }
 
 /// The parser's words for a key that is set twice.

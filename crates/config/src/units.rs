@@ -9,10 +9,10 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum UnitError {
     /// Does not begin with a digit.
-    #[error("it begins with a whole number")]
+    #[error("a number must come first")]
     NoNumber,
     /// A number with a fraction.
-    #[error("the number is whole")]
+    #[error("the number must be whole")]
     Fraction,
     /// A number alone.
     #[error("the unit is missing")]
@@ -27,12 +27,12 @@ pub(crate) enum UnitError {
 
 /// Parses a duration: `ms`, `s`, `m`, `h` or `d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, UnitError> {
-    scaled(text, DURATION_UNITS).map(Duration::from_millis)
+    DURATION.parse(text).map(Duration::from_millis)
 }
 
 /// Parses a size in bytes: `B`, decimal `KB`, `MB`, `GB` or binary `KiB`, `MiB`, `GiB`.
 pub(crate) fn size(text: &str) -> Result<u64, UnitError> {
-    scaled(text, SIZE_UNITS)
+    SIZE.parse(text)
 }
 
 /// Writes a duration with the largest unit that leaves a whole number.
@@ -41,7 +41,7 @@ pub(crate) struct ShowDuration(pub(crate) Duration);
 impl fmt::Display for ShowDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let milliseconds = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
-        show(f, milliseconds, DURATION_UNITS)
+        DURATION.show(milliseconds, f)
     }
 }
 
@@ -50,69 +50,173 @@ pub(crate) struct ShowSize(pub(crate) u64);
 
 impl fmt::Display for ShowSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        show(f, self.0, SIZE_UNITS)
+        SIZE.show(self.0, f)
     }
 }
 
-/// How to write a duration, for messages.
-pub(crate) const DURATION_FORM: &str =
-    "a whole number and its unit, ms, s, m, h or d, such as \"5s\"";
-/// How to write a size, for messages.
-pub(crate) const SIZE_FORM: &str =
-    "a whole number and its unit, B, KiB, MiB, GiB, KB, MB or GB, such as \"64KiB\"";
+/// The units of one quantity.
+pub(crate) struct Units {
+    /// The quantity with its article.
+    pub(crate) noun: &'static str,
+    /// How it is written.
+    pub(crate) form: &'static str,
+    /// Names and what they stand for, rising.
+    scales: &'static [(&'static str, u64)],
+    /// How people write them elsewhere, in lower case.
+    slips: &'static [(&'static str, &'static str)],
+}
 
-type Units = &'static [(&'static str, u64)];
+/// In milliseconds.
+pub(crate) static DURATION: Units = Units {
+    noun: "a duration",
+    form: "a whole number and its unit, ms, s, m, h or d, such as \"5s\"",
+    scales: &[
+        ("ms", 1),
+        ("s", 1_000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+        ("d", 86_400_000),
+    ],
+    slips: &[
+        ("msec", "ms"),
+        ("millis", "ms"),
+        ("sec", "s"),
+        ("secs", "s"),
+        ("second", "s"),
+        ("seconds", "s"),
+        ("min", "m"),
+        ("mins", "m"),
+        ("minute", "m"),
+        ("minutes", "m"),
+        ("hr", "h"),
+        ("hour", "h"),
+        ("hours", "h"),
+        ("day", "d"),
+        ("days", "d"),
+    ],
+};
 
-/// In milliseconds, rising.
-const DURATION_UNITS: Units = &[
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+/// In bytes.
+pub(crate) static SIZE: Units = Units {
+    noun: "a size",
+    form: "a whole number and its unit, B, KiB, MiB, GiB, KB, MB or GB, such as \"64KiB\"",
+    scales: &[
+        ("B", 1),
+        ("KB", 1_000),
+        ("KiB", 1_024),
+        ("MB", 1_000_000),
+        ("MiB", 1_048_576),
+        ("GB", 1_000_000_000),
+        ("GiB", 1_073_741_824),
+    ],
+    slips: &[
+        ("byte", "B"),
+        ("bytes", "B"),
+        ("k", "KiB"),
+        ("m", "MiB"),
+        ("g", "GiB"),
+    ],
+};
 
-/// In bytes, rising.
-const SIZE_UNITS: Units = &[
-    ("B", 1),
-    ("KB", 1_000),
-    ("KiB", 1_024),
-    ("MB", 1_000_000),
-    ("MiB", 1_048_576),
-    ("GB", 1_000_000_000),
-    ("GiB", 1_073_741_824),
-];
+impl Units {
+    fn parse(&self, text: &str) -> Result<u64, UnitError> {
+        let (number, unit) = split_number(text);
+        if number.is_empty() {
+            return Err(UnitError::NoNumber);
+        }
+        if unit.starts_with(['.', ',']) {
+            return Err(UnitError::Fraction);
+        }
+        if unit.is_empty() {
+            return Err(UnitError::NoUnit);
+        }
+        let (_, scale) = self
+            .scales
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or_else(|| UnitError::UnknownUnit(unit.trim().to_owned()))?;
+        number
+            .parse::<u64>()
+            .ok()
+            .and_then(|number| number.checked_mul(*scale))
+            .ok_or(UnitError::TooLarge)
+    }
 
-fn scaled(text: &str, units: Units) -> Result<u64, UnitError> {
+    fn show(&self, value: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, scale) = self
+            .scales
+            .iter()
+            .rev()
+            .find(|(_, scale)| value >= *scale && value.is_multiple_of(*scale))
+            .unwrap_or(&("", 1));
+        write!(f, "{}{unit}", value / scale)
+    }
+
+    /// What a text of another form probably means: `90 sec`, `1m30s`, `1.5s`, `10mb`.
+    pub(crate) fn guess(&self, text: &str) -> Option<String> {
+        let mut total = 0_u64;
+        let mut last_unit = ("", u64::MAX);
+        let mut rest = text.trim();
+        while !rest.is_empty() {
+            let (whole, after) = split_number(rest);
+            let (tenths, after) = match after.strip_prefix('.').map(split_number) {
+                Some((fraction, after)) if fraction.len() == 1 => {
+                    (fraction.parse::<u64>().ok()?, after)
+                }
+                Some(_) => return None,
+                None => (0, after),
+            };
+            let after = after.trim_start();
+            let length = after
+                .find(|c: char| !c.is_ascii_alphabetic())
+                .unwrap_or(after.len());
+            let (name, after) = after.split_at_checked(length)?;
+            let unit = self.meant(name)?;
+            let number = whole
+                .parse::<u64>()
+                .ok()?
+                .checked_mul(10)?
+                .checked_add(tenths)?;
+            total = number
+                .checked_mul(unit.1)?
+                .checked_div(10)?
+                .checked_add(total)?;
+            last_unit = unit;
+            rest = after.trim_start();
+        }
+        // In the unit as it was written, where that leaves a whole number.
+        let (unit, scale) = if total.is_multiple_of(last_unit.1) {
+            last_unit
+        } else {
+            *self
+                .scales
+                .iter()
+                .rev()
+                .find(|(_, scale)| total.is_multiple_of(*scale))?
+        };
+        (total > 0).then(|| format!("{}{unit}", total / scale))
+    }
+
+    fn meant(&self, name: &str) -> Option<(&'static str, u64)> {
+        let same = |other: &str| other.eq_ignore_ascii_case(name);
+        let name = self
+            .slips
+            .iter()
+            .find(|(slip, _)| same(slip))
+            .map(|(_, unit)| *unit)
+            .or_else(|| {
+                self.scales
+                    .iter()
+                    .map(|(unit, _)| *unit)
+                    .find(|unit| same(unit))
+            })?;
+        self.scales.iter().find(|(unit, _)| *unit == name).copied()
+    }
+}
+
+fn split_number(text: &str) -> (&str, &str) {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
-    if number.is_empty() {
-        return Err(UnitError::NoNumber);
-    }
-    if unit.starts_with(['.', ',']) {
-        return Err(UnitError::Fraction);
-    }
-    if unit.is_empty() {
-        return Err(UnitError::NoUnit);
-    }
-    let (_, scale) = units
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .ok_or_else(|| UnitError::UnknownUnit(unit.trim().to_owned()))?;
-    number
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(*scale))
-        .ok_or(UnitError::TooLarge)
-}
-
-fn show(f: &mut fmt::Formatter<'_>, value: u64, units: Units) -> fmt::Result {
-    let (unit, scale) = units
-        .iter()
-        .rev()
-        .find(|(_, scale)| value >= *scale && value.is_multiple_of(*scale))
-        .unwrap_or(&("", 1));
-    write!(f, "{}{unit}", value / scale)
+    text.split_at_checked(digits).unwrap_or((text, ""))
 }
 
 #[cfg(test)]
@@ -166,6 +270,32 @@ mod tests {
             ("99999999999GiB", UnitError::TooLarge),
         ] {
             assert_eq!(size(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn guesses() {
+        for (text, meant) in [
+            ("90 sec", Some("90s")),
+            ("1m30s", Some("90s")),
+            ("1.5s", Some("1500ms")),
+            ("5S", Some("5s")),
+            ("2 hours", Some("2h")),
+            ("5", None),
+            ("soon", None),
+            ("", None),
+            ("1.5", None),
+            ("99999999999999999999s", None),
+            ("18446744073709551615d", None),
+        ] {
+            assert_eq!(DURATION.guess(text).as_deref(), meant, "{text}");
+        }
+        for (text, meant) in [
+            ("32k", Some("32KiB")),
+            ("10mb", Some("10MB")),
+            ("1.5 MiB", Some("1536KiB")),
+        ] {
+            assert_eq!(SIZE.guess(text).as_deref(), meant, "{text}");
         }
     }
 

@@ -15,6 +15,12 @@ fn wrong_files() {
             Err(report) => report,
         };
         assert!(!report.is_empty(), "nothing is said of {}", source.name);
+        let shown = format!("{report:?}\n{}", report.render(true));
+        assert!(
+            !shown.contains("hunter2"),
+            "{}: a secret is shown: {shown}",
+            source.name
+        );
         insta::with_settings!({
             snapshot_path => "wrong",
             prepend_module_to_snapshot => false,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sluice_route::{Conditions, FieldCondition, PathPattern, Template, TemplateError};
 
-use super::Builder;
+use super::{Builder, is_wrong};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{Action, Redirect, Respond, Route, UpstreamId};
 use crate::read::{Section, Typed, nothing_set};
@@ -55,7 +55,7 @@ impl Builder<'_> {
                 .map(|(index, section)| self.route(index, section, &http))
                 .collect();
         }
-        if http.is_empty() || file.set_at("routes").is_some() && file.read("routes").is_none() {
+        if http.is_empty() || is_wrong(file, "routes") {
             return Vec::new();
         }
         vec![self.route_for_all(file, http)]
@@ -271,11 +271,19 @@ impl Builder<'_> {
     ) -> Option<Template> {
         let (text, span) = section.with_span::<String>(key)?;
         let captures = captures?;
-        match Template::parse(&text, captures) {
-            Ok(template) => Some(template),
-            Err(error) => {
-                self.wrong_template(&text, span, &error, captures);
-                None
+        let mut probe = text.clone();
+        loop {
+            match Template::parse(&probe, captures) {
+                Ok(template) => return (probe == text).then_some(template),
+                Err(error) => {
+                    let at = error.at();
+                    self.wrong_template(&text, span, &error, captures);
+                    // Without its braces it is read over, so that the next mistake is found.
+                    if at.is_empty() || probe.get(at.clone()).is_none() {
+                        return None;
+                    }
+                    probe.replace_range(at.clone(), &"-".repeat(at.len()));
+                }
             }
         }
     }

@@ -7,9 +7,9 @@ use super::{Read, Reader, Typed};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::Secret;
 use crate::schema::{Choice, Form, Key, Kind};
-use crate::suggest::{closest, either_of};
+use crate::suggest::{closest, either_of, either_text};
 use crate::syntax::{Text, Value, ValueKind};
-use crate::units::{self, DURATION_FORM, SIZE_FORM, ShowDuration, ShowSize, UnitError};
+use crate::units::{self, DURATION, SIZE, ShowDuration, ShowSize, UnitError, Units};
 
 impl Reader<'_> {
     pub(super) fn scalar(
@@ -94,28 +94,32 @@ impl Reader<'_> {
         match choices.iter().find(|choice| choice.word == text.value) {
             Some(choice) if choice.built => return Some(Typed::Word(choice.word)),
             Some(choice) => {
-                self.findings.error(
-                    span,
-                    format!("`{} = \"{}\"` is not supported yet", key.name, choice.word),
-                );
+                let value = match key.kind {
+                    Kind::List { .. } => format!("\"{}\" in `{}`", choice.word, key.name),
+                    _ => format!("`{} = \"{}\"`", key.name, choice.word),
+                };
+                self.findings
+                    .error(span, format!("{value} is not supported yet"));
                 return None;
             }
             None => {}
         }
-        let built = || {
-            choices
-                .iter()
-                .filter(|choice| choice.built)
-                .map(|choice| choice.word)
+        let takes = match key.kind {
+            Kind::Either(_) => key.kind.noun(),
+            _ => words(choices),
         };
         if text.resolved {
-            self.does_not_stand_for(&either_of(built()), span);
+            self.does_not_stand_for(&takes, span);
             return None;
         }
-        let all = choices.iter().map(|choice| choice.word);
-        let help = match closest(&text.value, all) {
-            Some(word) => format!("did you mean \"{word}\"?"),
-            None => format!("it takes {}", either_of(built())),
+        let built = choices.iter().filter(|choice| choice.built);
+        let not_yet = choices.iter().filter(|choice| !choice.built);
+        let help = if let Some(word) = closest(&text.value, built.map(|choice| choice.word)) {
+            format!("did you mean \"{word}\"?")
+        } else if let Some(word) = closest(&text.value, not_yet.map(|choice| choice.word)) {
+            format!("did you mean \"{word}\"? It is not supported yet")
+        } else {
+            format!("it takes {takes}")
         };
         let message = format!("{} is not a value of `{}`", quote(&text.value), key.name);
         self.findings
@@ -142,14 +146,7 @@ impl Reader<'_> {
                     span,
                 )
             }
-            Err(error) => self.not_in_units(
-                text,
-                "a duration",
-                DURATION_FORM,
-                &error,
-                DURATION_SLIPS,
-                span,
-            ),
+            Err(error) => self.not_in_units(text, &DURATION, &error, span, key),
         }
     }
 
@@ -172,7 +169,7 @@ impl Reader<'_> {
                     span,
                 )
             }
-            Err(error) => self.not_in_units(text, "a size", SIZE_FORM, &error, SIZE_SLIPS, span),
+            Err(error) => self.not_in_units(text, &SIZE, &error, span, key),
         }
     }
 
@@ -217,29 +214,28 @@ impl Reader<'_> {
     fn not_in_units(
         &mut self,
         text: &Text,
-        noun: &str,
-        form: &str,
+        units: &Units,
         error: &UnitError,
-        slips: &[(&str, &str)],
         span: &Span,
+        key: &Key,
     ) -> Option<Typed> {
+        let noun = match key.kind {
+            Kind::Either(_) => key.kind.noun(),
+            _ => units.noun.to_owned(),
+        };
         if text.resolved {
-            self.does_not_stand_for(noun, span);
+            self.does_not_stand_for(&noun, span);
             return None;
         }
-        let number = text.value.trim_end_matches(|c: char| !c.is_ascii_digit());
-        let meant = match error {
-            UnitError::UnknownUnit(unit) => slips
-                .iter()
-                .find(|(slip, _)| slip.eq_ignore_ascii_case(unit))
-                .map(|(_, unit)| format!("did you mean \"{number}{unit}\"?")),
-            _ => None,
+        let help = match units.guess(&text.value) {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => format!("{} is {}", units.noun, units.form),
         };
         let message = format!("{} is not {noun}", quote(&text.value));
         self.findings.push(
             Diagnostic::error(span.clone(), message)
                 .label(error.to_string())
-                .help(meant.unwrap_or_else(|| format!("{noun} is {form}"))),
+                .help(help),
         );
         None
     }
@@ -323,8 +319,21 @@ impl Reader<'_> {
             (Kind::Tables(_), ValueKind::Table(_)) => {
                 Some(format!("with two brackets: `[[{}]]`", key.name))
             }
-            (Kind::Table(shape), _) => {
-                Some(format!("`{} = {{ {} = … }}`", key.name, first_key(shape)))
+            (Kind::Table(shape), ValueKind::Text(_)) if !written.contains('\n') => {
+                let main = shape.keys.first().map_or("", |key| key.name);
+                Some(format!(
+                    "did you mean `{} = {{ {main} = {written} }}`?",
+                    key.name
+                ))
+            }
+            (Kind::Text(Form::Path), ValueKind::List(_)) => {
+                Some("a route has one: write a route for each, or one pattern for all".to_owned())
+            }
+            (Kind::Text(_) | Kind::OneOrList(_), ValueKind::Integer(_)) => {
+                Some(format!("in quotes: \"{written}\""))
+            }
+            (Kind::Either(_), ValueKind::Integer(number)) if kind.takes_duration() => {
+                Some(format!("with its unit, in quotes: \"{number}s\""))
             }
             _ => None,
         };
@@ -360,47 +369,11 @@ pub(super) fn fitting(value: &Value, kinds: &'static [Kind]) -> Option<&'static 
     fitting.first().copied()
 }
 
-/// Units as people write them, and ours.
-const DURATION_SLIPS: &[(&str, &str)] = &[
-    ("s", "s"),
-    ("sec", "s"),
-    ("secs", "s"),
-    ("second", "s"),
-    ("seconds", "s"),
-    ("ms", "ms"),
-    ("msec", "ms"),
-    ("millis", "ms"),
-    ("m", "m"),
-    ("min", "m"),
-    ("mins", "m"),
-    ("minute", "m"),
-    ("minutes", "m"),
-    ("h", "h"),
-    ("hr", "h"),
-    ("hour", "h"),
-    ("hours", "h"),
-    ("d", "d"),
-    ("day", "d"),
-    ("days", "d"),
-];
-
-/// Units as people write them, and ours.
-const SIZE_SLIPS: &[(&str, &str)] = &[
-    ("b", "B"),
-    ("bytes", "B"),
-    ("k", "KiB"),
-    ("kb", "KB"),
-    ("kib", "KiB"),
-    ("m", "MiB"),
-    ("mb", "MB"),
-    ("mib", "MiB"),
-    ("g", "GiB"),
-    ("gb", "GB"),
-    ("gib", "GiB"),
-];
-
 /// A text in backticks, cut where it is long.
 pub(crate) fn quote(text: &str) -> String {
+    if text.is_empty() {
+        return "an empty text".to_owned();
+    }
     let mut shown: String = text.chars().take(QUOTED_CHARACTERS).collect();
     if shown.len() < text.len() {
         shown.push('…');
@@ -417,6 +390,12 @@ pub(crate) fn quote(text: &str) -> String {
 
 const QUOTED_CHARACTERS: usize = 60;
 
+/// The words that can be used, in quotes.
+fn words(choices: &[Choice]) -> String {
+    let built = choices.iter().filter(|choice| choice.built);
+    either_text(built.map(|choice| choice.word))
+}
+
 fn text_shown(text: &Text) -> String {
     if text.resolved {
         "what it stands for".to_owned()
@@ -432,8 +411,4 @@ fn flag_meant(text: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("without quotes: {meant}"))
-}
-
-fn first_key(shape: &crate::schema::Shape) -> &'static str {
-    shape.keys.first().map_or("", |key| key.name)
 }

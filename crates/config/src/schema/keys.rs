@@ -323,14 +323,6 @@ pub(crate) static MATCH: Shape = Shape {
     doc: "Conditions on a request. A list holds if any of its items does.",
     keys: &[
         Key::new(
-            "host",
-            Kind::OneOrList(&Kind::Text(Form::Host)),
-            Default::Absent("any host"),
-            "The request's host without its port, case ignored: `example.com`, `*.example.com` (any depth), or a regular \
-             expression after `~`.",
-        )
-        .also(&["hosts", "hostname", "domain", "server-name"]),
-        Key::new(
             "path",
             Kind::Text(Form::Path),
             Default::Absent("any path"),
@@ -338,6 +330,14 @@ pub(crate) static MATCH: Shape = Shape {
              segment; a regular expression stands after `~`.",
         )
         .also(&["paths", "uri", "url", "prefix", "path-prefix", "location"]),
+        Key::new(
+            "host",
+            Kind::OneOrList(&Kind::Text(Form::Host)),
+            Default::Absent("any host"),
+            "The request's host without its port, case ignored: `example.com`, `*.example.com` (any depth), or a regular \
+             expression after `~`.",
+        )
+        .also(&["hosts", "hostname", "domain", "server-name"]),
         Key::new(
             "method",
             Kind::OneOrList(&Kind::Text(Form::Method)),
@@ -368,19 +368,19 @@ pub(crate) static RESPOND: Shape = Shape {
     doc: "A fixed answer.",
     keys: &[
         Key::new(
-            "status",
-            Kind::Number { min: 200, max: 599 },
-            Default::Is("200"),
-            "The status code.",
-        )
-        .also(&["code"]),
-        Key::new(
             "body",
             Kind::Text(Form::Template),
             Default::Is("\"\""),
             "The body; variables in braces are filled in.",
         )
         .also(&["text", "content"]),
+        Key::new(
+            "status",
+            Kind::Number { min: 200, max: 599 },
+            Default::Is("200"),
+            "The status code.",
+        )
+        .also(&["code"]),
         Key::new(
             "content-type",
             Kind::Text(Form::FieldValue),
