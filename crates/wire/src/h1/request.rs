@@ -80,7 +80,8 @@ pub fn parse_request<'s, 'b>(
     let head = input.get(..len).unwrap_or_default();
     let lines = &*request.headers;
     let marks = storage.marks.get_mut(..lines.len()).unwrap_or_default();
-    let found = survey(head, lines, marks)?;
+    let mut found = Survey::default();
+    survey(head, lines, marks, &mut found)?;
     let fields = Fields { head, lines, marks };
     let method = Method::from_token(method);
     let target = Target::parse(target, &method)?;

@@ -5,7 +5,7 @@ use httparse::{Error, Response, Status};
 use super::error::{FieldsError, ResponseError};
 use super::field::FieldKind;
 use super::fields::{FieldStorage, Fields, MAX_FIELDS};
-use super::survey::survey;
+use super::survey::{Survey, survey};
 use super::{Framing, Limits, Version, diagnose, framing};
 
 /// A response's head, borrowed from the bytes it came in.
@@ -66,7 +66,8 @@ pub fn parse_response<'s, 'b>(
     let head = input.get(..len).unwrap_or_default();
     let lines = &*response.headers;
     let marks = storage.marks.get_mut(..lines.len()).unwrap_or_default();
-    let found = survey(head, lines, marks)?;
+    let mut found = Survey::default();
+    survey(head, lines, marks, &mut found)?;
     let stated = framing::stated(&found, version)?;
 
     let never_has_body = status < 200 || status == 204;

@@ -57,14 +57,14 @@ impl<'b> Once<'b> {
     }
 }
 
-/// Surveys the lines of `head`, filling one of `marks` for each.
+/// Surveys the lines of `head` into `found`, filling one of `marks` for each.
 #[inline]
 pub(super) fn survey<'b>(
     head: &'b [u8],
     lines: &[Header<'b>],
     marks: &mut [Mark],
-) -> Result<Survey<'b>, FieldsError> {
-    let mut found = Survey::default();
+    found: &mut Survey<'b>,
+) -> Result<(), FieldsError> {
     for (line, mark) in lines.iter().zip(marks.iter_mut()) {
         check_line_end(head, offset(head, line))?;
         let kind = FieldKind::of(line.name);
@@ -89,7 +89,7 @@ pub(super) fn survey<'b>(
     if found.connection.names_fields() {
         mark_named_fields(lines, marks);
     }
-    Ok(found)
+    Ok(())
 }
 
 /// The tolerant parser below this accepts LF alone as a line end; a proxy must not.
