@@ -20,7 +20,8 @@ use crate::wait::{DEADLINE, wait_for, wait_until};
 /// A running balancer. It is killed when dropped.
 ///
 /// `<port:NAME>` in the configuration becomes a free port, the same wherever the name stands, also after a reload; NAME is
-/// what [`Self::address`] takes. Where the text has no `[admin]` table one is added, with a port named `admin`.
+/// what [`Self::address`] takes. Where the text has no `[admin]` table one is added, with a port named `admin`. Where it does not speak
+/// of `watch`, watching the file is switched off, so that a reload happens when the test asks for it and once.
 ///
 /// ```no_run
 /// use testkit::{Balancer, EchoServer, RawClient};
@@ -303,10 +304,18 @@ fn limited(program: &Path, open_files: u64) -> Command {
     command
 }
 
-/// Puts ports in for their names and adds an admin address where there is none.
+/// Puts ports in for their names and adds what every test needs and this one does not speak of.
 fn resolve(configuration: &str, ports: &mut BTreeMap<String, u16>) -> String {
     let mut text = configuration.to_owned();
-    if !text.lines().any(|line| line.trim() == "[admin]") {
+    let has_table = |text: &str, table: &str| text.lines().any(|line| line.trim() == table);
+    if !text.contains("watch") {
+        if has_table(&text, "[runtime]") {
+            text = text.replacen("[runtime]", "[runtime]\nwatch = false", 1);
+        } else {
+            text.push_str("\n[runtime]\nwatch = false\n");
+        }
+    }
+    if !has_table(&text, "[admin]") {
         text.push_str("\n[admin]\naddress = \"127.0.0.1:<port:admin>\"\n");
     }
     let mut resolved = String::with_capacity(text.len());
@@ -385,12 +394,26 @@ mod tests {
     #[test]
     fn ports_keep_their_names() {
         let mut ports = BTreeMap::new();
-        let first = resolve("a = \":<port:web>\"\nb = \":<port:web>\"\n", &mut ports);
+        let text = "watch = true\n[admin]\na = \":<port:web>\"\nb = \":<port:web>\"\n";
+        let first = resolve(text, &mut ports);
         let web = ports["web"];
-        assert!(first.starts_with(&format!("a = \":{web}\"\nb = \":{web}\"\n\n[admin]\n")));
-        assert!(first.contains(&ports["admin"].to_string()));
-        let again = resolve("[admin]\naddress = \":<port:web>\"", &mut ports);
-        assert_eq!(again, format!("[admin]\naddress = \":{web}\""));
+        assert_eq!(
+            first,
+            format!("watch = true\n[admin]\na = \":{web}\"\nb = \":{web}\"\n")
+        );
+        assert_eq!(resolve(text, &mut ports), first);
+    }
+
+    #[test]
+    fn what_every_test_needs_is_added() {
+        let mut ports = BTreeMap::new();
+        let added = resolve("a = 1\n", &mut ports);
+        let admin = ports["admin"];
+        let tables =
+            format!("[runtime]\nwatch = false\n\n[admin]\naddress = \"127.0.0.1:{admin}\"\n");
+        assert_eq!(added, format!("a = 1\n\n{tables}"));
+        let extended = resolve("[admin]\n[runtime]\nworkers = 1\n", &mut ports);
+        assert_eq!(extended, "[admin]\n[runtime]\nwatch = false\nworkers = 1\n");
     }
 
     #[test]
