@@ -1,1 +1,16 @@
 //! Desired and running state: start, reload, drain, stop.
+//!
+//! A [`Source`] says what is wanted, a [`Fleet`] of workers is what runs, and the [`Supervisor`] makes the second follow
+//! the first: at the start, on SIGHUP, when the file changes, and when the process is told to stop. A wrong file changes
+//! nothing.
+
+mod fleet;
+mod logs;
+mod ports;
+mod source;
+mod supervisor;
+
+pub use fleet::{ApplyError, Fleet};
+pub use logs::{log_format, log_level};
+pub use source::{LoadError, Source};
+pub use supervisor::{StartError, Stopped, Supervisor};

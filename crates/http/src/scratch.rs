@@ -43,7 +43,13 @@ impl Scratch {
 
     /// Puts `before` right before the received byte at `start` and `after` right after the one before `end`, and returns
     /// all of it as one run; `None` where there is no room. Overwrites what was received outside `start..end`.
-    pub fn framed(&mut self, before: &[u8], start: usize, end: usize, after: &[u8]) -> Option<&[u8]> {
+    pub fn framed(
+        &mut self,
+        before: &[u8],
+        start: usize,
+        end: usize,
+        after: &[u8],
+    ) -> Option<&[u8]> {
         let first = (Self::HEADROOM + start).checked_sub(before.len())?;
         let last = Self::HEADROOM + end + after.len();
         self.bytes

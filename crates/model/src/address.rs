@@ -246,7 +246,10 @@ mod tests {
             (":+80", AddressError::BadPort("+80".into())),
             (":65536", AddressError::BadPort("65536".into())),
             ("::1:80", AddressError::Unbracketed("::1".into())),
-            ("example.com:80", AddressError::NotAnIp("example.com".into())),
+            (
+                "example.com:80",
+                AddressError::NotAnIp("example.com".into()),
+            ),
             ("unix:run", AddressError::UnixPath),
         ] {
             assert_eq!(text.parse::<BindAddress>(), Err(error), "{text}");
@@ -255,7 +258,12 @@ mod tests {
 
     #[test]
     fn server_addresses() {
-        for text in ["10.0.0.1:80", "[fe80::1]:80", "db_1.internal:5432", "unix:/a"] {
+        for text in [
+            "10.0.0.1:80",
+            "[fe80::1]:80",
+            "db_1.internal:5432",
+            "unix:/a",
+        ] {
             assert_eq!(
                 text.parse::<ServerAddress>().map(|a| a.to_string()),
                 Ok(text.to_owned())

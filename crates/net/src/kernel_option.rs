@@ -22,7 +22,12 @@ pub(crate) fn defer_accept(socket: BorrowedFd<'_>, seconds: u32) -> io::Result<(
 }
 
 #[expect(unsafe_code, reason = "setsockopt for options no safe wrapper offers")]
-fn set(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+fn set(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or(4);
     // SAFETY: the descriptor is open for as long as it is borrowed; `value` outlives the call and `size` is its size,
     // so the kernel reads only what is ours.

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,20 +60,26 @@ impl std::fmt::Display for BoundAddress {
 }
 
 impl Bound {
-    /// Binds `address` once for each of `workers`.
+    /// Binds `address` once for each of `workers`. With `beside_own`, sockets of this process may be bound there already.
     ///
     /// # Errors
     /// The kernel's: `AddrInUse` where anything else, another sluice included, listens there; `PermissionDenied` for
     /// ports below 1024 without the right to them.
-    pub fn new(address: &BindAddress, options: &ListenOptions, workers: usize) -> io::Result<Self> {
+    pub fn new(
+        address: &BindAddress,
+        options: &ListenOptions,
+        workers: usize,
+        beside_own: bool,
+    ) -> io::Result<Self> {
         let wanted = match address {
-            BindAddress::Unix(path) => return Self::unix(path, options, workers),
+            BindAddress::Unix(path) => return Self::unix(path, options, workers, beside_own),
             BindAddress::Ip(address) => *address,
             BindAddress::AllInterfaces { port } => all_interfaces(*port),
         };
         // With SO_REUSEPORT two processes may share a port without noticing. This bind, without it, notices. It also
         // finds the port where the kernel shall choose.
         let probe = tcp_socket(wanted)?;
+        probe.set_reuse_port(beside_own)?;
         probe.bind(&wanted.into())?;
         let chosen = probe.local_addr()?.as_socket().unwrap_or(wanted);
         drop(probe);
@@ -105,8 +111,13 @@ impl Bound {
     }
 
     /// Unix sockets know no `SO_REUSEPORT`: the workers share one.
-    fn unix(path: &Path, options: &ListenOptions, workers: usize) -> io::Result<Self> {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+    fn unix(
+        path: &Path,
+        options: &ListenOptions,
+        workers: usize,
+        beside_own: bool,
+    ) -> io::Result<Self> {
+        if !beside_own && std::os::unix::net::UnixStream::connect(path).is_ok() {
             return Err(io::ErrorKind::AddrInUse.into());
         }
         remove_stale_socket(path)?;
@@ -128,6 +139,12 @@ impl Bound {
 /// A worker's own listening socket, on its way to the worker.
 #[derive(Debug)]
 pub struct ListenSocket(Socket);
+
+impl From<ListenSocket> for OwnedFd {
+    fn from(socket: ListenSocket) -> Self {
+        socket.0.into()
+    }
+}
 
 /// Accepts connections on the worker's reactor.
 #[derive(Debug)]

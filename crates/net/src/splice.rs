@@ -146,12 +146,16 @@ mod tests {
             let mut total = 0;
             loop {
                 let mut pipe = pipes.lend().expect("pipe");
-                let count = poll_fn(|cx| pipe.poll_fill(cx, &source)).await.expect("fill");
+                let count = poll_fn(|cx| pipe.poll_fill(cx, &source))
+                    .await
+                    .expect("fill");
                 total += count;
                 if count == 0 {
                     break;
                 }
-                poll_fn(|cx| pipe.poll_drain(cx, &target)).await.expect("drain");
+                poll_fn(|cx| pipe.poll_drain(cx, &target))
+                    .await
+                    .expect("drain");
                 assert_eq!(pipe.held(), 0);
                 pipes.give_back(pipe);
             }

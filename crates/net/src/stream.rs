@@ -22,7 +22,11 @@ pub enum Stream {
 impl Stream {
     /// Receives into `buffer`; 0 is the end of the stream. A short read also clears the readiness, so no further
     /// system call is needed to learn that there is nothing more.
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         match self {
             Self::Tcp(stream) => ready!(Pin::new(stream).poll_read(cx, &mut buffer))?,
@@ -72,7 +76,11 @@ impl Stream {
     }
 
     /// Runs `io` on the descriptor when it is ready for `interest`, clearing the readiness on `WouldBlock`.
-    pub(crate) fn try_io<R>(&self, interest: Interest, io: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+    pub(crate) fn try_io<R>(
+        &self,
+        interest: Interest,
+        io: impl FnOnce() -> io::Result<R>,
+    ) -> io::Result<R> {
         match self {
             Self::Tcp(stream) => stream.try_io(interest, io),
             Self::Unix(stream) => stream.try_io(interest, io),

@@ -73,7 +73,10 @@ mod tests {
     fn the_date_moves_on() {
         let clock = Clock::new();
         let now = Instant::now();
-        assert_ne!(clock.date_of(now), clock.date_of(now + Duration::from_secs(2)));
+        assert_ne!(
+            clock.date_of(now),
+            clock.date_of(now + Duration::from_secs(2))
+        );
         assert!(clock.date_of(now).ends_with(b" GMT"));
     }
 }

@@ -82,7 +82,9 @@ impl Live {
         let lanes = |cluster: &Rc<Cluster>| {
             let cluster = Rc::clone(cluster);
             let lanes = cluster.lanes().to_vec();
-            lanes.into_iter().map(move |lane| (lane, Rc::clone(&cluster)))
+            lanes
+                .into_iter()
+                .map(move |lane| (lane, Rc::clone(&cluster)))
         };
         self.clusters
             .iter()

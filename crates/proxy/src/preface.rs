@@ -79,14 +79,16 @@ async fn receive(
             return std::task::Poll::Ready(Err(PrefaceError::Invalid));
         }
         let mut scratch = worker.scratch();
-        stream.poll_read(cx, scratch.head_area()).map(|count| match count {
-            Ok(0) if received.is_empty() => Err(PrefaceError::Closed),
-            Ok(0) | Err(_) => Err(PrefaceError::Invalid),
-            Ok(count) => {
-                received.extend_from_slice(scratch.received(count));
-                Ok(())
-            }
-        })
+        stream
+            .poll_read(cx, scratch.head_area())
+            .map(|count| match count {
+                Ok(0) if received.is_empty() => Err(PrefaceError::Closed),
+                Ok(0) | Err(_) => Err(PrefaceError::Invalid),
+                Ok(count) => {
+                    received.extend_from_slice(scratch.received(count));
+                    Ok(())
+                }
+            })
     })
     .await
 }

@@ -113,7 +113,9 @@ impl Words {
     pub(crate) fn get(&self, word: Word) -> &[u8] {
         let position = word as usize;
         let end = self.ends.get(position).copied().unwrap_or_default();
-        let before = position.checked_sub(1).and_then(|before| self.ends.get(before));
+        let before = position
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before));
         let start = before.copied().unwrap_or_default();
         self.text.get(start..end).unwrap_or_default()
     }

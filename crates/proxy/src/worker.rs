@@ -31,7 +31,7 @@ use crate::live::{ListenerSlot, Live, LiveListener};
 /// A worker's thread, as the control plane holds it.
 #[derive(Debug)]
 pub struct WorkerThread {
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::Sender<Command>,
     thread: JoinHandle<()>,
 }
 
@@ -74,7 +74,7 @@ impl WorkerThread {
     /// # Errors
     /// The kernel's, where no thread or reactor can be had.
     pub fn start(index: usize, registry: Arc<Registry>) -> io::Result<Self> {
-        let (commands, inbox) = mpsc::unbounded_channel();
+        let (commands, inbox) = mpsc::channel(COMMANDS);
         let thread = std::thread::Builder::new()
             .name(format!("worker-{index}"))
             .spawn(move || {
@@ -84,15 +84,17 @@ impl WorkerThread {
                     .build_local(LocalOptions::default());
                 match built {
                     Ok(runtime) => runtime.block_on(run(index, registry, inbox)),
-                    Err(error) => tracing::error!(%error, worker = index, "no reactor for a worker"),
+                    Err(error) => {
+                        tracing::error!(%error, worker = index, "no reactor for a worker")
+                    }
                 }
             })?;
         Ok(Self { commands, thread })
     }
 
     /// Sends a command; lost where the worker has ended.
-    pub fn send(&self, command: Command) {
-        let _ = self.commands.send(command);
+    pub async fn send(&self, command: Command) {
+        let _ = self.commands.send(command).await;
     }
 
     /// Whether the worker has ended.
@@ -313,7 +315,10 @@ impl Worker {
         }
         let left = self.connections.count();
         if left > 0 {
-            tracing::warn!(connections = left, "the drain timeout passed: cutting what is left");
+            tracing::warn!(
+                connections = left,
+                "the drain timeout passed: cutting what is left"
+            );
             self.connections.cut_closed_listeners();
             tokio::task::yield_now().await;
         }
@@ -348,7 +353,7 @@ impl Listening {
     }
 }
 
-async fn run(index: usize, registry: Arc<Registry>, mut inbox: mpsc::UnboundedReceiver<Command>) {
+async fn run(index: usize, registry: Arc<Registry>, mut inbox: mpsc::Receiver<Command>) {
     let worker = Rc::new(Worker::new(index, registry));
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -380,6 +385,8 @@ fn thread_cpu_time() -> Option<u64> {
     Some(seconds * 1_000_000_000 + nanos)
 }
 
+/// Commands under way to a worker at a time: the control plane sends the next when one was carried out.
+const COMMANDS: usize = 4;
 const TICK: Duration = Duration::from_millis(500);
 /// Polls between two looks at the reactor while there is other work: tokio's own choice, named so that it can be tuned.
 const EVENT_INTERVAL: u32 = 61;

@@ -1,2 +1,40 @@
 //! The binary: command line, start, stop.
-fn main() {}
+//!
+//! Exit codes: 0 good, 1 the file is wrong or cannot be run, 2 the command line is wrong.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a person asked for goes to the terminal"
+)]
+
+mod admin;
+mod check;
+mod command_line;
+mod demo;
+mod explain;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::command_line::{Command, CommandLine};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The command line is wrong.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    match CommandLine::parse().command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Explain(arguments) => explain::explain(&arguments),
+        Command::Schema => {
+            println!("{}", sluice_config::schema_json());
+            ExitCode::SUCCESS
+        }
+        Command::Demo(arguments) => demo::demo(&arguments),
+    }
+}

@@ -73,11 +73,7 @@ impl Cluster {
         let Balance::RoundRobin = settings.balance;
         Self {
             lanes,
-            policy: RefCell::new(Policy::new(
-                sluice_balance::Kind::RoundRobin,
-                &shapes,
-                seed,
-            )),
+            policy: RefCell::new(Policy::new(sluice_balance::Kind::RoundRobin, &shapes, seed)),
             metrics: registry.upstream(worker, &settings.name),
             settings: settings.clone(),
             next_source: Cell::new(0),

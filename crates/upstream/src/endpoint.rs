@@ -156,6 +156,10 @@ pub struct ResolveError {
     reason: String,
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place where names are resolved, on the control plane"
+)]
 fn resolve(key: &EndpointKey) -> Result<Destination, ResolveError> {
     let (host, port) = match &key.server {
         ServerAddress::Ip(address) => return Ok(Destination::Ip(*address)),
@@ -224,6 +228,9 @@ mod tests {
             Some(Destination::Ip(([127, 0, 0, 1], 80).into()))
         );
         let error = resolve(&name("no-such-host.invalid")).expect_err("unresolvable");
-        assert!(error.to_string().contains("no-such-host.invalid:80"), "{error}");
+        assert!(
+            error.to_string().contains("no-such-host.invalid:80"),
+            "{error}"
+        );
     }
 }

@@ -258,7 +258,11 @@ impl Relay {
         let mut position = start;
         let mut run = start..start;
         loop {
-            let rest = sides.scratch.received(end).get(position..).unwrap_or_default();
+            let rest = sides
+                .scratch
+                .received(end)
+                .get(position..)
+                .unwrap_or_default();
             let used = match self.decoder.decode(rest)? {
                 Step::Forward(used) => used,
                 Step::Trailers(used) if rest.get(..used) == Some(self.decoder.trailers()) => used,
@@ -290,7 +294,11 @@ impl Relay {
     }
 
     /// Receives and sends for as long as both sides allow. Ready when the whole body was sent.
-    pub fn poll(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>) -> Poll<Result<(), RelayError>> {
+    pub fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        sides: &mut Sides<'_>,
+    ) -> Poll<Result<(), RelayError>> {
         loop {
             ready!(self.outbox.poll_flush(cx, sides.target, sides.buffers))
                 .map_err(RelayError::Target)?;
@@ -361,20 +369,16 @@ impl Relay {
         };
         *head = b"";
         let outbox = &mut self.outbox;
-        // Framing in place needs bytes to be overwritten; there are none where chunk extensions were cut out nearby.
-        let sent = match sides.scratch.framed(before, run.start, run.end, after) {
-            Some(framed) => outbox.send(cx, framed, sides.target, sides.buffers),
-            None => {
-                let body = sides.scratch.received(run.end);
-                let body = body.get(run.start..).unwrap_or_default();
-                [before, body, after]
-                    .iter()
-                    .try_for_each(|part| outbox.send(cx, part, sides.target, sides.buffers))
-            }
+        // A head longer than the headroom is rare: then the parts are sent one by one.
+        let sent = if let Some(framed) = sides.scratch.framed(before, run.start, run.end, after) {
+            outbox.send(cx, framed, sides.target, sides.buffers)
+        } else {
+            let body = sides.scratch.received(run.end);
+            let body = body.get(run.start..).unwrap_or_default();
+            [before, body, after]
+                .iter()
+                .try_for_each(|part| outbox.send(cx, part, sides.target, sides.buffers))
         };
         sent.map_err(RelayError::Target)
     }
 }
-
-
-

@@ -52,8 +52,10 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
                 FieldKind::MaxForwards => forwarding.max_forwards.is_none(),
                 FieldKind::Via => forwarding.via.is_none(),
                 FieldKind::XRequestId | FieldKind::XForwardedFor => false,
-                FieldKind::XForwardedProto | FieldKind::XForwardedHost => forwarding.trusted,
-                FieldKind::XForwardedPort | FieldKind::XRealIp => forwarding.trusted,
+                FieldKind::XForwardedProto
+                | FieldKind::XForwardedHost
+                | FieldKind::XForwardedPort
+                | FieldKind::XRealIp => forwarding.trusted,
                 FieldKind::Forwarded => forwarding.trusted && !forwarding.forwarded,
                 _ => true,
             }
@@ -154,7 +156,11 @@ fn write_forwarded(
         IpAddr::V6(_) => ("\"[", "]\""),
     };
     // Writing to a vector cannot fail.
-    let _ = write!(out, "for={}{client}{};proto={}", node.0, node.1, forwarding.scheme);
+    let _ = write!(
+        out,
+        "for={}{client}{};proto={}",
+        node.0, node.1, forwarding.scheme
+    );
     if !head.host.is_empty() {
         let _ = write!(out, ";host=\"{}\"", head.host);
     }
@@ -221,6 +227,3 @@ impl AddressText {
             .unwrap_or_default()
     }
 }
-
-
-

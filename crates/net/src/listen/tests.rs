@@ -24,7 +24,7 @@ fn port(bound: &Bound) -> u16 {
 
 #[test]
 fn every_worker_has_a_socket_on_the_same_port() {
-    let bound = Bound::new(&local(0), &OPTIONS, 3).expect("bind");
+    let bound = Bound::new(&local(0), &OPTIONS, 3, false).expect("bind");
     let port = port(&bound);
     let sockets = bound.into_sockets();
     assert_eq!(sockets.len(), 3);
@@ -36,9 +36,10 @@ fn every_worker_has_a_socket_on_the_same_port() {
 
 #[test]
 fn a_second_listener_on_the_port_is_noticed() {
-    let first = Bound::new(&local(0), &OPTIONS, 2).expect("bind");
-    let error = Bound::new(&local(port(&first)), &OPTIONS, 2).expect_err("in use");
+    let first = Bound::new(&local(0), &OPTIONS, 2, false).expect("bind");
+    let error = Bound::new(&local(port(&first)), &OPTIONS, 2, false).expect_err("in use");
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    Bound::new(&local(port(&first)), &OPTIONS, 2, true).expect("beside our own");
 }
 
 #[test]
@@ -52,7 +53,8 @@ fn accepted_sockets_inherit_the_options() {
             defer_accept: None,
             ..OPTIONS
         };
-        let bound = Bound::new(&BindAddress::AllInterfaces { port: 0 }, &options, 1).expect("bind");
+        let bound =
+            Bound::new(&BindAddress::AllInterfaces { port: 0 }, &options, 1, false).expect("bind");
         let port = port(&bound);
         let socket = bound.into_sockets().remove(0);
         let acceptor = Acceptor::new(socket).expect("register");
@@ -75,12 +77,18 @@ fn accepted_sockets_inherit_the_options() {
 fn a_stale_unix_socket_is_replaced_and_a_live_one_is_not() {
     let path = std::env::temp_dir().join(format!("sluice-listen-{}.sock", std::process::id()));
     let address = BindAddress::Unix(path.clone());
-    let first = Bound::new(&address, &OPTIONS, 2).expect("bind");
-    assert!(Bound::new(&address, &OPTIONS, 2).is_err(), "a live socket is kept");
+    let first = Bound::new(&address, &OPTIONS, 2, false).expect("bind");
+    assert!(
+        Bound::new(&address, &OPTIONS, 2, false).is_err(),
+        "a live socket is kept"
+    );
     drop(first);
-    Bound::new(&address, &OPTIONS, 2).expect("a stale one is replaced");
+    Bound::new(&address, &OPTIONS, 2, false).expect("a stale one is replaced");
     std::fs::remove_file(&path).expect("clean up");
     std::fs::write(&path, "somebody's").expect("write");
-    assert!(Bound::new(&address, &OPTIONS, 2).is_err(), "a file is kept");
+    assert!(
+        Bound::new(&address, &OPTIONS, 2, false).is_err(),
+        "a file is kept"
+    );
     std::fs::remove_file(&path).expect("clean up");
 }

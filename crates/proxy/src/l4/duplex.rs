@@ -85,11 +85,15 @@ impl<'a> Duplex<'a> {
     /// Ready when both directions have ended, one broke, or both are silent for too long.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DuplexEnd> {
         let before = self.received();
-        let up = self.to_server.poll(cx, self.client, self.server, self.worker);
+        let up = self
+            .to_server
+            .poll(cx, self.client, self.server, self.worker);
         if let Poll::Ready(Err(side)) = up {
             return Poll::Ready(side.of(DuplexEnd::ClientBroke, DuplexEnd::ServerBroke));
         }
-        let down = self.to_client.poll(cx, self.server, self.client, self.worker);
+        let down = self
+            .to_client
+            .poll(cx, self.server, self.client, self.worker);
         if let Poll::Ready(Err(side)) = down {
             return Poll::Ready(side.of(DuplexEnd::ServerBroke, DuplexEnd::ClientBroke));
         }
@@ -190,11 +194,17 @@ impl Direction {
                 worker.pipes().give_back(pipe);
             }
         }
-        while let Some(rest) = self.pending.get(self.sent..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = self
+            .pending
+            .get(self.sent..)
+            .filter(|rest| !rest.is_empty())
+        {
             self.sent += ready!(target.poll_write(cx, rest))?;
         }
         if self.sent > 0 {
-            worker.buffers().give_back(std::mem::take(&mut self.pending));
+            worker
+                .buffers()
+                .give_back(std::mem::take(&mut self.pending));
             self.sent = 0;
         }
         Poll::Ready(Ok(()))

@@ -30,6 +30,10 @@ pub(super) enum Decision {
 }
 
 /// A request on its way to a server.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts of the client's head"
+)]
 pub(super) struct Outgoing {
     /// Where it goes.
     pub(super) cluster: Rc<Cluster>,
@@ -84,6 +88,7 @@ pub(super) fn decide(
 }
 
 /// Why a request is not served.
+#[derive(Clone, Copy)]
 enum Refused {
     /// The request is at fault.
     Bad(u16, BadRequest),
@@ -170,7 +175,9 @@ impl<'b> Asked<'_, '_, 'b> {
         let Some(value) = head.fields.first(FieldKind::MaxForwards) else {
             return Ok(None);
         };
-        let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u64>().ok());
+        let number = std::str::from_utf8(value)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok());
         match number {
             None => Err(Refused::Bad(400, BadRequest::Syntax)),
             Some(0) => Ok(Some(MaxForwards::Reached)),
@@ -196,7 +203,11 @@ impl<'b> Asked<'_, '_, 'b> {
         trip: &mut Trip,
     ) -> Result<(Decision, usize), Refused> {
         let head = self.head;
-        let cluster = self.listener.live.cluster(upstream).ok_or(Refused::NoRoute)?;
+        let cluster = self
+            .listener
+            .live
+            .cluster(upstream)
+            .ok_or(Refused::NoRoute)?;
         let worker = &self.downstream.worker;
         let mut bytes = worker.buffers().take();
         let forwarding = Forwarding {
@@ -215,7 +226,8 @@ impl<'b> Asked<'_, '_, 'b> {
             .take_in(self.after_head, &mut bytes)
             .map_err(|error| match error {
                 RelayError::TooLarge => Refused::Bad(413, BadRequest::BodyTooLarge),
-                _ => Refused::Bad(400, BadRequest::Chunk),
+                RelayError::Malformed(error) => Refused::Bad(400, error.into()),
+                _ => Refused::Bad(400, BadRequest::Truncated),
             })?;
         trip.cluster = Some(Rc::clone(cluster));
         let outgoing = Outgoing {

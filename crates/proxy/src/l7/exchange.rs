@@ -146,7 +146,11 @@ impl<'a> Exchange<'a> {
     /// Sends what of the request can be sent now.
     fn send_request(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
         while self.sending == Sending::Head {
-            let Some(rest) = self.request.bytes.get(self.sent..).filter(|rest| !rest.is_empty())
+            let Some(rest) = self
+                .request
+                .bytes
+                .get(self.sent..)
+                .filter(|rest| !rest.is_empty())
             else {
                 self.sending = Sending::Body;
                 break;
@@ -184,7 +188,9 @@ impl<'a> Exchange<'a> {
         if moved > 0 {
             let now = Instant::now();
             self.downstream.slot.metrics().bytes_received.add(moved);
-            self.downstream.deadline.set(now + self.request.body_timeout);
+            self.downstream
+                .deadline
+                .set(now + self.request.body_timeout);
         }
         match outcome {
             Poll::Pending => Ok(()),
@@ -206,7 +212,7 @@ impl<'a> Exchange<'a> {
             Poll::Ready(Err(RelayError::TooLarge)) => {
                 Err(self.refused(413, BadRequest::BodyTooLarge))
             }
-            Poll::Ready(Err(RelayError::Malformed(_))) => Err(self.refused(400, BadRequest::Chunk)),
+            Poll::Ready(Err(RelayError::Malformed(error))) => Err(self.refused(400, error.into())),
         }
     }
 
@@ -259,7 +265,10 @@ impl<'a> Exchange<'a> {
                     let mut out = worker.head();
                     let (relay, start) = self.begin_answer(&head, &mut out);
                     drop(scratch);
-                    return Poll::Ready(self.pass_first(cx, relay, &out, start, count).map(|()| None));
+                    return Poll::Ready(
+                        self.pass_first(cx, relay, &out, start, count)
+                            .map(|()| None),
+                    );
                 }
                 Ok(_) => early.extend_from_slice(bytes),
                 Err(_) => return Poll::Ready(Err(self.invalid())),
@@ -302,8 +311,11 @@ impl<'a> Exchange<'a> {
                 interim.push(&out);
                 let mut first = Vec::new();
                 let body = bytes.get(start..).unwrap_or_default();
-                let used = relay.take_in(body, &mut first).map_err(|_| self.invalid())?;
-                self.surplus.extend_from_slice(body.get(used..).unwrap_or_default());
+                let used = relay
+                    .take_in(body, &mut first)
+                    .map_err(|_| self.invalid())?;
+                self.surplus
+                    .extend_from_slice(body.get(used..).unwrap_or_default());
                 interim.push(&first);
                 relay.send_first(interim);
                 self.answer = Answering::Body(relay);
@@ -335,7 +347,9 @@ impl<'a> Exchange<'a> {
         self.trip.response_after = Some(now - self.started);
         let date = self.downstream.worker.clock().date_of(now);
         compose(head, &self.back(delivery, self.keep_alive, &date), out);
-        self.downstream.deadline.set(now + self.request.body_timeout);
+        self.downstream
+            .deadline
+            .set(now + self.request.body_timeout);
         (Relay::of_response(head.framing, delivery), head.len)
     }
 
@@ -398,7 +412,9 @@ impl<'a> Exchange<'a> {
                 Poll::Pending => {
                     if before != after {
                         let now = Instant::now();
-                        self.downstream.deadline.set(now + self.request.body_timeout);
+                        self.downstream
+                            .deadline
+                            .set(now + self.request.body_timeout);
                     }
                     return Poll::Pending;
                 }
@@ -445,7 +461,11 @@ impl<'a> Exchange<'a> {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(0) | Err(_)) => return true,
                 Poll::Ready(Ok(count)) => {
-                    self.downstream.slot.metrics().bytes_received.add(count as u64);
+                    self.downstream
+                        .slot
+                        .metrics()
+                        .bytes_received
+                        .add(count as u64);
                     self.downstream
                         .carry
                         .extend_from_slice(scratch.received(count));

@@ -35,9 +35,7 @@ pub(super) async fn run(downstream: &mut Downstream) -> After {
 
     let after = match decision {
         // Balance and upstream.
-        Decision::Forward(request) => {
-            forward::run(downstream, &listener, &mut trip, request).await
-        }
+        Decision::Forward(request) => forward::run(downstream, &listener, &mut trip, request).await,
         // An answer of our own: a fixed one, a redirect, or a refusal.
         Decision::Answer(answer) => respond::send(downstream, &mut trip, answer).await,
     };

@@ -8,7 +8,7 @@ use std::time::Instant;
 use sluice_config::plan::HttpListener;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
-use sluice_wire::h1::{FieldStorage, Limits, RequestError, parse_request};
+use sluice_wire::h1::{FieldStorage, Limits, parse_request};
 
 use super::decide::{self, Decision};
 use super::respond;
@@ -125,7 +125,7 @@ fn consider(
             &head, bytes, downstream, listener, http, trip,
         )),
         Err(error) => {
-            let decision = refuse(trip, downstream, error.status(), word(error));
+            let decision = refuse(trip, downstream, error.status(), error.into());
             Some((decision, bytes.len()))
         }
     }
@@ -145,32 +145,4 @@ fn refuse(trip: &mut Trip, downstream: &Downstream, status: u16, word: BadReques
         trip.end = End::BadRequest;
     }
     Decision::Answer(respond::refusal(downstream, status))
-}
-
-/// The word for it in metrics.
-fn word(error: RequestError) -> BadRequest {
-    use sluice_wire::h1::FieldsError as Fields;
-    match error {
-        RequestError::Method => BadRequest::Method,
-        RequestError::Target => BadRequest::Target,
-        RequestError::TargetTooLong => BadRequest::TargetTooLong,
-        RequestError::Version | RequestError::VersionUnsupported => BadRequest::Version,
-        RequestError::HostMissing | RequestError::HostRepeated | RequestError::Host => {
-            BadRequest::Host
-        }
-        RequestError::EmptyLines => BadRequest::LineEnding,
-        RequestError::Fields(fields) => match fields {
-            Fields::TooLong => BadRequest::HeadTooLarge,
-            Fields::TooMany => BadRequest::TooManyFields,
-            Fields::LineEnd | Fields::Folded => BadRequest::LineEnding,
-            Fields::Value => BadRequest::ControlByte,
-            Fields::ContentLength
-            | Fields::ContentLengthRepeated
-            | Fields::LengthAndTransferEncoding => BadRequest::Length,
-            Fields::TransferEncoding
-            | Fields::TransferCodingUnknown
-            | Fields::TransferEncodingInHttp10 => BadRequest::TransferCoding,
-            Fields::SpaceBeforeColon | Fields::Name | Fields::Connection => BadRequest::Syntax,
-        },
-    }
 }

@@ -59,7 +59,9 @@ fn write(
             Version::Http11 => HttpVersion::Http11,
         },
     });
-    let route = trip.route.and_then(|id| listener.live.plan.routes.get(id.0));
+    let route = trip
+        .route
+        .and_then(|id| listener.live.plan.routes.get(id.0));
     log.http(&AccessRecord {
         time: downstream.worker.clock().time_of(trip.started),
         listener: listener.settings().map_or("", |settings| &settings.name),
@@ -72,7 +74,10 @@ fn write(
         duration: now - trip.started,
         upstream_time: trip.response_after,
         route: route.map(|route| &*route.name),
-        upstream: trip.cluster.as_ref().map(|cluster| &*cluster.settings().name),
+        upstream: trip
+            .cluster
+            .as_ref()
+            .map(|cluster| &*cluster.settings().name),
         server: trip.lane.as_ref().map(|lane| &**lane.endpoint().label()),
         attempts: trip.attempts,
         request_id: word(Word::RequestId),

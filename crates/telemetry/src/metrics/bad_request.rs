@@ -74,9 +74,7 @@ impl From<FieldsError> for BadRequest {
     fn from(error: FieldsError) -> Self {
         match error {
             FieldsError::LineEnd | FieldsError::Folded => Self::LineEnding,
-            FieldsError::SpaceBeforeColon | FieldsError::Name | FieldsError::Connection => {
-                Self::Syntax
-            }
+            FieldsError::SpaceInName | FieldsError::Name | FieldsError::Connection => Self::Syntax,
             FieldsError::Value => Self::ControlByte,
             FieldsError::TooMany => Self::TooManyFields,
             FieldsError::TooLong => Self::HeadTooLarge,

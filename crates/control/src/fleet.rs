@@ -1,0 +1,281 @@
+//! The workers, and what they run from.
+//!
+//! A new plan is made ready whole before anything of the old one is touched: names resolved, listeners bound, files
+//! opened. What can fail, fails there, and the old plan goes on.
+
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_config::Plan;
+use sluice_config::plan::{AccessLog as AccessLogSettings, Listener};
+use sluice_model::BindAddress;
+use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
+use sluice_proxy::{Command, Generation, NewSocket, WorkerThread};
+use sluice_telemetry::access::AccessLog;
+use sluice_telemetry::metrics::{Registry, Subject};
+use sluice_upstream::{Endpoints, ResolveError};
+use thiserror::Error;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use crate::logs;
+
+/// The running workers.
+#[derive(Debug)]
+pub struct Fleet {
+    workers: Vec<WorkerThread>,
+    registry: Arc<Registry>,
+    plan: Option<Arc<Plan>>,
+    endpoints: Arc<Endpoints>,
+    access_log: Option<(AccessLogSettings, AccessLog)>,
+    bound: Vec<(Arc<str>, BoundAddress)>,
+}
+
+/// Why a plan cannot be run. Nothing was changed.
+#[derive(Debug, Error)]
+pub enum ApplyError {
+    /// A listener's address cannot be bound.
+    #[error("listener `{listener}` cannot be bound to {address}: {cause}{}", hint(.cause))]
+    Bind {
+        /// The listener.
+        listener: Arc<str>,
+        /// Its address.
+        address: BindAddress,
+        /// The kernel's reason.
+        cause: io::Error,
+    },
+    /// A server's name leads nowhere.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// The access log cannot be opened.
+    #[error("the access log cannot be opened: {0}")]
+    AccessLog(io::Error),
+}
+
+impl Fleet {
+    /// Starts the workers: `count`, or one for each core that this process may use.
+    ///
+    /// # Errors
+    /// The kernel's, where threads cannot be had.
+    pub fn start(count: Option<usize>, registry: &Arc<Registry>) -> io::Result<Self> {
+        let count = count.unwrap_or_else(cores);
+        let workers = (0..count)
+            .map(|index| WorkerThread::start(index, Arc::clone(registry)))
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            workers,
+            registry: Arc::clone(registry),
+            plan: None,
+            endpoints: Arc::default(),
+            access_log: None,
+            bound: Vec::new(),
+        })
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// The listeners' names and where they are bound.
+    pub fn bound(&self) -> &[(Arc<str>, BoundAddress)] {
+        &self.bound
+    }
+
+    /// The live servers.
+    pub(crate) fn endpoints(&self) -> &Arc<Endpoints> {
+        &self.endpoints
+    }
+
+    /// Makes the workers run `plan`. What is in it as before is not touched.
+    ///
+    /// # Errors
+    /// [`ApplyError`]; then everything goes on as before.
+    pub async fn apply(&mut self, plan: &Arc<Plan>) -> Result<(), ApplyError> {
+        let endpoints = Arc::new(self.endpoints.updated(&plan.upstreams)?);
+        let new_listeners = self.bind_new(plan)?;
+        self.update_access_log(plan)
+            .map_err(ApplyError::AccessLog)?;
+
+        self.note_bound(plan, &new_listeners);
+        let mut sockets: Vec<Vec<NewSocket>> = self.workers.iter().map(|_| Vec::new()).collect();
+        for (listener, bound) in new_listeners {
+            for (worker, socket) in sockets.iter_mut().zip(bound.into_sockets()) {
+                worker.push(NewSocket { listener, socket });
+            }
+        }
+        let mut applied = Vec::new();
+        for (worker, sockets) in self.workers.iter().zip(sockets) {
+            let (done, wait) = oneshot::channel();
+            applied.push(wait);
+            let generation = Generation {
+                plan: Arc::clone(plan),
+                endpoints: Arc::clone(&endpoints),
+                sockets,
+                access_log: self.access_log.as_ref().map(|(_, log)| log.writer()),
+                applied: done,
+            };
+            worker.send(Command::Apply(Box::new(generation))).await;
+        }
+        for wait in applied {
+            if timeout(APPLY_TIMEOUT, wait).await.is_err() {
+                tracing::warn!("a worker is slow in taking the new configuration over");
+            }
+        }
+        self.plan = Some(Arc::clone(plan));
+        self.endpoints = endpoints;
+        self.forget_old_metrics(plan);
+        Ok(())
+    }
+
+    /// Lets requests end, at the latest until `limit` has passed, and ends the workers. `true` where all of them ended
+    /// by themselves.
+    pub async fn drain(self, limit: Duration) -> bool {
+        for worker in &self.workers {
+            worker.send(Command::Drain(limit)).await;
+        }
+        let last = tokio::time::Instant::now() + limit + Duration::from_secs(2);
+        while self.workers.iter().any(|worker| !worker.is_finished()) {
+            if tokio::time::Instant::now() >= last {
+                return false;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        let all_well = self.workers.into_iter().all(WorkerThread::join);
+        if let Some((_, log)) = self.access_log {
+            log.finish(Duration::from_secs(2));
+        }
+        remove_unix_sockets(&self.bound);
+        all_well
+    }
+
+    /// Binds the listeners that the running plan has not, or has with other socket settings.
+    fn bind_new(&self, plan: &Plan) -> Result<Vec<(usize, Bound)>, ApplyError> {
+        let running = self.plan.as_ref().map_or(&[][..], |plan| &plan.listeners);
+        plan.listeners
+            .iter()
+            .enumerate()
+            .filter(|(_, wanted)| !running.iter().any(|known| is_same_socket(known, wanted)))
+            .map(|(position, wanted)| {
+                let beside_own = running
+                    .iter()
+                    .any(|known| known.address.conflicts_with(&wanted.address));
+                let options = listen_options(wanted);
+                Bound::new(&wanted.address, &options, self.workers.len(), beside_own)
+                    .map(|bound| (position, bound))
+                    .map_err(|cause| ApplyError::Bind {
+                        listener: Arc::clone(&wanted.name),
+                        address: wanted.address.clone(),
+                        cause,
+                    })
+            })
+            .collect()
+    }
+
+    fn note_bound(&mut self, plan: &Plan, new: &[(usize, Bound)]) {
+        let before = std::mem::take(&mut self.bound);
+        self.bound = plan
+            .listeners
+            .iter()
+            .enumerate()
+            .filter_map(|(position, listener)| {
+                let address = new
+                    .iter()
+                    .find(|(bound, _)| *bound == position)
+                    .map(|(_, bound)| bound.address().clone())
+                    .or_else(|| {
+                        let mut known = before.iter();
+                        let found = known.find(|(name, _)| *name == listener.name);
+                        found.map(|(_, address)| address.clone())
+                    })?;
+                Some((Arc::clone(&listener.name), address))
+            })
+            .collect();
+        let gone: Vec<_> = before
+            .into_iter()
+            .filter(|(_, address)| !self.bound.iter().any(|(_, kept)| kept == address))
+            .collect();
+        remove_unix_sockets(&gone);
+    }
+
+    fn update_access_log(&mut self, plan: &Plan) -> io::Result<()> {
+        match (&plan.logs.access, &self.access_log) {
+            (Some(wanted), Some((known, log))) if wanted == known => log.reopen(),
+            (Some(wanted), _) => {
+                let log = logs::access_log(wanted, &self.registry)?;
+                self.access_log = Some((wanted.clone(), log));
+            }
+            (None, _) => self.access_log = None,
+        }
+        Ok(())
+    }
+
+    fn forget_old_metrics(&self, plan: &Plan) {
+        let has_upstream = |name: &str| {
+            plan.upstreams
+                .iter()
+                .any(|upstream| &*upstream.name == name)
+        };
+        self.registry.retain(|subject| match subject {
+            Subject::Route(name) => plan.routes.iter().any(|route| &*route.name == name),
+            Subject::Upstream(name) => has_upstream(name),
+            Subject::Server { upstream, server } => plan
+                .upstreams
+                .iter()
+                .filter(|settings| &*settings.name == upstream)
+                .flat_map(|settings| &settings.servers)
+                .any(|known| known.address.to_string() == server),
+            Subject::Listener(name) => plan
+                .listeners
+                .iter()
+                .any(|listener| &*listener.name == name),
+        });
+    }
+}
+
+/// Whether a listener can go on with the sockets it has.
+fn is_same_socket(known: &Listener, wanted: &Listener) -> bool {
+    known.name == wanted.name && known.address == wanted.address && known.socket == wanted.socket
+}
+
+fn listen_options(listener: &Listener) -> ListenOptions {
+    let socket = &listener.socket;
+    ListenOptions {
+        backlog: socket.backlog,
+        keep_alive: socket.keep_alive,
+        receive_buffer: socket.receive_buffer,
+        send_buffer: socket.send_buffer,
+        fast_open: socket.fast_open,
+        defer_accept: socket.defer_accept,
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+fn remove_unix_sockets(bound: &[(Arc<str>, BoundAddress)]) {
+    for (_, address) in bound {
+        if let BoundAddress::Unix(path) = address {
+            // Somebody else may have removed it: that is what is wanted.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// What to do about it, where that is known.
+fn hint(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => " (something else listens there)",
+        io::ErrorKind::PermissionDenied => {
+            " (ports below 1024 need root or the capability CAP_NET_BIND_SERVICE)"
+        }
+        io::ErrorKind::AddrNotAvailable => " (this machine does not have that address)",
+        _ => "",
+    }
+}
+
+/// How long a worker may take to take a plan over before that is worth a warning.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,214 @@
+//! `sluice explain`: which route, upstream and server a request would get, and why.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use sluice_config::Plan;
+use sluice_config::plan::{Action, HttpListener, Listener, Protocol, Route, Upstream};
+use sluice_control::Source;
+use sluice_model::BindAddress;
+use sluice_route::{Captures, Facts, normalise_path};
+
+use crate::command_line::ExplainArguments;
+use crate::{USAGE, check};
+
+pub(crate) fn explain(arguments: &ExplainArguments) -> ExitCode {
+    let request = match Request::of(arguments) {
+        Ok(request) => request,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    let loaded = match Source::File(arguments.config.clone()).load() {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            check::tell(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    match answer(&loaded.plan, &request, arguments) {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// A request as typed.
+struct Request {
+    method: String,
+    host: String,
+    port: u16,
+    path: String,
+    query: Option<String>,
+    fields: Vec<(String, String)>,
+}
+
+impl Request {
+    fn of(arguments: &ExplainArguments) -> anyhow::Result<Self> {
+        let url = &arguments.url;
+        let (scheme, rest) = url
+            .split_once("://")
+            .with_context(|| format!("`{url}` is no URL: write it as http://host/path"))?;
+        let default_port = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => bail!("`{scheme}` is not http or https"),
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(end);
+        let target = target.split('#').next().unwrap_or_default();
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (target, None),
+        };
+        let port = match authority.rsplit_once(':') {
+            Some((_, port)) if !port.ends_with(']') => port
+                .parse()
+                .with_context(|| format!("`{port}` is no port"))?,
+            _ => default_port,
+        };
+        let mut fields = Vec::new();
+        for header in &arguments.headers {
+            let (name, value) = header.split_once(':').with_context(|| {
+                format!("`{header}` is no header field: write it as `name: value`")
+            })?;
+            fields.push((name.trim().to_owned(), value.trim().to_owned()));
+        }
+        let named_host = fields
+            .iter()
+            .position(|(name, _)| name.eq_ignore_ascii_case("host"))
+            .map(|position| fields.remove(position).1);
+        Ok(Self {
+            method: arguments.method.clone(),
+            host: named_host.unwrap_or_else(|| authority.to_owned()),
+            port,
+            path: if path.is_empty() {
+                "/".to_owned()
+            } else {
+                path.to_owned()
+            },
+            query,
+            fields,
+        })
+    }
+}
+
+fn answer(plan: &Plan, request: &Request, arguments: &ExplainArguments) -> anyhow::Result<String> {
+    let (listener, http) = choose(plan, request, arguments.listener.as_deref())?;
+    let mut text = String::new();
+    writeln!(text, "listener  {} ({})", listener.name, listener.address)?;
+    let trusted = if http.trusts(arguments.client_ip) {
+        "trusted: its X-Forwarded-* fields are passed on"
+    } else {
+        "not trusted: its X-Forwarded-* fields are replaced"
+    };
+    writeln!(text, "client    {} ({trusted})", arguments.client_ip)?;
+    let mut buffer = String::new();
+    let path = match normalise_path(&request.path, &mut buffer) {
+        Ok(path) => path,
+        Err(error) => {
+            writeln!(text, "refused   400: {error}")?;
+            return Ok(text);
+        }
+    };
+    if path != request.path {
+        writeln!(text, "path      {} is matched as {path}", request.path)?;
+    }
+    let facts = Facts {
+        host: &request.host,
+        path,
+        query: request.query.as_deref(),
+        method: &request.method,
+        fields: &request.fields,
+    };
+    let verdicts = http.router.explain(&facts);
+    let found = http.router.find(&facts, &mut Captures::new());
+    let shown = found.map_or(verdicts.len(), |found| found + 1);
+    for (id, verdict) in http.routes.iter().zip(&verdicts).take(shown) {
+        let name = plan.routes.get(id.0).map_or("", |route| &*route.name);
+        if verdict.matches() {
+            writeln!(text, "route     {name}: matches")?;
+        }
+        for mismatch in &verdict.mismatches {
+            writeln!(text, "route     {name}: no, {mismatch}")?;
+        }
+    }
+    let route = found
+        .and_then(|found| http.routes.get(found))
+        .and_then(|id| plan.routes.get(id.0));
+    match route {
+        Some(route) => describe(plan, route, &mut text)?,
+        None => writeln!(text, "answer    404: no route matches")?,
+    }
+    Ok(text)
+}
+
+fn choose<'p>(
+    plan: &'p Plan,
+    request: &Request,
+    name: Option<&str>,
+) -> anyhow::Result<(&'p Listener, &'p HttpListener)> {
+    let http: Vec<_> = plan
+        .listeners
+        .iter()
+        .filter_map(|listener| match &listener.protocol {
+            Protocol::Http(http) => Some((listener, http)),
+            Protocol::Tcp { .. } => None,
+        })
+        .collect();
+    if let Some(name) = name {
+        return http
+            .into_iter()
+            .find(|(listener, _)| &*listener.name == name)
+            .with_context(|| format!("there is no http listener `{name}`"));
+    }
+    let has_port = |listener: &Listener| match &listener.address {
+        BindAddress::AllInterfaces { port } => *port == request.port,
+        BindAddress::Ip(address) => address.port() == request.port,
+        BindAddress::Unix(_) => false,
+    };
+    http.iter()
+        .find(|(listener, _)| has_port(listener))
+        .or(http.first())
+        .copied()
+        .context("the file has no http listener")
+}
+
+fn describe(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {
+    match &route.action {
+        Action::Respond(respond) => writeln!(text, "answer    {} by sluice itself", respond.status),
+        Action::Redirect(redirect) => writeln!(text, "answer    {}, a redirect", redirect.status),
+        Action::Forward(id) => match plan.upstreams.get(id.0) {
+            Some(upstream) => describe_upstream(upstream, text),
+            None => Ok(()),
+        },
+    }
+}
+
+fn describe_upstream(upstream: &Upstream, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "upstream  {}", upstream.name)?;
+    let all: u32 = upstream
+        .servers
+        .iter()
+        .filter(|server| !server.backup)
+        .map(|server| server.weight.value())
+        .sum();
+    for server in &upstream.servers {
+        let why = if server.backup {
+            "backup: only when no other can be used".to_owned()
+        } else if all == server.weight.value() {
+            "the only one".to_owned()
+        } else {
+            format!("{} of {all} requests, in turn", server.weight.value())
+        };
+        writeln!(text, "server    {} ({why})", server.address)?;
+    }
+    Ok(())
+}
