@@ -8,6 +8,8 @@
 
 mod bench;
 mod floors;
+#[cfg(test)]
+mod pages;
 mod test;
 mod workspace;
 

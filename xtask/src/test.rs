@@ -33,6 +33,13 @@ const STEPS: &[Step] = &[
         "documentation tests",
         Work::Doctests("test --locked --workspace --doc --no-fail-fast --quiet"),
     ),
+    // A workspace of their own, as fuzzing needs a compiler of its own. That they build is seen with this one, without
+    // the fuzzer itself: naming another keeps it from being compiled, and a check links nothing.
+    Step::new(
+        "fuzz targets",
+        Work::Cargo("check --locked --manifest-path fuzz/Cargo.toml --quiet"),
+    )
+    .with("CUSTOM_LIBFUZZER_PATH", "/none/libfuzzer.a"),
     // Whoever reads these pages works on the house, so private items are shown and may be linked.
     Step::new(
         "documentation",

@@ -1,0 +1,66 @@
+//! Every configuration on the project's pages is a good one: no error, and no warning.
+
+use std::path::Path;
+
+use sluice_config::{Source, Surroundings, load};
+
+use super::pages;
+
+#[test]
+fn every_configuration_on_a_page_is_good() {
+    let mut count = 0;
+    for (page, text) in pages() {
+        // What is meant to be wrong names no language.
+        for block in toml_blocks(&text) {
+            let source = Source {
+                name: page.display().to_string(),
+                text: completed(block),
+            };
+            match load(&source, &Anything) {
+                Ok(loaded) => assert!(loaded.warnings.is_empty(), "{}", loaded.warnings),
+                Err(report) => panic!("{report}"),
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 3, "only {count} configurations found");
+}
+
+/// A page may show a single table: it gets what every file needs.
+fn completed(block: &str) -> String {
+    let mut text = block.to_owned();
+    if !block.contains("[listeners.") {
+        text.push_str("\n[listeners.web]\naddress = \":8080\"\n");
+    }
+    if !block.contains("[upstreams.") {
+        text.push_str("\n[upstreams.app]\nservers = [\"127.0.0.1:9001\"]\n");
+    }
+    text
+}
+
+#[test]
+fn only_blocks_of_toml_are_taken() {
+    let text = "a\n```toml\nx = 1\n```\nb `toml`\n```sh\nls\n```\n```toml\ny = 2\n```\n";
+    assert_eq!(toml_blocks(text), ["x = 1\n", "y = 2\n"]);
+}
+
+fn toml_blocks(text: &str) -> Vec<&str> {
+    let after = text.split("```toml\n").skip(1);
+    after
+        .filter_map(|rest| rest.split_once("```"))
+        .map(|(block, _)| block)
+        .collect()
+}
+
+/// Every variable is set and every secret is there.
+struct Anything;
+
+impl Surroundings for Anything {
+    fn env(&self, _: &str) -> Option<String> {
+        Some("a-text-long-enough-for-a-secret".to_owned())
+    }
+
+    fn secret(&self, _: &Path) -> Result<String, String> {
+        Ok("a-text-long-enough-for-a-secret".to_owned())
+    }
+}
