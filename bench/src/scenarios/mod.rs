@@ -1,0 +1,173 @@
+//! The scenarios, each by its name, and what sluice is to reach in each.
+
+mod idle;
+mod latency;
+mod one_off;
+mod requests;
+mod streams;
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::report::Table;
+use crate::subjects::{Kind, Subject};
+use crate::window::Timing;
+use requests::Shape;
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Scenario {
+    /// 128 bytes, 64 keep-alive connections, one worker on a core of its own.
+    #[value(name = "small-64")]
+    Small64,
+    /// 128 bytes, 256 connections.
+    #[value(name = "small-256")]
+    Small256,
+    /// 1 KiB, 64 connections.
+    #[value(name = "1k-64")]
+    Kibibyte64,
+    /// 64 KiB, 64 connections.
+    #[value(name = "64k-64")]
+    Large64,
+    /// 128 bytes, 256 connections, two workers and the load sharing all cores.
+    TwoWorkers,
+    /// Latency at half the rate that nginx reaches.
+    OpenLoop,
+    /// TCP: processor time for each gigabyte.
+    TcpBulk,
+    /// TCP: processor time for each connection.
+    TcpConnect,
+    /// Memory held by an idle keep-alive connection.
+    IdleMemory,
+    /// From start to the first answer.
+    Start,
+    /// Size of the binary.
+    Size,
+    /// A clean release build of sluice; only when asked for.
+    BuildTime,
+}
+
+impl Scenario {
+    /// Everything but what takes minutes and compares with nothing.
+    pub(crate) fn usual() -> Vec<Self> {
+        Self::value_variants()
+            .iter()
+            .copied()
+            .filter(|&scenario| scenario != Self::BuildTime)
+            .collect()
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Small64 => "small-64",
+            Self::Small256 => "small-256",
+            Self::Kibibyte64 => "1k-64",
+            Self::Large64 => "64k-64",
+            Self::TwoWorkers => "two-workers",
+            Self::OpenLoop => "open-loop",
+            Self::TcpBulk => "tcp-bulk",
+            Self::TcpConnect => "tcp-connect",
+            Self::IdleMemory => "idle-memory",
+            Self::Start => "start",
+            Self::Size => "size",
+            Self::BuildTime => "build-time",
+        }
+    }
+
+    /// Measures all subjects in turn.
+    pub(crate) fn run(self, subjects: &[Subject], timing: Timing) -> Result<Vec<Table>> {
+        let requests = |shape| Ok(requests::run(self, subjects, timing, shape));
+        let tables = match self {
+            Self::Small64 => requests(Shape::pinned("/128", 128, 64)),
+            Self::Small256 => requests(Shape::pinned("/128", 128, 256)),
+            Self::Kibibyte64 => requests(Shape::pinned("/1k", 1024, 64)),
+            Self::Large64 => requests(Shape::pinned("/64k", 64 * 1024, 64)),
+            Self::TwoWorkers => requests(Shape::two_workers("/128", 128, 256)),
+            Self::OpenLoop => latency::run(subjects, timing),
+            Self::TcpBulk => Ok(streams::bulk(subjects, timing)),
+            Self::TcpConnect => Ok(streams::connects(subjects, timing)),
+            Self::IdleMemory => Ok(idle::run(subjects, timing)),
+            Self::Start => one_off::start(subjects, timing),
+            Self::Size => one_off::size(subjects),
+            Self::BuildTime => one_off::build_time(subjects),
+        };
+        let mut tables = tables.with_context(|| format!("scenario {}", self.name()))?;
+        for table in &mut tables {
+            let quantity = table.quantity;
+            table.close(|kind| self.target(quantity, kind));
+        }
+        Ok(tables)
+    }
+
+    /// What sluice is to reach: against another subject the ratio to it, against sluice the figure itself.
+    fn target(self, quantity: &str, against: Kind) -> Option<f64> {
+        match (self, quantity) {
+            (Self::Small64 | Self::Small256, CPU) => match against {
+                Kind::Nginx => Some(0.80),
+                Kind::Haproxy => Some(0.65),
+                Kind::Forwarder => Some(1.25),
+                Kind::Sluice | Kind::Envoy => None,
+            },
+            (Self::Large64, CPU) => (against == Kind::Nginx).then_some(0.65),
+            (Self::TcpBulk, CPU) => (against == Kind::Haproxy).then_some(0.6),
+            (Self::TcpConnect, CPU) => (against == Kind::Haproxy).then_some(0.9),
+            (Self::IdleMemory, MEMORY) => (against == Kind::Sluice).then_some(1.3),
+            (Self::Small64 | Self::Small256 | Self::TwoWorkers, RATE) | (Self::OpenLoop, P99) => {
+                against.is_peer().then_some(1.0)
+            }
+            _ => None,
+        }
+    }
+}
+
+const MEMORY: &str = "memory";
+const CPU: &str = "processor time";
+const RATE: &str = "throughput";
+const P99: &str = "p99";
+
+/// One round after the other, in each all subjects in turn; a subject that fails is left out of that round, with the reason as a note in `tables`.
+fn in_turn(
+    scenario: Scenario,
+    subjects: &[Subject],
+    rounds: usize,
+    tables: &mut [Table],
+    mut measure: impl FnMut(&Subject, usize, &mut [Table]) -> Result<()>,
+) {
+    for round in 1..=rounds {
+        for (row, subject) in subjects.iter().enumerate() {
+            if let Err(error) = measure(subject, row, tables) {
+                tables[0].note(row, Some(format!("failed: {error:#}")));
+            }
+            crate::progress(&format!(
+                "{} {round}/{rounds} {}: {}",
+                scenario.name(),
+                subject.label,
+                latest(tables, row)
+            ));
+        }
+    }
+}
+
+fn latest(tables: &[Table], row: usize) -> String {
+    let figures: Vec<String> = tables
+        .iter()
+        .filter_map(|table| {
+            Some(format!(
+                "{:.2} {}",
+                table.rows[row].samples.last()?,
+                table.unit
+            ))
+        })
+        .collect();
+    if figures.is_empty() {
+        tables[0].rows[row]
+            .notes
+            .last()
+            .cloned()
+            .unwrap_or_default()
+    } else {
+        figures.join(", ")
+    }
+}

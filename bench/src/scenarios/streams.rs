@@ -1,0 +1,88 @@
+//! TCP: what a gigabyte costs, and what a connection costs.
+
+use anyhow::Result;
+
+use super::{CPU, RATE, Scenario, in_turn};
+use crate::cores;
+use crate::load::bulk::BulkClients;
+use crate::load::connects::ConnectClients;
+use crate::load::origin::{self, Service};
+use crate::load::{Clients, Load, Placement};
+use crate::report::{Better, Table};
+use crate::subjects::{Job, Protocol, Subject};
+use crate::window::{Timing, Window};
+
+pub(super) fn bulk(subjects: &[Subject], timing: Timing) -> Vec<Table> {
+    let name = Scenario::TcpBulk.name();
+    let mut tables = vec![
+        Table::new(name, CPU, "s a GB", Better::Lower, subjects),
+        Table::new(name, RATE, "GB a second", Better::Higher, subjects),
+    ];
+    in_turn(
+        Scenario::TcpBulk,
+        subjects,
+        timing.rounds,
+        &mut tables,
+        |subject, row, tables| {
+            let window = window(subject, timing, Service::Source, BULK_SERVERS, |to| {
+                BulkClients::new(to, STREAMS)
+            })?;
+            let gigabytes = window.bytes as f64 / 1e9;
+            tables[0].add(row, window.cpu.running.as_secs_f64() / gigabytes, None);
+            tables[1].add(row, gigabytes / window.length.as_secs_f64(), window.doubt());
+            Ok(())
+        },
+    );
+    tables
+}
+
+pub(super) fn connects(subjects: &[Subject], timing: Timing) -> Vec<Table> {
+    let name = Scenario::TcpConnect.name();
+    let mut tables = vec![
+        Table::new(name, CPU, "µs a connection", Better::Lower, subjects),
+        Table::new(name, RATE, "connections a second", Better::Higher, subjects),
+    ];
+    in_turn(
+        Scenario::TcpConnect,
+        subjects,
+        timing.rounds,
+        &mut tables,
+        |subject, row, tables| {
+            let window = window(subject, timing, Service::Echo, CONNECT_SERVERS, |to| {
+                ConnectClients::new(to, UNDER_WAY)
+            })?;
+            tables[0].add(row, window.micros_each(), None);
+            tables[1].add(row, window.rate(), window.doubt());
+            Ok(())
+        },
+    );
+    tables
+}
+
+fn window<C: Clients>(
+    subject: &Subject,
+    timing: Timing,
+    service: Service,
+    servers: usize,
+    clients: impl FnOnce(std::net::SocketAddr) -> C,
+) -> Result<Window> {
+    let servers = origin::addresses(servers)?;
+    let job = Job::new(Protocol::Tcp, &servers, 1, Some(cores::PROXY))?;
+    let placement = Placement {
+        core: Some(cores::LOAD),
+        spin: true,
+    };
+    let load = Load::start(vec![clients(job.listen)], service, &servers, placement)?;
+    let running = subject.start(&job)?;
+    let window = Window::measure(&running, &load, timing)?;
+    load.stop()?;
+    Ok(window)
+}
+
+/// Streams at the same time.
+const STREAMS: usize = 8;
+const BULK_SERVERS: usize = 3;
+/// Short connections at the same time.
+const UNDER_WAY: usize = 64;
+/// Enough that no proxy runs out of local ports towards them.
+const CONNECT_SERVERS: usize = 16;

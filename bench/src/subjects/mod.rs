@@ -1,0 +1,157 @@
+//! The subjects: sluice, its peers, and the forwarder that is the floor.
+//!
+//! `install` finds or fetches their binaries, `settings` fills the files in
+//! `bench/peers`, `running` starts and ends them.
+
+pub(crate) mod install;
+mod running;
+mod settings;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+
+pub(crate) use running::Running;
+pub(crate) use settings::{Job, Protocol};
+
+/// Which program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// What all is compared with.
+    Sluice,
+    /// nginx, from the distribution or a binary of your own.
+    Nginx,
+    /// `HAProxy`, likewise.
+    Haproxy,
+    /// Envoy, likewise.
+    Envoy,
+    /// Bytes copied without a look at them: the kernel's own cost.
+    Forwarder,
+}
+
+impl Kind {
+    pub(crate) fn is_peer(self) -> bool {
+        matches!(self, Self::Nginx | Self::Haproxy | Self::Envoy)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sluice => "sluice",
+            Self::Nginx => "nginx",
+            Self::Haproxy => "HAProxy",
+            Self::Envoy => "Envoy",
+            Self::Forwarder => "forwarder",
+        }
+    }
+}
+
+/// One program to be measured.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    pub(crate) kind: Kind,
+    /// What the tables call it: name and version.
+    pub(crate) label: String,
+    pub(crate) program: PathBuf,
+    /// Directives that load what the binary has as modules.
+    modules: String,
+}
+
+impl Subject {
+    /// Asks `program` for its version, which also shows that it runs.
+    pub(crate) fn new(kind: Kind, program: PathBuf) -> Result<Self> {
+        let label = match kind {
+            Kind::Forwarder | Kind::Sluice => kind.name().to_owned(),
+            Kind::Nginx | Kind::Haproxy | Kind::Envoy => {
+                let text = said(
+                    &program,
+                    &[if kind == Kind::Envoy {
+                        "--version"
+                    } else {
+                        "-v"
+                    }],
+                )?;
+                let version = version(&text)
+                    .with_context(|| format!("no version in what {} says", program.display()))?;
+                format!("{} {version}", kind.name())
+            }
+        };
+        let modules = if kind == Kind::Nginx {
+            stream_module(&program)?
+        } else {
+            String::new()
+        };
+        Ok(Self {
+            kind,
+            label,
+            program,
+            modules,
+        })
+    }
+
+    /// Starts it for `job` and returns once it answers.
+    pub(crate) fn start(&self, job: &Job) -> Result<Running> {
+        let mut running = self.launch(job)?;
+        running
+            .await_answer(job)
+            .with_context(|| format!("starting {}", self.label))?;
+        Ok(running)
+    }
+
+    /// Starts it without waiting for it.
+    pub(crate) fn launch(&self, job: &Job) -> Result<Running> {
+        Running::launch(self, job).with_context(|| format!("starting {}", self.label))
+    }
+}
+
+/// Debian builds the stream module apart, to be loaded by its path.
+fn stream_module(nginx: &PathBuf) -> Result<String> {
+    if !said(nginx, &["-V"])?.contains("--with-stream=dynamic") {
+        return Ok(String::new());
+    }
+    let module = "/usr/lib/nginx/modules/ngx_stream_module.so";
+    if !std::path::Path::new(module).exists() {
+        bail!("{module} is missing: install libnginx-mod-stream");
+    }
+    Ok(format!("load_module {module};"))
+}
+
+fn said(program: &PathBuf, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .output()
+        .with_context(|| format!("running {}", program.display()))?;
+    Ok(format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    ))
+}
+
+/// The first thing in `text` that looks like 1.2.3.
+fn version(text: &str) -> Option<&str> {
+    text.split(|character: char| !(character.is_ascii_digit() || character == '.'))
+        .map(|word| word.trim_matches('.'))
+        .find(|word| word.matches('.').count() == 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_in_what_the_peers_say() {
+        assert_eq!(version("nginx version: nginx/1.22.1\n"), Some("1.22.1"));
+        assert_eq!(
+            version("HAProxy version 2.6.12-1+deb12u4 2025/10/01 - https://haproxy.org/"),
+            Some("2.6.12")
+        );
+        assert_eq!(
+            version("envoy  version: 0a1b2c/1.40.0/Clean/RELEASE/BoringSSL"),
+            Some("1.40.0")
+        );
+        assert_eq!(version("no version"), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! A subject's process, from its start to its end.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal};
+
+use super::Subject;
+use super::settings::{Job, Protocol};
+use crate::procfs::Cpu;
+use crate::window;
+
+/// A started subject; dropping it ends it and all it has started.
+pub(crate) struct Running {
+    child: Child,
+    directory: PathBuf,
+    started: Instant,
+}
+
+impl Running {
+    pub(super) fn launch(subject: &Subject, job: &Job) -> Result<Self> {
+        let directory = std::env::temp_dir().join(format!(
+            "sluice-bench-{}-{}",
+            std::process::id(),
+            job.listen.port()
+        ));
+        std::fs::create_dir_all(&directory)
+            .with_context(|| format!("making {}", directory.display()))?;
+        let said = File::create(directory.join(SAID))?;
+        let mut command = job.command(subject, &directory)?;
+        // A group of its own, so that its end is the end of all it has started.
+        command
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(said.try_clone()?)
+            .stderr(said);
+        let started = Instant::now();
+        let child = command
+            .spawn()
+            .with_context(|| format!("running {}", subject.program.display()))?;
+        Ok(Self {
+            child,
+            directory,
+            started,
+        })
+    }
+
+    /// Waits until something asked of it is answered; how long that took since its start.
+    pub(crate) fn await_answer(&mut self, job: &Job) -> Result<Duration> {
+        while self.started.elapsed() < PATIENCE {
+            if answers(job.listen, job.protocol).is_ok() {
+                return Ok(self.started.elapsed());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                bail!("it ended with {status}: {}", self.said());
+            }
+            window::pause(BETWEEN_ATTEMPTS);
+        }
+        bail!("it does not answer: {}", self.said())
+    }
+
+    /// Processor time used so far.
+    pub(crate) fn cpu(&self) -> Result<Cpu> {
+        Cpu::of(self.child.id()).with_context(|| self.said())
+    }
+
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The end of what it wrote.
+    fn said(&self) -> String {
+        let text = std::fs::read(self.directory.join(SAID)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(10)..].join("\n")
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // It may have ended already.
+            let _ = rustix::process::kill_process_group(group, signal);
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Measured and done: nobody waits for connections to drain.
+        self.signal(Signal::KILL);
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// One request, or a few bytes, and something back.
+fn answers(address: SocketAddr, protocol: Protocol) -> Result<()> {
+    let mut stream = TcpStream::connect_timeout(&address, ATTEMPT)?;
+    stream.set_read_timeout(Some(ATTEMPT))?;
+    let mut answer = [0; 12];
+    match protocol {
+        Protocol::Http => {
+            stream.write_all(
+                b"GET /1 HTTP/1.1\r\nHost: shop.example.com\r\nConnection: close\r\n\r\n",
+            )?;
+            stream.read_exact(&mut answer)?;
+            anyhow::ensure!(answer == *b"HTTP/1.1 200", "not answered with 200");
+        }
+        Protocol::Tcp => {
+            stream.write_all(b"anyone there")?;
+            stream.read_exact(&mut answer)?;
+        }
+    }
+    Ok(())
+}
+
+const SAID: &str = "said";
+const PATIENCE: Duration = Duration::from_secs(20);
+const ATTEMPT: Duration = Duration::from_secs(1);
+const BETWEEN_ATTEMPTS: Duration = Duration::from_micros(200);

@@ -1,0 +1,200 @@
+//! The files a subject is started with: templates from `bench/peers`, filled
+//! for one job.
+//!
+//! `{{name}}` stands for a value. A line that names a server is repeated for
+//! each server.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::{Kind, Subject};
+use crate::load::socket;
+
+/// What a subject shall do, the same for all.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    pub(crate) protocol: Protocol,
+    /// Where clients come.
+    pub(crate) listen: SocketAddr,
+    pub(crate) servers: Vec<SocketAddr>,
+    pub(crate) workers: usize,
+    /// The core to stay on.
+    pub(crate) core: Option<usize>,
+}
+
+/// What the subject shall understand of what passes through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http,
+    Tcp,
+}
+
+impl Job {
+    /// A job on a port that is free now.
+    pub(crate) fn new(
+        protocol: Protocol,
+        servers: &[SocketAddr],
+        workers: usize,
+        core: Option<usize>,
+    ) -> Result<Self> {
+        Ok(Self {
+            protocol,
+            listen: socket::free_address()?,
+            servers: servers.to_vec(),
+            workers,
+            core,
+        })
+    }
+
+    /// The command that starts `subject` its files written below `directory`.
+    pub(super) fn command(&self, subject: &Subject, directory: &Path) -> Result<Command> {
+        let mut command = match self.core {
+            Some(core) => {
+                let mut taskset = Command::new("taskset");
+                taskset
+                    .arg("-c")
+                    .arg(core.to_string())
+                    .arg(&subject.program);
+                taskset
+            }
+            None => Command::new(&subject.program),
+        };
+        let file = |name: &str| self.write(subject, directory, name);
+        match (subject.kind, self.protocol) {
+            (Kind::Sluice, _) => command.arg("run").arg("-c").arg(file("sluice.toml")?),
+            (Kind::Nginx, _) => command
+                .arg("-p")
+                .arg(directory)
+                .args(["-e", "stderr"])
+                .arg("-c")
+                .arg(file("nginx.conf")?),
+            (Kind::Haproxy, _) => command.arg("-db").arg("-f").arg(file("haproxy.cfg")?),
+            (Kind::Envoy, _) => command
+                .args([
+                    "--disable-hot-restart",
+                    "--log-level",
+                    "error",
+                    "--concurrency",
+                ])
+                .arg(self.workers.to_string())
+                .arg("-c")
+                .arg(file("envoy.yaml")?),
+            (Kind::Forwarder, _) => {
+                command
+                    .arg("forwarder")
+                    .arg("--workers")
+                    .arg(self.workers.to_string())
+                    .arg("--listen")
+                    .arg(self.listen.to_string());
+                command.args(
+                    self.servers
+                        .iter()
+                        .flat_map(|server| ["--to".to_owned(), server.to_string()]),
+                )
+            }
+        };
+        Ok(command)
+    }
+
+    fn write(&self, subject: &Subject, directory: &Path, name: &str) -> Result<PathBuf> {
+        let admin = socket::free_address()?;
+        let text = fill(self.template(subject.kind), &self.servers, |value| {
+            Some(match value {
+                "listen" => self.listen.to_string(),
+                "listen-host" => self.listen.ip().to_string(),
+                "listen-port" => self.listen.port().to_string(),
+                "admin" => admin.to_string(),
+                "workers" => self.workers.to_string(),
+                "directory" => directory.display().to_string(),
+                "modules" => subject.modules.clone(),
+                _ => return None,
+            })
+        })?;
+        let path = directory.join(name);
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        Ok(path)
+    }
+
+    fn template(&self, kind: Kind) -> &'static str {
+        match (kind, self.protocol) {
+            (Kind::Sluice, Protocol::Http) => include_str!("../../peers/sluice.toml"),
+            (Kind::Sluice, Protocol::Tcp) => include_str!("../../peers/sluice-tcp.toml"),
+            (Kind::Nginx, Protocol::Http) => include_str!("../../peers/nginx.conf"),
+            (Kind::Nginx, Protocol::Tcp) => include_str!("../../peers/nginx-tcp.conf"),
+            (Kind::Haproxy, Protocol::Http) => include_str!("../../peers/haproxy.cfg"),
+            (Kind::Haproxy, Protocol::Tcp) => include_str!("../../peers/haproxy-tcp.cfg"),
+            (Kind::Envoy, Protocol::Http) => include_str!("../../peers/envoy.yaml"),
+            (Kind::Envoy, Protocol::Tcp) => include_str!("../../peers/envoy-tcp.yaml"),
+            (Kind::Forwarder, _) => "",
+        }
+    }
+}
+
+fn fill(
+    template: &str,
+    servers: &[SocketAddr],
+    value: impl Fn(&str) -> Option<String>,
+) -> Result<String> {
+    let mut text = String::new();
+    for line in template.lines() {
+        if line.contains("{{server") {
+            for (index, server) in servers.iter().enumerate() {
+                fill_line(&mut text, line, |name| {
+                    Some(match name {
+                        "server" => server.to_string(),
+                        "server-host" => server.ip().to_string(),
+                        "server-port" => server.port().to_string(),
+                        "number" => (index + 1).to_string(),
+                        _ => return value(name),
+                    })
+                })?;
+            }
+        } else {
+            fill_line(&mut text, line, &value)?;
+        }
+    }
+    Ok(text)
+}
+
+fn fill_line(text: &mut String, line: &str, value: impl Fn(&str) -> Option<String>) -> Result<()> {
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after
+            .split_once("}}")
+            .with_context(|| format!("no end of the value in: {line}"))?;
+        text.push_str(before);
+        text.push_str(&value(name).with_context(|| format!("unknown value {name} in: {line}"))?);
+        rest = after;
+    }
+    text.push_str(rest);
+    text.push('\n');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_with_servers_are_repeated() {
+        let servers = [
+            "127.0.0.1:1".parse().unwrap(),
+            "127.0.0.1:2".parse().unwrap(),
+        ];
+        let text = fill(
+            "on {{listen}}\ns{{number}} {{server}};\n",
+            &servers,
+            |name| (name == "listen").then(|| "here".into()),
+        );
+        assert_eq!(text.unwrap(), "on here\ns1 127.0.0.1:1;\ns2 127.0.0.1:2;\n");
+    }
+
+    #[test]
+    fn an_unknown_value_is_an_error() {
+        assert!(fill("{{nothing}}", &[], |_| None).is_err());
+        assert!(fill("{{open", &[], |_| Some(String::new())).is_err());
+    }
+}
