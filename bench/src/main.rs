@@ -2,7 +2,8 @@
 //!
 //! `options` is the command line, `subjects` the programs compared,
 //! `load` the clients and servers, `window` one measured stretch of time,
-//! `scenarios` what is measured, `report` what is said of it.
+//! `scenarios` what is measured, `report` what is said of it; `instructions`
+//! counts the hot path's instructions, which is what CI guards.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -11,6 +12,7 @@
 
 mod cores;
 mod forwarder;
+mod instructions;
 mod load;
 mod options;
 mod procfs;
@@ -35,6 +37,8 @@ fn main() -> Result<()> {
             to,
             workers,
         }) => forwarder::run(listen, &to, workers),
+        Some(Part::Instructions { accept }) => instructions::guard(accept),
+        Some(Part::Repeat { step, times }) => instructions::repeat(step, times),
         None => compare(&options.run),
     }
 }
@@ -74,6 +78,11 @@ fn compare(run: &Run) -> Result<()> {
         std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())
+}
+
+/// Says a line of what was found.
+fn say(text: &str) {
+    println!("{text}");
 }
 
 /// Tells what goes on, beside the tables.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::instructions::Step;
 use crate::scenarios::Scenario;
 use crate::subjects::Kind;
 use crate::subjects::install::Named;
@@ -27,6 +28,15 @@ pub(crate) struct Options {
 /// The parts of the harness that are processes of their own.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Part {
+    /// Counts the instructions of the hot path and fails where there are more than accepted.
+    Instructions {
+        /// Accept what is counted now as the new measure.
+        #[arg(long)]
+        accept: bool,
+    },
+    /// What is counted: one step of the hot path, again and again.
+    #[command(hide = true)]
+    Repeat { step: Step, times: u32 },
     /// The floor: forwards bytes without a look at them.
     #[command(hide = true)]
     Forwarder {

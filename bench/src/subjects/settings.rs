@@ -197,4 +197,41 @@ mod tests {
         assert!(fill("{{nothing}}", &[], |_| None).is_err());
         assert!(fill("{{open", &[], |_| Some(String::new())).is_err());
     }
+
+    #[test]
+    fn what_sluice_is_given_is_a_configuration_without_warnings() {
+        struct Nothing;
+        impl sluice_config::Surroundings for Nothing {
+            fn env(&self, _: &str) -> Option<String> {
+                None
+            }
+            fn secret(&self, _: &Path) -> Result<String, String> {
+                Err("there are none".to_owned())
+            }
+        }
+        let directory =
+            std::env::temp_dir().join(format!("sluice-bench-test-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let subject = Subject::new(Kind::Sluice, PathBuf::new()).unwrap();
+        for protocol in [Protocol::Http, Protocol::Tcp] {
+            let servers = [
+                "127.0.0.1:1".parse().unwrap(),
+                "127.0.0.1:2".parse().unwrap(),
+            ];
+            let job = Job::new(protocol, &servers, 1, None).unwrap();
+            let file = job.write(&subject, &directory, "sluice.toml").unwrap();
+            let text = std::fs::read_to_string(file).unwrap();
+            let source = sluice_config::Source {
+                name: "sluice.toml".to_owned(),
+                text,
+            };
+            let loaded = sluice_config::load(&source, &Nothing).unwrap();
+            assert!(
+                loaded.warnings.is_empty(),
+                "{}",
+                loaded.warnings.render(false)
+            );
+        }
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 }

@@ -1,0 +1,202 @@
+//! The hot path's pure work, on fixed bytes: what happens to every request
+//! between two system calls, step by step.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+
+use anyhow::{Result, anyhow};
+use clap::ValueEnum;
+use sluice_http::h1::{request, response};
+use sluice_route::{
+    Captures, Conditions, Facts, HostPattern, NoFields, PathPattern, Router, normalise_path,
+};
+use sluice_wire::h1::{
+    FieldStorage, Limits, RequestHead, ResponseHead, Version, parse_request, parse_response,
+};
+
+/// A part of the work that is counted by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// From bytes to a checked request head of eight fields.
+    ParseRequest,
+    /// From the head to one of thirty routes.
+    FindRoute,
+    /// From the head to the bytes for the server.
+    ComposeRequest,
+    /// From bytes to a checked response head of six fields.
+    ParseResponse,
+    /// From the head to the bytes for the client.
+    ComposeResponse,
+}
+
+/// What the steps work on.
+pub(crate) struct Work {
+    router: Router,
+    limits: Limits,
+    out: Vec<u8>,
+}
+
+impl Work {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            router: router()?,
+            limits: Limits::default(),
+            out: Vec::with_capacity(4096),
+        })
+    }
+
+    /// Does one step so many times.
+    pub(crate) fn repeat(&mut self, step: Step, times: u32) -> Result<()> {
+        let (mut asked, mut answered) = (FieldStorage::new(), FieldStorage::new());
+        let request = self.parse_request(&mut asked)?;
+        let response = self.parse_response(&mut answered)?;
+        for _ in 0..times {
+            match step {
+                Step::ParseRequest => {
+                    black_box(self.parse_request(&mut FieldStorage::new())?);
+                }
+                Step::FindRoute => {
+                    black_box(self.find_route(black_box(&request))?);
+                }
+                Step::ComposeRequest => self.compose_request(black_box(&request)),
+                Step::ParseResponse => {
+                    black_box(self.parse_response(&mut FieldStorage::new())?);
+                }
+                Step::ComposeResponse => self.compose_response(black_box(&response)),
+            }
+        }
+        Ok(())
+    }
+
+    fn parse_request<'s>(
+        &self,
+        storage: &'s mut FieldStorage<'static>,
+    ) -> Result<RequestHead<'s, 'static>> {
+        parse_request(black_box(REQUEST), storage, &self.limits)?
+            .ok_or_else(|| anyhow!("the request is not whole"))
+    }
+
+    fn parse_response<'s>(
+        &self,
+        storage: &'s mut FieldStorage<'static>,
+    ) -> Result<ResponseHead<'s, 'static>> {
+        parse_response(black_box(RESPONSE), storage, &self.limits, false)?
+            .ok_or_else(|| anyhow!("the response is not whole"))
+    }
+
+    fn find_route(&self, head: &RequestHead<'_, '_>) -> Result<usize> {
+        let mut buffer = String::new();
+        let path = normalise_path(head.target.path(), &mut buffer)?;
+        let facts = Facts {
+            host: head.host,
+            path,
+            query: head.target.query(),
+            method: head.method.as_str(),
+            fields: &NoFields,
+        };
+        self.router
+            .find(&facts, &mut Captures::new())
+            .ok_or_else(|| anyhow!("no route takes the request"))
+    }
+
+    fn compose_request(&mut self, head: &RequestHead<'_, '_>) {
+        let forwarding = request::Forwarding {
+            client: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 57)),
+            trusted: false,
+            scheme: "http",
+            request_id: request::kept_request_id(&head.fields)
+                .unwrap_or("0123456789abcdef0123456789abcdef"),
+            via: None,
+            forwarded: false,
+            default_host: "app",
+            max_forwards: None,
+        };
+        self.out.clear();
+        request::compose(head, &forwarding, &mut self.out);
+        black_box(&self.out);
+    }
+
+    fn compose_response(&mut self, head: &ResponseHead<'_, '_>) {
+        let back = response::Return {
+            client: Version::Http11,
+            keep_alive: true,
+            delivery: response::Delivery::of(head.framing, Version::Http11),
+            date: b"Sat, 01 Jan 2022 00:00:00 GMT",
+            via: None,
+        };
+        self.out.clear();
+        response::compose(head, &back, &mut self.out);
+        black_box(&self.out);
+    }
+}
+
+/// Ten hosts with three paths each, as a mid-sized site has them; the request takes one in the middle.
+fn router() -> Result<Router> {
+    let mut rules = Vec::new();
+    for host in 0..10 {
+        for path in ["/api/*", "/assets/{version}/*", "/*"] {
+            rules.push(Conditions {
+                hosts: vec![HostPattern::parse(&format!("shop{host}.example.com"))?],
+                path: Some(PathPattern::parse(path)?),
+                ..Conditions::default()
+            });
+        }
+    }
+    Ok(Router::new(rules))
+}
+
+const REQUEST: &[u8] = b"GET /api/orders/1234?expand=lines HTTP/1.1\r\n\
+Host: shop5.example.com\r\n\
+Connection: keep-alive\r\n\
+User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36\r\n\
+Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n\
+Accept-Encoding: gzip, deflate, br\r\n\
+Accept-Language: en-GB,en;q=0.9,de;q=0.7\r\n\
+Referer: http://shop5.example.com/catalogue?page=2\r\n\
+Cookie: session=8f14e45fceea167a5a36dedd4bea2543; theme=dark; consent=yes\r\n\
+\r\n";
+
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\
+Server: origin\r\n\
+Date: Sat, 01 Jan 2022 00:00:00 GMT\r\n\
+Content-Type: text/html; charset=utf-8\r\n\
+Cache-Control: max-age=60\r\n\
+ETag: \"33a64df551425fcc55e4d42a148795d9\"\r\n\
+Content-Length: 128\r\n\
+\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_does_its_work() {
+        let mut work = Work::new().unwrap();
+        for step in Step::value_variants() {
+            work.repeat(*step, 2).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_request_takes_the_route_in_the_middle() {
+        let mut storage = FieldStorage::new();
+        let work = Work::new().unwrap();
+        let head = work.parse_request(&mut storage).unwrap();
+        assert_eq!(work.find_route(&head).unwrap(), 15);
+    }
+
+    #[test]
+    fn what_is_composed_is_what_the_peers_are_told_to_compose() {
+        let mut work = Work::new().unwrap();
+        work.repeat(Step::ComposeRequest, 1).unwrap();
+        let text = String::from_utf8(work.out.clone()).unwrap();
+        for name in [
+            "X-Forwarded-For: 203.0.113.57",
+            "X-Forwarded-Proto: http",
+            "X-Forwarded-Host: shop5",
+            "X-Request-ID: ",
+        ] {
+            assert!(text.contains(name), "{name} is missing in {text}");
+        }
+    }
+}
