@@ -10,6 +10,7 @@
     reason = "tables and progress are what this program is for"
 )]
 
+mod conditions;
 mod cores;
 mod forwarder;
 mod instructions;
@@ -25,7 +26,9 @@ mod window;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser as _, ValueEnum as _};
 
+use conditions::Conditions;
 use options::{Options, Part, Run};
+use report::{Report, Table};
 use scenarios::Scenario;
 use subjects::{Kind, install};
 
@@ -59,7 +62,9 @@ fn compare(run: &Run) -> Result<()> {
     } else {
         run.scenarios.clone()
     };
-    let mut tables: Vec<report::Table> = Vec::new();
+    let conditions = Conditions::of(run.timing());
+    println!("{}", conditions.line());
+    let mut tables: Vec<Table> = Vec::new();
     for scenario in scenarios {
         for table in scenario.run(&subjects, run.timing())? {
             print!(
@@ -74,7 +79,7 @@ fn compare(run: &Run) -> Result<()> {
         }
     }
     if let Some(path) = &run.json {
-        let text = serde_json::to_string_pretty(&tables)?;
+        let text = serde_json::to_string_pretty(&Report { conditions, tables })?;
         std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
     }
     Ok(())

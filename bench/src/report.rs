@@ -5,8 +5,16 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::conditions::Conditions;
 use crate::statistics::Spread;
 use crate::subjects::{Kind, Subject};
+
+/// All of a run.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) conditions: Conditions,
+    pub(crate) tables: Vec<Table>,
+}
 
 /// One quantity of one scenario, for all subjects.
 #[derive(Debug, Serialize)]

