@@ -26,25 +26,25 @@ pub(crate) fn check(
 
 /// An address can be bound once.
 fn addresses(file: &Section, findings: &mut Findings) {
-    let mut taken: Vec<(BindAddress, &Span, &str)> = Vec::new();
+    let mut taken: Vec<(BindAddress, &Span)> = Vec::new();
     for section in file.tables("listeners").iter().chain(file.table("admin")) {
         let Some((address, span)) = section.with_span::<BindAddress>("address") else {
             continue;
         };
-        if let Some((other, other_span, place)) = taken
+        if let Some((_, first)) = taken
             .iter()
-            .find(|(other, ..)| other.conflicts_with(&address))
+            .find(|(other, _)| other.conflicts_with(&address))
         {
-            let message = match (&address, other) {
-                (BindAddress::Unix(_), _) => format!("{place} already listens on this Unix socket"),
-                _ => format!("{place} already listens on this port"),
+            let what = match address {
+                BindAddress::Unix(_) => "this Unix socket",
+                _ => "this port",
             };
             findings.push(
-                Diagnostic::error(span.clone(), message)
-                    .related((*other_span).clone(), "first used here"),
+                Diagnostic::error(span.clone(), format!("{what} is used twice"))
+                    .related((*first).clone(), "first here"),
             );
         }
-        taken.push((address, span, &section.place));
+        taken.push((address, span));
     }
 }
 
@@ -62,7 +62,7 @@ fn names(routes: &[Option<HalfRoute>], findings: &mut Findings) {
             let other = other.name_span.as_ref().unwrap_or(&other.span);
             findings.push(
                 Diagnostic::error(span.clone(), "another route has this name already")
-                    .related(other.clone(), "first used here"),
+                    .related(other.clone(), "first here"),
             );
         }
     }

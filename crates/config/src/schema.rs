@@ -76,24 +76,21 @@ impl Shape {
             .filter(|key| matches!(key.kind, Kind::NotYet))
     }
 
-    /// This shape and every shape within it, each once, in the order of the table.
+    /// This shape and every shape within it, each once and right behind the one it is within.
     pub(crate) fn all(&'static self) -> Vec<&'static Self> {
-        let mut shapes = vec![self];
-        let mut next = 0;
-        while let Some(shape) = shapes.get(next) {
-            let within: Vec<_> = shape
-                .keys
-                .iter()
-                .flat_map(|key| key.kind.shapes())
-                .collect();
-            for shape in within {
-                if !shapes.iter().any(|known| std::ptr::eq(*known, shape)) {
-                    shapes.push(shape);
-                }
-            }
-            next += 1;
-        }
+        let mut shapes = Vec::new();
+        self.collect(&mut shapes);
         shapes
+    }
+
+    fn collect(&'static self, shapes: &mut Vec<&'static Self>) {
+        if shapes.iter().any(|known| std::ptr::eq(*known, self)) {
+            return;
+        }
+        shapes.push(self);
+        for shape in self.keys.iter().flat_map(|key| key.kind.shapes()) {
+            shape.collect(shapes);
+        }
     }
 }
 

@@ -326,8 +326,8 @@ pub(crate) static MATCH: Shape = Shape {
             "path",
             Kind::Text(Form::Path),
             Default::Absent("any path"),
-            "The request's path: `/login` is that path alone; `/api/*` is `/api` and all below; `/users/{id}` captures a \
-             segment; a regular expression stands after `~`.",
+            "The request's path: `/login` is that path alone; `/api/*` is `/api` and all below, which is captured as `rest`; \
+             `/users/{id}` captures a segment; a regular expression stands after `~`.",
         )
         .also(&["paths", "uri", "url", "prefix", "path-prefix", "location"]),
         Key::new(

@@ -1,9 +1,7 @@
 //! What is said of wrong files: each file of `wrong/` with its report as a snapshot.
 
-mod world;
-
+use crate::world::{World, files};
 use sluice_config::load;
-use world::{World, files};
 
 #[test]
 fn wrong_files() {
@@ -22,7 +20,7 @@ fn wrong_files() {
             source.name
         );
         insta::with_settings!({
-            snapshot_path => "wrong",
+            snapshot_path => "../wrong",
             prepend_module_to_snapshot => false,
             omit_expression => true,
         }, {

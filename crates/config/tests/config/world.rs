@@ -58,3 +58,8 @@ pub(crate) fn files(folder: &str) -> Vec<Source> {
         })
         .collect()
 }
+
+/// The root of the repository.
+pub(crate) fn repository() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}

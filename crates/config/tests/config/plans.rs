@@ -1,13 +1,11 @@
 //! What right files mean: each file of `good/` with its plan as a snapshot.
 
-mod world;
-
 use std::fmt::Write as _;
 
+use crate::world::{World, files};
 use sluice_config::load;
 use sluice_config::plan::{Plan, Protocol};
 use sluice_route::{Conditions, Router};
-use world::{World, files};
 
 #[test]
 fn good_files() {
@@ -21,7 +19,7 @@ fn good_files() {
             source.name
         );
         insta::with_settings!({
-            snapshot_path => "good",
+            snapshot_path => "../good",
             prepend_module_to_snapshot => false,
             omit_expression => true,
         }, {
