@@ -15,7 +15,7 @@ pub fn schema_json() -> String {
         );
         schema.insert("title".to_owned(), json!("sluice.toml"));
     }
-    format!("{schema:#}\n")
+    format!("{schema:#}")
 }
 
 fn shape(shape: &Shape) -> Value {

@@ -115,6 +115,11 @@ fn the_report_on_the_page() {
             .to_owned(),
     };
     let report = load(&source, &World).expect_err("two mistakes");
-    let page = std::fs::read_to_string(repository().join("docs/configuration.md")).expect("the page is there");
-    assert!(page.contains(&report.render(false)), "{}", report.render(false));
+    let page = std::fs::read_to_string(repository().join("docs/configuration.md"))
+        .expect("the page is there");
+    assert!(
+        page.contains(&report.render(false)),
+        "{}",
+        report.render(false)
+    );
 }
