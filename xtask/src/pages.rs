@@ -1,6 +1,7 @@
 //! The project's pages are held to what they say: links lead somewhere, and configurations on them are good. Tests only.
 
 mod configurations;
+mod links;
 
 use std::path::{Path, PathBuf};
 

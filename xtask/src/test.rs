@@ -40,6 +40,11 @@ const STEPS: &[Step] = &[
         Work::Cargo("check --locked --manifest-path fuzz/Cargo.toml --quiet"),
     )
     .with("CUSTOM_LIBFUZZER_PATH", "/none/libfuzzer.a"),
+    // Instructions come out alike on a busy machine; time does not, so none is judged here.
+    Step::new(
+        "instruction counts",
+        Work::Cargo("run --locked --quiet --release --package sluice-bench -- instructions"),
+    ),
     // Whoever reads these pages works on the house, so private items are shown and may be linked.
     Step::new(
         "documentation",
