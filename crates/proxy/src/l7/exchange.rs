@@ -336,10 +336,12 @@ impl<'a> Exchange<'a> {
     fn begin_answer(&mut self, head: &ResponseHead<'_, '_>, out: &mut Vec<u8>) -> (Relay, usize) {
         let now = Instant::now();
         let delivery = Delivery::of(head.framing, self.request.version);
+        // An answer before the end of the request leaves the rest of it unread: the connection ends with the answer
+        // (RFC 9112, 9.3), and the client is told.
         self.keep_alive = self.request.persistent
             && delivery != Delivery::UntilClose
             && !self.downstream.slot.is_closed()
-            && self.sending != Sending::Broken;
+            && self.request.body.is_received();
         self.reusable = head.persistent && head.framing != Framing::UntilClose;
         self.truncation_hidden = delivery == Delivery::UntilClose;
         self.trip.status = head.status;
