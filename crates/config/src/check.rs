@@ -128,8 +128,10 @@ fn redirect_loops(routes: &[Option<HalfRoute>], findings: &mut Findings) {
             continue;
         };
         let conditions = &half.conditions;
-        // Other conditions may not hold for the second request.
-        if !conditions.fields.is_empty() || !conditions.methods.is_empty() {
+        // Other fields may come with the second request. Its method is GET where the first one's was.
+        let again =
+            conditions.methods.is_empty() || conditions.methods.iter().any(|m| &**m == "GET");
+        if !conditions.fields.is_empty() || !again {
             continue;
         }
         let takes = |path: &Option<PathPattern>, target: &str| {

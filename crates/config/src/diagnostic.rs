@@ -56,7 +56,7 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     /// A mistake in the words at `span`.
-    pub fn error(span: Span, message: impl Into<String>) -> Self {
+    pub(crate) fn error(span: Span, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
             message: message.into(),
@@ -68,7 +68,7 @@ impl Diagnostic {
     }
 
     /// A mistake that no words of the file stand for.
-    pub fn error_without_place(message: impl Into<String>) -> Self {
+    pub(crate) fn error_without_place(message: impl Into<String>) -> Self {
         Self {
             span: None,
             ..Self::error(0..0, message)
@@ -76,7 +76,7 @@ impl Diagnostic {
     }
 
     /// Something that is allowed but probably not meant.
-    pub fn warning(span: Span, message: impl Into<String>) -> Self {
+    pub(crate) fn warning(span: Span, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
             ..Self::error(span, message)
@@ -85,35 +85,35 @@ impl Diagnostic {
 
     /// Adds what is wrong with the very words.
     #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
         self.label = Some(label.into());
         self
     }
 
     /// Adds what to do about it.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
     /// Adds what to do about it, where that is known.
     #[must_use]
-    pub fn maybe_help(mut self, help: Option<String>) -> Self {
+    pub(crate) fn maybe_help(mut self, help: Option<String>) -> Self {
         self.help = help;
         self
     }
 
     /// Adds another place that belongs to it, where it is known.
     #[must_use]
-    pub fn maybe_related(mut self, span: Option<Span>, label: &str) -> Self {
+    pub(crate) fn maybe_related(mut self, span: Option<Span>, label: &str) -> Self {
         self.related = span.map(|span| (span, label.to_owned()));
         self
     }
 
     /// Adds another place that belongs to it.
     #[must_use]
-    pub fn related(mut self, span: Span, label: impl Into<String>) -> Self {
+    pub(crate) fn related(mut self, span: Span, label: impl Into<String>) -> Self {
         self.related = Some((span, label.into()));
         self
     }

@@ -3,6 +3,8 @@
 //! The tree keeps the order of the file. What the parser can save from a text with mistakes is kept, so that the later
 //! stages can report theirs at once.
 
+use std::collections::HashSet;
+
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
@@ -85,18 +87,17 @@ pub(crate) struct Parsed {
 pub(crate) fn parse(text: &str, findings: &mut Findings) -> Parsed {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut intact = true;
-    let mut reported_lines = Vec::new();
+    let lines = line_starts(text);
+    let mut reported_lines = HashSet::new();
     let mut mistakes = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or(text.len()..text.len());
         intact &= error.message() == DUPLICATE;
         // One slip makes the parser stumble several times on its line; the first is the telling one.
-        let line = line_of(text, span.start);
-        if reported_lines.contains(&line) {
-            continue;
+        let line = lines.partition_point(|start| *start <= span.start);
+        if reported_lines.insert(line) {
+            mistakes.push((span, error.message().to_owned()));
         }
-        reported_lines.push(line);
-        mistakes.push((span, error.message().to_owned()));
     }
     let mut conversion = Conversion { findings };
     let table = conversion.table(0..0, table.into_inner());
@@ -224,9 +225,9 @@ fn token_at(text: &str, offset: usize) -> Span {
 /// The parser's words for a key that is set twice.
 const DUPLICATE: &str = "duplicate key";
 
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
+fn line_starts(text: &str) -> Vec<usize> {
+    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+    std::iter::once(0)
+        .chain(ends.map(|(at, _)| at + 1))
+        .collect()
 }
