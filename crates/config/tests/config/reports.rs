@@ -32,9 +32,13 @@ fn wrong_files() {
 
 #[test]
 fn only_so_many_are_shown() {
-    let keys: String = (0..150)
-        .map(|number| format!("unknown-{number} = 1\n"))
+    let keys: Vec<String> = (0..150)
+        .map(|number| format!("unknown-{number} = 1"))
         .collect();
+    let keys = keys.join(
+        "
+",
+    );
     let source = Source {
         name: "sluice.toml".to_owned(),
         text: format!(
