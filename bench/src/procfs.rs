@@ -89,8 +89,8 @@ pub(crate) fn idle_ticks(core: usize) -> Result<u64> {
     Ok(fields.iter().skip(3).take(2).sum())
 }
 
-/// The process and everything started by it.
-fn family(process: u32) -> Result<Vec<u32>> {
+/// The process and everything started by it, parents before children.
+pub(crate) fn family(process: u32) -> Result<Vec<u32>> {
     let parents: Vec<(u32, u32)> = directories("/proc")
         .into_iter()
         .filter_map(|id| Stat::of(id).map(|stat| (id, stat.parent)))

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use rustix::process::{Pid, Signal};
 
 use super::Subject;
 use super::settings::{Job, Protocol};
-use crate::procfs::Cpu;
+use crate::procfs::{self, Cpu};
 use crate::window;
 
 /// A started subject; dropping it ends it and all it has started.
@@ -34,9 +33,7 @@ impl Running {
             .with_context(|| format!("making {}", directory.display()))?;
         let said = File::create(directory.join(SAID))?;
         let mut command = job.command(subject, &directory)?;
-        // A group of its own, so that its end is the end of all it has started.
         command
-            .process_group(0)
             .stdin(Stdio::null())
             .stdout(said.try_clone()?)
             .stderr(said);
@@ -81,19 +78,18 @@ impl Running {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(10)..].join("\n")
     }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended already.
-            let _ = rustix::process::kill_process_group(group, signal);
-        }
-    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Measured and done: nobody waits for connections to drain.
-        self.signal(Signal::KILL);
+        // Measured and done: nobody waits for connections to drain. The first is the parent, which would else start its
+        // workers anew.
+        for id in procfs::family(self.child.id()).unwrap_or_default() {
+            if let Some(id) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+                // It may have ended already.
+                let _ = rustix::process::kill_process(id, Signal::KILL);
+            }
+        }
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.directory);
     }
