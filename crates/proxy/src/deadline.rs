@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Sleep, sleep_until};
 
 /// A deadline that can be moved. Belongs to one task.
@@ -42,8 +43,11 @@ impl Deadline {
             if self.watched && !self.sleep.is_elapsed() {
                 return Poll::Pending;
             }
+            // A task that has used up its turn gets no answer from the timer, and is not noted there: the runtime polls it
+            // again by itself, and the timer has to be asked then.
+            let is_asked = has_budget_remaining();
             if self.sleep.as_mut().poll(cx).is_pending() {
-                self.watched = true;
+                self.watched = is_asked;
                 return Poll::Pending;
             }
             if Instant::now() >= self.at {
@@ -96,6 +100,50 @@ mod tests {
             assert!(poll_fn(|cx| Poll::Ready(deadline.poll(cx).is_pending())).await);
             deadline.set(start + Duration::from_millis(5));
             poll_fn(|cx| deadline.poll(cx)).await;
+        });
+    }
+
+    #[test]
+    fn a_task_that_used_up_its_turn_still_hears_of_it() {
+        run(async {
+            let start = Instant::now();
+            let mut deadline = Deadline::new(start + Duration::from_millis(5));
+            // A deadline is looked at last, after the bytes: a fast transfer has used up the task's turn by then.
+            poll_fn(|cx| {
+                while tokio::task::coop::poll_proceed(cx)
+                    .map(|turn| turn.made_progress())
+                    .is_ready()
+                {}
+                assert!(!has_budget_remaining());
+                Poll::Ready(assert!(deadline.poll(cx).is_pending()))
+            })
+            .await;
+            tokio::task::yield_now().await;
+            let guard = tokio::time::sleep(Duration::from_secs(20));
+            tokio::select! {
+                biased;
+                () = poll_fn(|cx| deadline.poll(cx)) => {}
+                () = guard => panic!("the deadline passed unheard"),
+            }
+        });
+    }
+
+    #[test]
+    fn set_again_and_again_it_fires_once_at_the_last_moment() {
+        run(async {
+            let start = Instant::now();
+            let mut deadline = Deadline::new(start + Duration::from_millis(3));
+            for step in 1..=20 {
+                deadline.set(start + Duration::from_millis(step));
+                assert!(
+                    poll_fn(|cx| Poll::Ready(deadline.poll(cx)))
+                        .await
+                        .is_pending()
+                        || Instant::now() >= start + Duration::from_millis(step)
+                );
+            }
+            poll_fn(|cx| deadline.poll(cx)).await;
+            assert!(Instant::now() >= start + Duration::from_millis(20));
         });
     }
 }
