@@ -1,7 +1,7 @@
 //! What one worker holds of an upstream.
 
-use std::cell::{Cell, RefCell};
-use std::net::{IpAddr, SocketAddr};
+use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,7 +26,6 @@ pub struct Cluster {
     lanes: Vec<Rc<Lane>>,
     policy: RefCell<Policy>,
     metrics: Arc<UpstreamMetrics>,
-    next_source: Cell<usize>,
 }
 
 impl Cluster {
@@ -76,7 +75,6 @@ impl Cluster {
             policy: RefCell::new(Policy::new(sluice_balance::Kind::RoundRobin, &shapes, seed)),
             metrics: registry.upstream(worker, &settings.name),
             settings: settings.clone(),
-            next_source: Cell::new(0),
         }
     }
 
@@ -126,7 +124,7 @@ impl Cluster {
         let started = Instant::now();
         let attempt = connect(
             lane.endpoint().destination(),
-            self.source_for(lane),
+            lane.next_source(&settings.source_addresses),
             settings.keep_alive,
         );
         let outcome = match timeout(settings.connect_timeout, attempt).await {
@@ -190,24 +188,6 @@ impl Cluster {
             .get(position)
             .and_then(|server| server.max_connections)
     }
-
-    /// The source addresses in turn, those of the server's family.
-    fn source_for(&self, lane: &Lane) -> Option<IpAddr> {
-        let sources = &self.settings.source_addresses;
-        if sources.is_empty() {
-            return None;
-        }
-        let is_ipv6 = match lane.endpoint().destination() {
-            sluice_net::connect::Destination::Ip(address) => address.is_ipv6(),
-            sluice_net::connect::Destination::Unix(_) => return None,
-        };
-        let start = self.next_source.get();
-        self.next_source.set(start.wrapping_add(1));
-        (0..sources.len())
-            .filter_map(|step| sources.get(start.wrapping_add(step) % sources.len()))
-            .find(|source| source.is_ipv6() == is_ipv6)
-            .copied()
-    }
 }
 
 /// The servers a request was sent to, or refused by.
@@ -243,3 +223,6 @@ impl Tried {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

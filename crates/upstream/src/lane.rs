@@ -2,11 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sluice_net::connect::Destination;
 use sluice_telemetry::metrics::ServerMetrics;
 
 use crate::connection::Connection;
@@ -20,6 +21,7 @@ pub struct Lane {
     /// The most recently used last: it is the likeliest to be still open, and what is not needed grows old in front.
     idle: RefCell<VecDeque<Connection>>,
     retired: Cell<bool>,
+    next_source: Cell<usize>,
 }
 
 impl Lane {
@@ -29,6 +31,7 @@ impl Lane {
             metrics,
             idle: RefCell::default(),
             retired: Cell::new(false),
+            next_source: Cell::new(0),
         }
     }
 
@@ -54,14 +57,27 @@ impl Lane {
         self.retired.get()
     }
 
+    /// The next of `sources` that is of the server's family; each in turn, for each server by itself, since local ports run
+    /// out for each pair of addresses by itself.
+    pub(crate) fn next_source(&self, sources: &[IpAddr]) -> Option<IpAddr> {
+        let is_ipv6 = match self.endpoint.destination() {
+            Destination::Ip(address) => address.is_ipv6(),
+            Destination::Unix(_) => return None,
+        };
+        let fitting = || sources.iter().filter(|one| one.is_ipv6() == is_ipv6);
+        let turn = self.next_source.get();
+        self.next_source.set(turn.wrapping_add(1));
+        let position = turn.checked_rem(fitting().count())?;
+        fitting().nth(position).copied()
+    }
+
     /// An idle connection that `client` may use and that is still open, as far as is known without asking the kernel.
     pub(crate) fn take_idle(&self, client: Option<SocketAddr>) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         let found = loop {
-            let position = match client {
-                None => idle.len().checked_sub(1),
-                Some(_) => idle.iter().rposition(|one| one.bound_to == client),
-            };
+            // Nearly always the last. One that began with a PROXY header is its client's alone, even where headers are not
+            // sent any more since a reload.
+            let position = idle.iter().rposition(|one| one.bound_to == client);
             let Some(connection) = position.and_then(|position| idle.remove(position)) else {
                 break None;
             };
