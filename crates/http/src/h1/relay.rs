@@ -34,6 +34,11 @@ impl Outbox {
         self.sent == self.bytes.len()
     }
 
+    /// How many bytes wait.
+    pub fn len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
     /// Adds `bytes` at the end.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -198,6 +203,11 @@ impl Relay {
         !self.outbox.is_empty()
     }
 
+    /// A mark that differs whenever a byte was received or sent since the last.
+    pub fn progress(&self) -> (u64, usize) {
+        (self.received, self.outbox.len())
+    }
+
     /// Bytes received so far, framing included.
     pub fn received(&self) -> u64 {
         self.received
@@ -237,24 +247,25 @@ impl Relay {
             };
             position += used;
         }
-        self.account(position)?;
+        self.check_limit()?;
+        self.account(position);
         Ok(position)
     }
 
     /// Passes on what `sides.scratch` holds of the body in `start..end`, with `head` right before it, in one send where
-    /// the target takes it. What comes after the body goes to the surplus.
+    /// the target takes it. What comes after the body goes to the surplus. `head` is empty once it was sent: after an
+    /// error, it tells whether the target has got anything.
     ///
     /// # Errors
     /// A body that is malformed or too large, or a target that is gone.
     pub fn pass_on(
         &mut self,
         cx: &mut Context<'_>,
-        head: &[u8],
+        head: &mut &[u8],
         start: usize,
         end: usize,
         sides: &mut Sides<'_>,
     ) -> Result<(), RelayError> {
-        let mut head = head;
         let mut position = start;
         let mut run = start..start;
         loop {
@@ -263,18 +274,21 @@ impl Relay {
                 .received(end)
                 .get(position..)
                 .unwrap_or_default();
-            let used = match self.decoder.decode(rest)? {
+            let step = self.decoder.decode(rest)?;
+            // Before anything of it is sent: a body that came whole would be acted upon.
+            self.check_limit()?;
+            let used = match step {
                 Step::Forward(used) => used,
                 Step::Trailers(used) if rest.get(..used) == Some(self.decoder.trailers()) => used,
                 Step::NeedMore | Step::Done => break,
                 Step::Skip(used) => {
-                    self.send_run(cx, &mut head, run, sides)?;
+                    self.send_run(cx, head, run, sides)?;
                     position += used;
                     run = position..position;
                     continue;
                 }
                 Step::Trailers(used) => {
-                    self.send_run(cx, &mut head, run, sides)?;
+                    self.send_run(cx, head, run, sides)?;
                     self.outbox
                         .send(cx, self.decoder.trailers(), sides.target, sides.buffers)
                         .map_err(RelayError::Target)?;
@@ -286,8 +300,8 @@ impl Relay {
             position += used;
             run.end = position;
         }
-        self.send_run(cx, &mut head, run, sides)?;
-        self.account(position - start)?;
+        self.send_run(cx, head, run, sides)?;
+        self.account(position - start);
         let after = sides.scratch.received(end).get(position..);
         sides.surplus.extend_from_slice(after.unwrap_or_default());
         Ok(())
@@ -318,13 +332,16 @@ impl Relay {
                 }
                 continue;
             }
-            self.pass_on(cx, b"", 0, count, sides)?;
+            self.pass_on(cx, &mut &b""[..], 0, count, sides)?;
         }
     }
 
-    fn account(&mut self, used: usize) -> Result<(), RelayError> {
+    fn account(&mut self, used: usize) {
         self.received += used as u64;
         self.whole = self.decoder.is_done();
+    }
+
+    fn check_limit(&self) -> Result<(), RelayError> {
         if self.decoder.payload() > self.limit {
             return Err(RelayError::TooLarge);
         }
@@ -382,3 +399,6 @@ impl Relay {
         sent.map_err(RelayError::Target)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -258,3 +258,6 @@ impl AddressText {
         room - rest.len()
     }
 }
+
+#[cfg(test)]
+mod tests;

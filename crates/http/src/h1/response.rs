@@ -102,3 +102,6 @@ fn write_hop(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>) 
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,6 +43,10 @@ pub(super) struct Exchange<'a> {
     keep_alive: bool,
     reusable: bool,
     truncation_hidden: bool,
+    /// Bytes of the server's heads so far.
+    heads: u64,
+    /// Bytes of the request's body that are in `request.bytes`.
+    body_in_bytes: u64,
 }
 
 /// How far the request is.
@@ -104,7 +108,14 @@ impl<'a> Exchange<'a> {
         trip: &'a mut Trip,
         now: Instant,
     ) -> Self {
-        downstream.deadline.set(now + request.timeout);
+        // The time for the answer begins when the request has been sent.
+        let patience = if request.body.is_received() {
+            request.timeout
+        } else {
+            request.body_timeout
+        };
+        downstream.deadline.set(now + patience);
+        let body_in_bytes = request.body.received();
         Self {
             downstream,
             server,
@@ -122,6 +133,8 @@ impl<'a> Exchange<'a> {
             keep_alive: false,
             reusable: false,
             truncation_hidden: false,
+            heads: 0,
+            body_in_bytes,
         }
     }
 
@@ -173,7 +186,7 @@ impl<'a> Exchange<'a> {
             return Ok(());
         }
         let worker = &self.downstream.worker;
-        let before = self.request.body.received();
+        let before = self.request.body.progress();
         let outcome = self.request.body.poll(
             cx,
             &mut Sides {
@@ -184,10 +197,11 @@ impl<'a> Exchange<'a> {
                 surplus: &mut self.downstream.carry,
             },
         );
-        let moved = self.request.body.received() - before;
-        if moved > 0 {
+        let after = self.request.body.progress();
+        if after != before {
             let now = Instant::now();
-            self.downstream.slot.metrics().bytes_received.add(moved);
+            let received = after.0 - before.0;
+            self.downstream.slot.metrics().bytes_received.add(received);
             self.downstream
                 .deadline
                 .set(now + self.request.body_timeout);
@@ -265,10 +279,8 @@ impl<'a> Exchange<'a> {
                     let mut out = worker.head();
                     let (relay, start) = self.begin_answer(&head, &mut out);
                     drop(scratch);
-                    return Poll::Ready(
-                        self.pass_first(cx, relay, &out, start, count)
-                            .map(|()| None),
-                    );
+                    let passed = self.pass_first(cx, relay, &out, start, count);
+                    return Poll::Ready(passed.map(|()| None));
                 }
                 Ok(_) => early.extend_from_slice(bytes),
                 Err(_) => return Poll::Ready(Err(self.invalid())),
@@ -326,7 +338,9 @@ impl<'a> Exchange<'a> {
                 let mut out = Vec::new();
                 compose(&head, &self.back(Delivery::None, true, &[]), &mut out);
                 interim.push(&out);
+                self.trip.passed_on += out.len() as u64;
             }
+            self.heads += length as u64;
             bytes.drain(..length);
         }
     }
@@ -347,8 +361,10 @@ impl<'a> Exchange<'a> {
         self.trip.status = head.status;
         self.trip.answered_by_server = true;
         self.trip.response_after = Some(now - self.started);
+        self.heads += head.len as u64;
         let date = self.downstream.worker.clock().date_of(now);
         compose(head, &self.back(delivery, self.keep_alive, &date), out);
+        self.trip.passed_on += out.len() as u64;
         self.downstream
             .deadline
             .set(now + self.request.body_timeout);
@@ -375,9 +391,10 @@ impl<'a> Exchange<'a> {
         end: usize,
     ) -> Result<(), Fault> {
         let worker = &self.downstream.worker;
+        let mut unsent = head;
         let outcome = relay.pass_on(
             cx,
-            head,
+            &mut unsent,
             start,
             end,
             &mut Sides {
@@ -388,6 +405,10 @@ impl<'a> Exchange<'a> {
                 surplus: &mut self.surplus,
             },
         );
+        if outcome.is_err() && !unsent.is_empty() {
+            // The client has got nothing yet: it can be told.
+            return Err(self.invalid());
+        }
         self.answer = Answering::Body(relay);
         outcome.map_err(|error| self.relay_fault(&error))
     }
@@ -398,7 +419,7 @@ impl<'a> Exchange<'a> {
         };
         if !relay.is_done() {
             let worker = &self.downstream.worker;
-            let before = (relay.received(), relay.waits_for_target());
+            let before = relay.progress();
             let outcome = relay.poll(
                 cx,
                 &mut Sides {
@@ -409,10 +430,9 @@ impl<'a> Exchange<'a> {
                     surplus: &mut self.surplus,
                 },
             );
-            let after = (relay.received(), relay.waits_for_target());
             match outcome {
                 Poll::Pending => {
-                    if before != after {
+                    if relay.progress() != before {
                         let now = Instant::now();
                         self.downstream
                             .deadline
@@ -427,22 +447,25 @@ impl<'a> Exchange<'a> {
         Poll::Ready(Ok(self.complete()))
     }
 
+    /// The server's connection is good for another request only if it has got all of this one, head included; the
+    /// client's if we have got all of it.
     fn complete(&self) -> Ended {
-        let is_sent = self.sending == Sending::Done || self.request.body.is_done();
+        let is_sent = self.sending == Sending::Done;
         Ended::Complete {
             reusable: self.reusable && is_sent && self.surplus.is_empty(),
-            keep_alive: self.keep_alive && is_sent,
+            keep_alive: self.keep_alive && self.request.body.is_received(),
         }
     }
 
-    /// RFC 9110, 7.8. A switch that was not asked for is no valid answer.
+    /// RFC 9110, 7.8. A switch that was not asked for, or before the request was through, is no valid answer.
     fn switch(
         &mut self,
         head: &ResponseHead<'_, '_>,
         bytes: &[u8],
         interim: Outbox,
     ) -> Result<Ended, Fault> {
-        if !self.request.wants_upgrade || head.upgrade.is_none() {
+        let may_switch = self.request.wants_upgrade && self.sending == Sending::Done;
+        if !may_switch || head.upgrade.is_none() {
             return Err(self.invalid());
         }
         let now = Instant::now();
@@ -549,8 +572,16 @@ impl<'a> Exchange<'a> {
 impl Drop for Exchange<'_> {
     fn drop(&mut self) {
         self.trip.request_body = self.request.body.payload();
+        let mut from_server = self.heads + self.surplus.len() as u64;
         if let Answering::Body(relay) = &self.answer {
             self.trip.response_body = relay.payload();
+            self.trip.passed_on += relay.received();
+            from_server += relay.received();
+        }
+        if let Some(lane) = &self.trip.lane {
+            let body = self.request.body.received() - self.body_in_bytes;
+            lane.metrics().bytes_sent.add(self.sent as u64 + body);
+            lane.metrics().bytes_received.add(from_server);
         }
     }
 }

@@ -28,6 +28,18 @@ pub(super) async fn run(
     downstream: &mut Downstream,
     listener: &LiveListener,
     trip: &mut Trip,
+    request: Outgoing,
+) -> After {
+    let after = run_on_servers(downstream, listener, trip, request).await;
+    // Between two requests the client's connection depends on no server: one that leaves must not cut it.
+    downstream.guard.uses(None);
+    after
+}
+
+async fn run_on_servers(
+    downstream: &mut Downstream,
+    listener: &LiveListener,
+    trip: &mut Trip,
     mut request: Outgoing,
 ) -> After {
     let cluster = Rc::clone(&request.cluster);
@@ -116,7 +128,7 @@ async fn try_server(
 ) -> Outcome {
     let lane = place.lane();
     if let Some(kept) = cluster.take_idle(lane, downstream.client) {
-        let now = trip.started;
+        let now = Instant::now();
         match exchange(downstream, trip, request, cluster, place, kept, now).await {
             Outcome::Failed(failure) if failure.repeatable => {
                 lane.metrics().connections_stale.increment();
@@ -145,7 +157,7 @@ async fn try_server(
     }
 }
 
-/// Opens a connection, and gives up when the client does.
+/// Opens a connection.
 async fn open(
     downstream: &mut Downstream,
     cluster: &Cluster,
@@ -219,6 +231,8 @@ async fn fail(
         }
         return After::Close;
     }
+    // Whatever the server said of it, the answer is ours now.
+    trip.answered_by_server = false;
     if failure.end == End::ClientClosed {
         return After::Close;
     }

@@ -25,6 +25,8 @@ pub(super) async fn run(
     place: &InFlight,
 ) -> After {
     let early = std::mem::take(&mut downstream.carry);
+    // Counted when they were received.
+    let counted = early.len() as u64;
     let mut duplex = Duplex::new(
         &mut downstream.stream,
         &mut server.stream,
@@ -38,7 +40,7 @@ pub(super) async fn run(
     let (from_client, from_server) = duplex.received();
     trip.request_body = from_client;
     trip.response_body = from_server;
-    listener.metrics.bytes_received.add(from_client);
+    listener.metrics.bytes_received.add(from_client - counted);
     listener.metrics.bytes_sent.add(from_server);
     let metrics = place.lane().metrics();
     metrics.bytes_sent.add(from_client);
