@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::ProxyProtocol;
@@ -54,10 +55,13 @@ pub(crate) async fn read(
                 received.drain(..length);
                 Ok(client_of(&header).unwrap_or(peer))
             }
-            Ok(None) => {
-                receive(stream, &mut received, deadline, worker).await?;
-                continue;
-            }
+            Ok(None) => match receive(stream, &mut received, deadline, worker).await {
+                Ok(()) => continue,
+                // Whoever need not send a header need not send anything: the server may speak first.
+                Err(Silence::Late) if mode == ProxyProtocol::Accept => Ok(peer),
+                Err(Silence::Closed) if received.is_empty() => Err(PrefaceError::Closed),
+                Err(Silence::Closed | Silence::Late) => Err(PrefaceError::Invalid),
+            },
             Err(Error::Signature) if mode == ProxyProtocol::Accept => Ok(peer),
             Err(_) => Err(PrefaceError::Invalid),
         };
@@ -68,27 +72,30 @@ pub(crate) async fn read(
     }
 }
 
+/// Why no more bytes came.
+enum Silence {
+    Closed,
+    Late,
+}
+
 async fn receive(
     stream: &mut Stream,
     received: &mut Vec<u8>,
     deadline: &mut Deadline,
     worker: &Worker,
-) -> Result<(), PrefaceError> {
+) -> Result<(), Silence> {
     poll_fn(|cx| {
-        if deadline.poll(cx).is_ready() {
-            return std::task::Poll::Ready(Err(PrefaceError::Invalid));
-        }
         let mut scratch = worker.scratch();
-        stream
-            .poll_read(cx, scratch.head_area())
-            .map(|count| match count {
-                Ok(0) if received.is_empty() => Err(PrefaceError::Closed),
-                Ok(0) | Err(_) => Err(PrefaceError::Invalid),
-                Ok(count) => {
-                    received.extend_from_slice(scratch.received(count));
-                    Ok(())
-                }
-            })
+        let Poll::Ready(count) = stream.poll_read(cx, scratch.head_area()) else {
+            return deadline.poll(cx).map(|()| Err(Silence::Late));
+        };
+        Poll::Ready(match count {
+            Ok(0) | Err(_) => Err(Silence::Closed),
+            Ok(count) => {
+                received.extend_from_slice(scratch.received(count));
+                Ok(())
+            }
+        })
     })
     .await
 }

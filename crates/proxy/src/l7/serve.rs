@@ -99,6 +99,9 @@ impl Downstream {
         match Box::pin(read).await {
             Ok(preface) => {
                 (self.client, self.carry) = (preface.client, preface.rest);
+                if let Some(idle_timeout) = self.idle_timeout() {
+                    self.deadline.set(Instant::now() + idle_timeout);
+                }
                 true
             }
             Err(PrefaceError::Closed) => false,
@@ -113,6 +116,10 @@ impl Downstream {
     /// Waits until there is something to receive; `false` where the silence has lasted too long.
     async fn wait_for_request(&mut self) -> bool {
         self.guard.set_activity(Activity::Idle);
+        if self.carry.capacity() > 0 {
+            let spare = std::mem::take(&mut self.carry);
+            self.worker.buffers().give_back(spare);
+        }
         let arrived = poll_fn(|cx| {
             if let Poll::Ready(ready) = self.stream.poll_read_ready(cx) {
                 return Poll::Ready(ready.is_ok());
