@@ -67,9 +67,14 @@ impl Connections {
         self.end(|entry| entry.activity.get() == Activity::Idle && entry.slot.is_closed());
     }
 
-    /// Cuts those whose listener accepts no more.
-    pub(crate) fn cut_closed_listeners(&self) {
-        self.end(|entry| entry.slot.is_closed());
+    /// Cuts those that were accepted by a listener.
+    pub(crate) fn cut_listener(&self, slot: &Rc<ListenerSlot>) {
+        self.end(|entry| Rc::ptr_eq(&entry.slot, slot));
+    }
+
+    /// Cuts them all.
+    pub(crate) fn cut_all(&self) {
+        self.end(|_| true);
     }
 
     /// Cuts those that still use a server that left the file.

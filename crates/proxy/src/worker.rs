@@ -254,13 +254,10 @@ impl Worker {
                 listeners.insert(Arc::clone(&settings.name), listening);
             }
         }
-        let closed_some = !before.is_empty();
-        for listening in before.into_values() {
-            listening.close();
-        }
+        let closed: Vec<_> = before.into_values().map(Listening::close).collect();
         *self.listeners.borrow_mut() = listeners;
-        if closed_some {
-            self.drain_closed_listeners(longest_drain(&live.plan));
+        if !closed.is_empty() {
+            self.drain_listeners(closed, longest_drain(&live.plan));
         }
     }
 
@@ -289,12 +286,15 @@ impl Worker {
         }
     }
 
-    fn drain_closed_listeners(&self, limit: Duration) {
+    /// Listeners that left the file, or were bound anew, accept no more; their requests may go on for `limit`.
+    fn drain_listeners(&self, closed: Vec<Rc<ListenerSlot>>, limit: Duration) {
         self.connections.end_idle_of_closed_listeners();
         let connections = Rc::clone(&self.connections);
         spawn_local(async move {
             sleep(limit).await;
-            connections.cut_closed_listeners();
+            for slot in &closed {
+                connections.cut_listener(slot);
+            }
         });
     }
 
@@ -319,7 +319,7 @@ impl Worker {
                 connections = left,
                 "the drain timeout passed: cutting what is left"
             );
-            self.connections.cut_closed_listeners();
+            self.connections.cut_all();
             tokio::task::yield_now().await;
         }
         self.flush_access_log();
@@ -347,9 +347,10 @@ impl Worker {
 }
 
 impl Listening {
-    fn close(self) {
+    fn close(self) -> Rc<ListenerSlot> {
         self.slot.close();
         self.task.abort();
+        self.slot
     }
 }
 
