@@ -82,9 +82,20 @@ impl<'a> Duplex<'a> {
         (self.to_server.bytes, self.to_client.bytes)
     }
 
+    /// A mark that differs whenever a byte was received or sent since the last: who takes bytes slowly is not silent.
+    fn progress(&self) -> (u64, u64, usize, usize) {
+        let (from_client, from_server) = self.received();
+        (
+            from_client,
+            from_server,
+            self.to_server.waiting(),
+            self.to_client.waiting(),
+        )
+    }
+
     /// Ready when both directions have ended, one broke, or both are silent for too long.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DuplexEnd> {
-        let before = self.received();
+        let before = self.progress();
         let up = self
             .to_server
             .poll(cx, self.client, self.server, self.worker);
@@ -100,7 +111,7 @@ impl<'a> Duplex<'a> {
         if up.is_ready() && down.is_ready() {
             return Poll::Ready(DuplexEnd::Complete);
         }
-        if self.received() != before {
+        if self.progress() != before {
             self.deadline.set(Instant::now() + self.idle_timeout);
         }
         self.deadline.poll(cx).map(|()| DuplexEnd::Idle)
@@ -148,6 +159,11 @@ impl Direction {
     fn begin_with(&mut self, bytes: Vec<u8>) {
         self.bytes = bytes.len() as u64;
         self.pending = bytes;
+    }
+
+    /// Bytes that the target did not take yet.
+    fn waiting(&self) -> usize {
+        self.pending.len() - self.sent + self.pipe.as_ref().map_or(0, Pipe::held)
     }
 
     /// Ready when the source has ended and the target has been told.
@@ -199,7 +215,10 @@ impl Direction {
             .get(self.sent..)
             .filter(|rest| !rest.is_empty())
         {
-            self.sent += ready!(target.poll_write(cx, rest))?;
+            match ready!(target.poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                taken => self.sent += taken,
+            }
         }
         if self.sent > 0 {
             worker
