@@ -145,3 +145,6 @@ impl Drop for Guard {
         self.connections.open.borrow_mut().remove(self.key);
     }
 }
+
+#[cfg(test)]
+mod tests;

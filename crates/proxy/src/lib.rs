@@ -21,6 +21,8 @@ mod l4;
 mod l7;
 mod live;
 mod preface;
+#[cfg(test)]
+mod rig;
 mod trip;
 mod upstream_preface;
 mod worker;

@@ -177,3 +177,6 @@ impl LiveListener {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

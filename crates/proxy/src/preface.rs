@@ -108,3 +108,6 @@ fn client_of(header: &Header) -> Option<SocketAddr> {
         Client::Proxy | Client::Unknown => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,7 +134,7 @@ struct Listening {
 }
 
 impl Worker {
-    fn new(index: usize, registry: Arc<Registry>) -> Self {
+    pub(crate) fn new(index: usize, registry: Arc<Registry>) -> Self {
         Self {
             index,
             metrics: registry.worker(index),

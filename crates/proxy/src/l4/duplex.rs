@@ -282,3 +282,6 @@ impl Direction {
         Poll::Ready(Ok(Ok(count)))
     }
 }
+
+#[cfg(test)]
+mod tests;
