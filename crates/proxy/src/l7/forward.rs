@@ -28,7 +28,7 @@ pub(super) async fn run(
     downstream: &mut Downstream,
     listener: &LiveListener,
     trip: &mut Trip,
-    request: Outgoing,
+    request: &mut Outgoing,
 ) -> After {
     let after = run_on_servers(downstream, listener, trip, request).await;
     // Between two requests the client's connection depends on no server: one that leaves must not cut it.
@@ -40,7 +40,7 @@ async fn run_on_servers(
     downstream: &mut Downstream,
     listener: &LiveListener,
     trip: &mut Trip,
-    mut request: Outgoing,
+    request: &mut Outgoing,
 ) -> After {
     let cluster = Rc::clone(&request.cluster);
     let mut tried = Tried::default();
@@ -49,14 +49,16 @@ async fn run_on_servers(
         count_attempt(trip, &cluster);
         trip.lane = Some(Rc::clone(place.lane()));
         downstream.guard.uses(Some(place.lane()));
-        match try_server(downstream, trip, &mut request, &cluster, &place).await {
+        match try_server(downstream, trip, request, &cluster, &place).await {
             Outcome::Done(after) => {
                 give_back(downstream, request);
                 return after;
             }
             Outcome::Switched(server, for_client) => {
                 give_back(downstream, request);
-                return tunnel::run(downstream, listener, trip, server, for_client, &place).await;
+                // Boxed, as all that is rare here: its state would make every request's future larger.
+                let tunnel = tunnel::run(downstream, listener, trip, server, for_client, &place);
+                return Box::pin(tunnel).await;
             }
             Outcome::Failed(failed) => {
                 failure = failed;
@@ -69,7 +71,7 @@ async fn run_on_servers(
     if failure.end == End::NoServer {
         cluster.metrics().no_server.increment();
     }
-    let after = fail(downstream, trip, &request, &failure).await;
+    let after = Box::pin(fail(downstream, trip, request, &failure)).await;
     give_back(downstream, request);
     after
 }
@@ -253,7 +255,12 @@ async fn fail(
         keep_alive,
     };
     respond::plain(status, reply, &mut bytes);
-    respond::send(downstream, trip, Answer::new(status, bytes, keep_alive)).await
+    respond::send(
+        downstream,
+        trip,
+        &mut Answer::new(status, bytes, keep_alive),
+    )
+    .await
 }
 
 fn count_attempt(trip: &mut Trip, cluster: &Cluster) {
@@ -263,6 +270,7 @@ fn count_attempt(trip: &mut Trip, cluster: &Cluster) {
     trip.attempts += 1;
 }
 
-fn give_back(downstream: &Downstream, request: Outgoing) {
-    downstream.worker.buffers().give_back(request.bytes);
+fn give_back(downstream: &Downstream, request: &mut Outgoing) {
+    let bytes = std::mem::take(&mut request.bytes);
+    downstream.worker.buffers().give_back(bytes);
 }

@@ -28,12 +28,13 @@ pub(super) async fn run(downstream: &mut Downstream) -> After {
     let mut trip = Trip::new(Instant::now());
 
     // Protocol and route: once the head is whole, what to do with it is decided while its bytes are at hand.
-    let decision = match receive::request(downstream, &listener, &mut trip).await {
+    let mut decision = match receive::request(downstream, &listener, &mut trip).await {
         Ok(decision) => decision,
         Err(receive::Absent) => return After::Close,
     };
 
-    let after = match decision {
+    // By reference: what an await holds by value, this future would hold twice.
+    let after = match &mut decision {
         // Balance and upstream.
         Decision::Forward(request) => forward::run(downstream, &listener, &mut trip, request).await,
         // An answer of our own: a fixed one, a redirect, or a refusal.

@@ -163,13 +163,13 @@ pub(super) fn status_of(end: End) -> u16 {
 }
 
 /// Sends an answer. What becomes of the connection is as planned, unless the client does not take it.
-pub(super) async fn send(downstream: &mut Downstream, trip: &mut Trip, answer: Answer) -> After {
-    let Answer {
-        status,
-        bytes,
-        after,
-    } = answer;
-    trip.status = status;
+pub(super) async fn send(
+    downstream: &mut Downstream,
+    trip: &mut Trip,
+    answer: &mut Answer,
+) -> After {
+    trip.status = answer.status;
+    let bytes = std::mem::take(&mut answer.bytes);
     let length = bytes.len() as u64;
     let mut outbox = Outbox::holding(bytes);
     downstream.deadline.set(Instant::now() + SEND_TIMEOUT);
@@ -184,7 +184,7 @@ pub(super) async fn send(downstream: &mut Downstream, trip: &mut Trip, answer: A
     .await;
     if sent {
         downstream.slot.metrics().bytes_sent.add(length);
-        return after;
+        return answer.after;
     }
     if trip.end == End::Ok {
         trip.end = End::ClientClosed;

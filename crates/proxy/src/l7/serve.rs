@@ -34,20 +34,21 @@ pub(super) struct Downstream {
 }
 
 /// Serves one accepted connection.
-pub(crate) async fn serve(
+///
+/// Not an `async fn`: such a one would hold its arguments beside what it makes of them, for the whole connection.
+pub(crate) fn serve(
     stream: Stream,
     peer: SocketAddr,
     slot: Rc<ListenerSlot>,
     guard: Guard,
     worker: Rc<Worker>,
-) {
-    let Some((proxy_protocol, idle_timeout)) = slot
+) -> impl Future<Output = ()> {
+    let settings = slot
         .current()
         .settings()
-        .map(|settings| (settings.proxy_protocol, settings.idle_timeout))
-    else {
-        return;
-    };
+        .map(|settings| (settings.proxy_protocol, settings.idle_timeout));
+    let (proxy_protocol, idle_timeout) =
+        settings.unwrap_or((ProxyProtocol::Off, Duration::default()));
     let mut downstream = Downstream {
         stream,
         client: peer,
@@ -57,22 +58,24 @@ pub(crate) async fn serve(
         guard,
         worker,
     };
-    if proxy_protocol != ProxyProtocol::Off && !downstream.read_preface(proxy_protocol).await {
-        return;
-    }
-    loop {
-        if downstream.carry.is_empty() && !downstream.wait_for_request().await {
+    async move {
+        if proxy_protocol != ProxyProtocol::Off && !downstream.read_preface(proxy_protocol).await {
             return;
         }
-        match Box::pin(pipeline::run(&mut downstream)).await {
-            After::KeepAlive => {}
-            After::Close => return,
-            After::Linger => return Box::pin(downstream.linger()).await,
+        loop {
+            if downstream.carry.is_empty() && !downstream.wait_for_request().await {
+                return;
+            }
+            match Box::pin(pipeline::run(&mut downstream)).await {
+                After::KeepAlive => {}
+                After::Close => return,
+                After::Linger => return Box::pin(downstream.linger()).await,
+            }
+            let Some(idle_timeout) = downstream.idle_timeout() else {
+                return;
+            };
+            downstream.deadline.set(Instant::now() + idle_timeout);
         }
-        let Some(idle_timeout) = downstream.idle_timeout() else {
-            return;
-        };
-        downstream.deadline.set(Instant::now() + idle_timeout);
     }
 }
 
@@ -133,7 +136,7 @@ impl Downstream {
 
     /// Ends the connection so that the client gets the whole answer although it still sends: its bytes are received and
     /// dropped for a while, as closing at once would reset the connection (RFC 9112, 9.6).
-    async fn linger(mut self) {
+    async fn linger(&mut self) {
         self.carry = Vec::new();
         self.deadline.set(Instant::now() + LINGER);
         let mut dropped = 0;
