@@ -1,4 +1,7 @@
 //! The socket options that the safe wrappers lack, by `setsockopt(2)`.
+//!
+//! The only unsafe code of the data plane's crates. Interpreters such as Miri cannot run the call itself; that the kernel
+//! reads the value that was meant is checked by reading each option back from it.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -57,9 +60,43 @@ mod tests {
     #[test]
     fn the_kernel_takes_them() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
-        fast_open(listener.as_fd(), 16).expect("fast open");
-        defer_accept(listener.as_fd(), 3).expect("defer accept");
-        bind_address_no_port(listener.as_fd()).expect("no port");
+        let socket = listener.as_fd();
+        fast_open(socket, 16).expect("fast open");
+        assert_eq!(read_back(socket, libc::IPPROTO_TCP, libc::TCP_FASTOPEN), 16);
+        defer_accept(socket, 3).expect("defer accept");
+        // The kernel counts in retransmissions, and rounds up to the end of one.
+        let seconds = read_back(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT);
+        assert!((3..=7).contains(&seconds), "{seconds}");
+        bind_address_no_port(socket).expect("no port");
+        let option = libc::IP_BIND_ADDRESS_NO_PORT;
+        assert_eq!(read_back(socket, libc::IPPROTO_IP, option), 1);
+    }
+
+    #[test]
+    fn values_beyond_the_kernels_range_are_the_largest() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let socket = listener.as_fd();
+        fast_open(socket, u32::MAX).expect("the kernel caps it");
+        assert!(read_back(socket, libc::IPPROTO_TCP, libc::TCP_FASTOPEN) > 16);
+    }
+
+    #[expect(unsafe_code, reason = "getsockopt, as setsockopt above")]
+    fn read_back(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int) -> libc::c_int {
+        let mut value: libc::c_int = -1;
+        let mut size = libc::socklen_t::try_from(size_of::<libc::c_int>()).expect("small");
+        // SAFETY: the descriptor is open for as long as it is borrowed; `value` and `size` outlive the call, and `size`
+        // is the room there is.
+        let result = unsafe {
+            libc::getsockopt(
+                socket.as_raw_fd(),
+                level,
+                name,
+                (&raw mut value).cast(),
+                &raw mut size,
+            )
+        };
+        assert_eq!(result, 0, "{}", io::Error::last_os_error());
+        value
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct ListenOptions {
 pub struct Bound {
     sockets: Vec<Socket>,
     address: BoundAddress,
+    /// Where a Unix socket is until its place is taken.
+    aside: Option<Aside>,
 }
 
 /// Where a listener ended up, with the port that the kernel chose.
@@ -97,6 +99,7 @@ impl Bound {
         Ok(Self {
             sockets,
             address: BoundAddress::Ip(chosen),
+            aside: None,
         })
     }
 
@@ -105,12 +108,17 @@ impl Bound {
         &self.address
     }
 
-    /// The sockets, one for each worker.
+    /// The sockets, one for each worker. Only now a Unix socket takes its place, and that of one that was there.
     pub fn into_sockets(self) -> Vec<ListenSocket> {
+        if let (Some(aside), BoundAddress::Unix(path)) = (&self.aside, &self.address) {
+            // It lies in the same directory. Should that be gone by now, nobody could connect either way.
+            let _ = std::fs::rename(&aside.path, path);
+        }
         self.sockets.into_iter().map(ListenSocket).collect()
     }
 
-    /// Unix sockets know no `SO_REUSEPORT`: the workers share one.
+    /// Unix sockets know no `SO_REUSEPORT`: the workers share one. It is bound beside its place, so that the one that is
+    /// there serves on if this one comes to nothing.
     fn unix(
         path: &Path,
         options: &ListenOptions,
@@ -120,9 +128,10 @@ impl Bound {
         if !beside_own && std::os::unix::net::UnixStream::connect(path).is_ok() {
             return Err(io::ErrorKind::AddrInUse.into());
         }
-        remove_stale_socket(path)?;
+        check_place(path)?;
+        let aside = Aside::beside(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-        socket.bind(&SockAddr::unix(path)?)?;
+        socket.bind(&SockAddr::unix(&aside.path)?)?;
         socket.listen(backlog(options))?;
         let mut sockets = Vec::with_capacity(workers);
         for _ in 1..workers {
@@ -132,7 +141,32 @@ impl Bound {
         Ok(Self {
             sockets,
             address: BoundAddress::Unix(path.to_owned()),
+            aside: Some(aside),
         })
+    }
+}
+
+/// A Unix socket's name until it takes its place. Removed when dropped, which does nothing once it was renamed.
+#[derive(Debug)]
+struct Aside {
+    path: PathBuf,
+}
+
+impl Aside {
+    fn beside(path: &Path) -> io::Result<Self> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".new");
+        let path = PathBuf::from(name);
+        if check_place(&path)? {
+            std::fs::remove_file(&path)?;
+        }
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 
@@ -267,16 +301,16 @@ fn backlog(options: &ListenOptions) -> i32 {
     i32::try_from(options.backlog).unwrap_or(i32::MAX)
 }
 
-/// A socket file that nobody listens on is left from a process that ended; any other file is somebody's.
-fn remove_stale_socket(path: &Path) -> io::Result<()> {
+/// Whether a socket is at `path`, left from a process that ended. Any other file is somebody's: an error.
+fn check_place(path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::FileTypeExt;
     match std::fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.file_type().is_socket() => std::fs::remove_file(path),
+        Ok(metadata) if metadata.file_type().is_socket() => Ok(true),
         Ok(_) => Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
             "a file that is not a socket is in the way",
         )),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }

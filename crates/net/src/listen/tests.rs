@@ -4,7 +4,7 @@ use super::*;
 
 const OPTIONS: ListenOptions = ListenOptions {
     backlog: 16,
-    keep_alive: Some(Duration::from_secs(60)),
+    keep_alive: Some(Duration::from_mins(1)),
     receive_buffer: Some(65_536),
     send_buffer: Some(65_536),
     fast_open: Some(8),
@@ -74,21 +74,42 @@ fn accepted_sockets_inherit_the_options() {
 }
 
 #[test]
-fn a_stale_unix_socket_is_replaced_and_a_live_one_is_not() {
+fn a_unix_socket_takes_its_place_when_it_is_used() {
+    use std::os::unix::net::UnixStream;
+
     let path = std::env::temp_dir().join(format!("sluice-listen-{}.sock", std::process::id()));
     let address = BindAddress::Unix(path.clone());
-    let first = Bound::new(&address, &OPTIONS, 2, false).expect("bind");
-    assert!(
-        Bound::new(&address, &OPTIONS, 2, false).is_err(),
-        "a live socket is kept"
+    let bind = |beside_own| Bound::new(&address, &OPTIONS, 2, beside_own);
+    drop(bind(false).expect("bind"));
+    assert!(!path.exists(), "one that came to nothing leaves nothing");
+
+    let first = bind(false).expect("bind").into_sockets();
+    assert_eq!(first.len(), 2);
+    UnixStream::connect(&path).expect("it listens");
+    let error = bind(false).expect_err("a live socket is kept");
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+
+    drop(bind(true).expect("beside our own"));
+    let client = UnixStream::connect(&path).expect("the first listens on");
+    assert_eq!(
+        accepted(&first),
+        3,
+        "the look whether anybody listens is one"
     );
-    drop(first);
-    Bound::new(&address, &OPTIONS, 2, false).expect("a stale one is replaced");
+    let second = bind(true).expect("beside our own").into_sockets();
+    let later = UnixStream::connect(&path).expect("the second has its place");
+    assert_eq!((accepted(&first), accepted(&second)), (0, 1));
+    drop((client, later, first, second));
+
+    let third = bind(false).expect("a stale one is replaced").into_sockets();
+    drop(third);
     std::fs::remove_file(&path).expect("clean up");
     std::fs::write(&path, "somebody's").expect("write");
-    assert!(
-        Bound::new(&address, &OPTIONS, 2, false).is_err(),
-        "a file is kept"
-    );
+    assert!(bind(false).is_err(), "a file is kept");
     std::fs::remove_file(&path).expect("clean up");
+}
+
+/// How many connections wait to be accepted.
+fn accepted(sockets: &[ListenSocket]) -> usize {
+    std::iter::from_fn(|| sockets[0].0.accept().ok()).count()
 }
