@@ -120,8 +120,10 @@ impl Fleet {
             worker.send(Command::Apply(Box::new(generation))).await;
         }
         for wait in applied {
-            if timeout(APPLY_TIMEOUT, wait).await.is_err() {
-                tracing::warn!("a worker is slow in taking the new configuration over");
+            match timeout(APPLY_TIMEOUT, wait).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => tracing::error!("a worker has ended: its connections are lost"),
+                Err(_) => tracing::warn!("a worker is slow in taking the new configuration over"),
             }
         }
         self.plan = Some(Arc::clone(plan));
@@ -279,3 +281,6 @@ fn hint(cause: &io::Error) -> &'static str {
 
 /// How long a worker may take to take a plan over before that is worth a warning.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -20,13 +20,13 @@ pub(crate) const EVERY: Duration = Duration::from_secs(5);
 const WARN_FROM: f64 = 0.8;
 /// Share below which the next warning may be given.
 const CALM_BELOW: f64 = 0.6;
-/// Looks within which a closed connection may still hold its port.
+/// Looks back to one a minute ago: what was closed since may still hold its port.
 const LOOKS: usize = 12;
 
 /// What was seen of each server's ports.
 #[derive(Debug, Default)]
 pub(crate) struct PortWatch {
-    closed: HashMap<EndpointKey, VecDeque<u64>>,
+    closed: HashMap<EndpointKey, History>,
     warned: HashMap<EndpointKey, bool>,
 }
 
@@ -41,19 +41,22 @@ impl PortWatch {
                 continue;
             }
             let key = endpoint.key();
-            let seen = self.closed.entry(key.clone()).or_default();
-            seen.push_back(endpoint.closed());
-            if seen.len() > LOOKS {
-                seen.pop_front();
-            }
-            let lately = endpoint.closed() - seen.front().copied().unwrap_or_default();
+            let history = self.closed.entry(key.clone()).or_default();
+            let lately = history.closed_lately(endpoint.closed());
             let held = u64::from(endpoint.connections()) + lately;
             let room = u64::from(ports) * sources(plan, &key.upstream);
             let share = held as f64 / room as f64;
             registry
                 .process()
                 .set_ports_used(&key.upstream, endpoint.label(), share);
-            self.warn(key, share);
+            if self.is_news(key, share) {
+                tracing::warn!(
+                    upstream = %key.upstream,
+                    server = %key.server,
+                    used = format!("{:.0}%", share * 100.0),
+                    "local ports to a server run short: add source-addresses, or keep more idle-connections"
+                );
+            }
         }
         self.closed
             .retain(|key, _| endpoints.get(&key.upstream, &key.server).is_some());
@@ -61,19 +64,40 @@ impl PortWatch {
             .retain(|key, _| endpoints.get(&key.upstream, &key.server).is_some());
     }
 
-    fn warn(&mut self, key: &EndpointKey, share: f64) {
+    /// Whether the share calls for a warning that was not given yet.
+    fn is_news(&mut self, key: &EndpointKey, share: f64) -> bool {
         let warned = self.warned.entry(key.clone()).or_default();
-        if share >= WARN_FROM && !*warned {
+        let is_news = share >= WARN_FROM && !*warned;
+        if is_news {
             *warned = true;
-            tracing::warn!(
-                upstream = %key.upstream,
-                server = %key.server,
-                used = format!("{:.0}%", share * 100.0),
-                "local ports to a server run short: add source-addresses, or keep more idle-connections"
-            );
         } else if share < CALM_BELOW {
             *warned = false;
         }
+        is_news
+    }
+}
+
+/// How many connections had been closed at each look, the oldest first.
+#[derive(Debug, Default)]
+struct History {
+    looks: VecDeque<u64>,
+}
+
+impl History {
+    /// How many of the `closed` connections were closed within the last [`LOOKS`] looks. What was closed before the first
+    /// look does not count: how long ago that was is not known.
+    fn closed_lately(&mut self, closed: u64) -> u64 {
+        if self.looks.back().is_some_and(|last| *last > closed) {
+            // The name leads to another address since a reload: its count begins anew.
+            self.looks.clear();
+            self.looks.push_back(0);
+        }
+        self.looks.push_back(closed);
+        while self.looks.len() > LOOKS + 1 {
+            self.looks.pop_front();
+        }
+        let before = self.looks.front().copied().unwrap_or_default();
+        closed.saturating_sub(before)
     }
 }
 
@@ -82,4 +106,44 @@ fn sources(plan: &Plan, upstream: &str) -> u64 {
         .iter()
         .find(|settings| &*settings.name == upstream)
         .map_or(1, |settings| settings.source_addresses.len().max(1) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_closed_counts_for_a_minute() {
+        let mut history = History::default();
+        assert_eq!(history.closed_lately(100), 0, "who knows when");
+        assert_eq!(history.closed_lately(150), 50);
+        for _ in 2..=LOOKS {
+            assert_eq!(history.closed_lately(150), 50);
+        }
+        assert_eq!(history.closed_lately(150), 0, "a minute later");
+        assert_eq!(history.looks.len(), LOOKS + 1, "no more is kept");
+    }
+
+    #[test]
+    fn a_count_that_begins_anew_is_no_fault() {
+        let mut history = History::default();
+        history.closed_lately(1_000);
+        history.closed_lately(2_000);
+        assert_eq!(history.closed_lately(3), 3);
+        assert_eq!(history.closed_lately(5), 5);
+    }
+
+    #[test]
+    fn a_warning_is_given_once_until_it_is_calm_again() {
+        let mut watch = PortWatch::default();
+        let key = EndpointKey {
+            upstream: "app".into(),
+            server: "127.0.0.1:1".parse().expect("address"),
+        };
+        let news: Vec<_> = [0.5, 0.79, 0.8, 0.9, 0.7, 0.85, 0.59, 0.8]
+            .into_iter()
+            .filter(|share| watch.is_news(&key, *share))
+            .collect();
+        assert_eq!(news, [0.8, 0.8]);
+    }
 }
