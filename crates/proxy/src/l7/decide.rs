@@ -280,7 +280,7 @@ impl<'b> Asked<'_, '_, 'b> {
         };
         trip.refused = Some(word);
         trip.end = End::BadRequest;
-        let answer = respond::refusal(self.downstream, status);
+        let answer = respond::refusal(self.downstream, status, self.head.method == Method::Head);
         (Decision::Answer(answer), self.after_head.len())
     }
 

@@ -62,7 +62,8 @@ fn poll_request(
             Ok(0) | Err(_) if downstream.carry.is_empty() => return Poll::Ready(Err(Absent)),
             // The client ended its side inside a head. It may still listen.
             Ok(0) => {
-                let decision = refuse(trip, downstream, 400, BadRequest::Truncated);
+                let bytes = &downstream.carry;
+                let decision = refuse(trip, downstream, bytes, 400, BadRequest::Truncated);
                 return Poll::Ready(Ok(decision));
             }
             Err(_) => return Poll::Ready(Err(Absent)),
@@ -125,7 +126,7 @@ fn consider(
             &head, bytes, downstream, listener, http, trip,
         )),
         Err(error) => {
-            let decision = refuse(trip, downstream, error.status(), error.into());
+            let decision = refuse(trip, downstream, bytes, error.status(), error.into());
             Some((decision, bytes.len()))
         }
     }
@@ -136,13 +137,29 @@ fn timed_out(downstream: &Downstream, trip: &mut Trip) -> Result<Decision, Absen
         return Err(Absent);
     }
     trip.end = End::ClientTimeout;
-    Ok(refuse(trip, downstream, 408, BadRequest::HeadTimeout))
+    let bytes = &downstream.carry;
+    Ok(refuse(
+        trip,
+        downstream,
+        bytes,
+        408,
+        BadRequest::HeadTimeout,
+    ))
 }
 
-fn refuse(trip: &mut Trip, downstream: &Downstream, status: u16, word: BadRequest) -> Decision {
+/// Refuses what begins with `bytes` and is no request, or not yet.
+fn refuse(
+    trip: &mut Trip,
+    downstream: &Downstream,
+    bytes: &[u8],
+    status: u16,
+    word: BadRequest,
+) -> Decision {
     trip.refused = Some(word);
     if trip.end == End::Ok {
         trip.end = End::BadRequest;
     }
-    Decision::Answer(respond::refusal(downstream, status))
+    // Who means HEAD expects no body, however wrong the rest is (RFC 9110, 9.3.2).
+    let is_head = bytes.trim_ascii_start().starts_with(b"HEAD ");
+    Decision::Answer(respond::refusal(downstream, status, is_head))
 }

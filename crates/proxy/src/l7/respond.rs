@@ -130,13 +130,14 @@ pub(super) fn plain(status: u16, reply: Reply<'_>, out: &mut Vec<u8>) {
     write(status, extra, Some(PLAIN), body.as_bytes(), reply, out);
 }
 
-/// A refusal: the connection ends with it, as where the next request begins may not be known.
-pub(super) fn refusal(downstream: &Downstream, status: u16) -> Answer {
+/// A refusal: the connection ends with it, as where the next request begins may not be known. `is_head` says whether the
+/// request asked for a head alone.
+pub(super) fn refusal(downstream: &Downstream, status: u16, is_head: bool) -> Answer {
     let mut bytes = downstream.worker.buffers().take();
     let reply = Reply {
         downstream,
         version: Version::Http11,
-        is_head: false,
+        is_head,
         keep_alive: false,
     };
     plain(status, reply, &mut bytes);
