@@ -248,7 +248,16 @@ impl MessageReader {
                     self.buffer.clear();
                 }
             }
-            Framing::Chunked => return self.chunked(stream, &mut sink),
+            Framing::Chunked => {
+                let trailers = self.chunked(stream, &mut sink);
+                return trailers.map_err(|error| match error {
+                    // Between two lines nothing is held, and yet the message is not whole.
+                    ReadError::Closed => {
+                        ReadError::Truncated("whole lines of a chunked body".into())
+                    }
+                    error => error,
+                });
+            }
         }
         Ok(Vec::new())
     }
@@ -500,6 +509,8 @@ mod tests {
             "HTTP/1.1 200 OK\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhi",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
         ] {
             let result = read(bytes.as_bytes(), "GET");
             assert!(
