@@ -20,9 +20,6 @@ use clap::Parser;
 
 use crate::command_line::{Command, CommandLine};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The command line is wrong.
 const USAGE: u8 = 2;
 
