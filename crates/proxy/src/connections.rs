@@ -114,6 +114,11 @@ impl Guard {
         TaskSlot(Rc::clone(&self.entry))
     }
 
+    /// The counters of the listener that it came in by.
+    pub(crate) fn metrics(&self) -> &ListenerMetrics {
+        &self.metrics
+    }
+
     pub(crate) fn set_activity(&self, activity: Activity) {
         match (self.entry.activity.replace(activity), activity) {
             (Activity::Busy, Activity::Idle) => self.metrics.connections_idle.increment(),

@@ -32,8 +32,6 @@ pub(crate) struct Trip {
     pub(crate) request_body: u64,
     /// Bytes of the answer's body.
     pub(crate) response_body: u64,
-    /// Bytes of a server's answer that went to the client, heads and framing included.
-    pub(crate) passed_on: u64,
     /// Why it ended.
     pub(crate) end: End,
     /// Why it was refused.
@@ -55,7 +53,6 @@ impl Trip {
             response_after: None,
             request_body: 0,
             response_body: 0,
-            passed_on: 0,
             end: End::Ok,
             refused: None,
             words: None,

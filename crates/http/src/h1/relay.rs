@@ -21,12 +21,16 @@ use crate::scratch::{Buffers, Scratch};
 pub struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
+    total: u64,
 }
 
 impl Outbox {
     /// Begins with `bytes`.
     pub fn holding(bytes: Vec<u8>) -> Self {
-        Self { bytes, sent: 0 }
+        Self {
+            bytes,
+            ..Self::default()
+        }
     }
 
     /// Whether nothing waits.
@@ -34,9 +38,14 @@ impl Outbox {
         self.sent == self.bytes.len()
     }
 
-    /// How many bytes wait.
-    pub fn len(&self) -> usize {
-        self.bytes.len() - self.sent
+    /// Whether the target took some of the bytes, and others wait.
+    pub fn is_partly_sent(&self) -> bool {
+        self.sent > 0 && !self.is_empty()
+    }
+
+    /// Bytes that the target took, since the beginning.
+    pub fn total_sent(&self) -> u64 {
+        self.total
     }
 
     /// Adds `bytes` at the end.
@@ -60,7 +69,10 @@ impl Outbox {
         while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match ready!(target.poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                taken => self.sent += taken,
+                taken => {
+                    self.sent += taken;
+                    self.total += taken as u64;
+                }
             }
         }
         if !self.bytes.is_empty() {
@@ -82,7 +94,10 @@ impl Outbox {
         while self.is_empty() && !rest.is_empty() {
             match target.poll_write(cx, rest) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(taken)) => rest = rest.get(taken..).unwrap_or_default(),
+                Poll::Ready(Ok(taken)) => {
+                    rest = rest.get(taken..).unwrap_or_default();
+                    self.total += taken as u64;
+                }
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Pending => break,
             }
@@ -107,7 +122,7 @@ pub struct Relay {
     limit: u64,
     outbox: Outbox,
     received: u64,
-    streamed: bool,
+    streamed: u64,
     whole: bool,
 }
 
@@ -179,7 +194,7 @@ impl Relay {
             limit,
             outbox: Outbox::default(),
             received: 0,
-            streamed: false,
+            streamed: 0,
         }
     }
 
@@ -193,9 +208,14 @@ impl Relay {
         self.whole
     }
 
-    /// Whether anything was received beyond what came with the head.
-    pub fn is_streamed(&self) -> bool {
+    /// Bytes received from the source beyond what came with the head; what follows the body is among them.
+    pub fn streamed(&self) -> u64 {
         self.streamed
+    }
+
+    /// Bytes that the target took: framing, and what was sent before the body, included.
+    pub fn sent(&self) -> u64 {
+        self.outbox.total_sent()
     }
 
     /// Whether it is the target that the body waits for.
@@ -204,8 +224,8 @@ impl Relay {
     }
 
     /// A mark that differs whenever a byte was received or sent since the last.
-    pub fn progress(&self) -> (u64, usize) {
-        (self.received, self.outbox.len())
+    pub fn progress(&self) -> (u64, u64) {
+        (self.streamed, self.outbox.total_sent())
     }
 
     /// Bytes received so far, framing included.
@@ -321,7 +341,7 @@ impl Relay {
             }
             let count = ready!(sides.source.poll_read(cx, sides.scratch.body_area()))
                 .map_err(RelayError::Source)?;
-            self.streamed = true;
+            self.streamed += count as u64;
             if count == 0 {
                 self.decoder.finish()?;
                 self.whole = true;

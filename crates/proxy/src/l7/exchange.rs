@@ -40,13 +40,21 @@ pub(super) struct Exchange<'a> {
     answer: Answering,
     /// What the server sent after its answer: it should not have.
     surplus: Vec<u8>,
+    /// Bytes received from the server before the body was streamed.
+    received: u64,
+    counted: Traffic,
     keep_alive: bool,
     reusable: bool,
     truncation_hidden: bool,
-    /// Bytes of the server's heads so far.
-    heads: u64,
-    /// Bytes of the request's body that are in `request.bytes`.
-    body_in_bytes: u64,
+}
+
+/// Bytes that were moved, everything included: heads, framing, interim responses.
+#[derive(Clone, Copy, Debug, Default)]
+struct Traffic {
+    from_client: u64,
+    to_server: u64,
+    from_server: u64,
+    to_client: u64,
 }
 
 /// How far the request is.
@@ -115,7 +123,6 @@ impl<'a> Exchange<'a> {
             request.body_timeout
         };
         downstream.deadline.set(now + patience);
-        let body_in_bytes = request.body.received();
         Self {
             downstream,
             server,
@@ -130,11 +137,11 @@ impl<'a> Exchange<'a> {
                 spoke: false,
             },
             surplus: Vec::new(),
+            received: 0,
+            counted: Traffic::default(),
             keep_alive: false,
             reusable: false,
             truncation_hidden: false,
-            heads: 0,
-            body_in_bytes,
         }
     }
 
@@ -147,7 +154,7 @@ impl<'a> Exchange<'a> {
             Poll::Ready(outcome) => return Poll::Ready(outcome),
             Poll::Pending => {}
         }
-        if self.request.body.is_received() && self.client_is_gone(cx) {
+        if self.request.body.is_received() && self.downstream.is_gone(cx) {
             return Poll::Ready(Err(self.fault(End::ClientClosed)));
         }
         self.downstream
@@ -197,11 +204,9 @@ impl<'a> Exchange<'a> {
                 surplus: &mut self.downstream.carry,
             },
         );
-        let after = self.request.body.progress();
-        if after != before {
+        if self.request.body.progress() != before {
+            self.count_traffic();
             let now = Instant::now();
-            let received = after.0 - before.0;
-            self.downstream.slot.metrics().bytes_received.add(received);
             self.downstream
                 .deadline
                 .set(now + self.request.body_timeout);
@@ -267,6 +272,7 @@ impl<'a> Exchange<'a> {
             Poll::Ready(Err(error)) => return Poll::Ready(Err(self.server_gone(Some(&error)))),
             Poll::Ready(Ok(count)) => count,
         };
+        self.received += count as u64;
         let Answering::Head { early, spoke, .. } = &mut self.answer else {
             return Poll::Ready(Ok(None));
         };
@@ -294,42 +300,36 @@ impl<'a> Exchange<'a> {
 
     /// The uncommon way: heads that came in pieces, and interim responses.
     fn read_early(&mut self) -> Result<Option<Ended>, Fault> {
-        let Answering::Head { early, interim, .. } = &mut self.answer else {
+        let Answering::Head { early, .. } = &mut self.answer else {
             return Ok(None);
         };
         let mut bytes = std::mem::take(early);
-        let mut interim = std::mem::take(interim);
         loop {
             let mut storage = FieldStorage::new();
             let head = match parse_response(&bytes, &mut storage, &LIMITS, self.request.is_head) {
                 Ok(Some(head)) => head,
                 Ok(None) => {
-                    self.answer = Answering::Head {
-                        early: bytes,
-                        interim,
-                        spoke: true,
-                    };
+                    if let Answering::Head { early, .. } = &mut self.answer {
+                        *early = bytes;
+                    }
                     return Ok(None);
                 }
                 Err(_) => return Err(self.invalid()),
             };
             let length = head.len;
             if head.status == 101 {
-                return self.switch(&head, &bytes, interim).map(Some);
+                return self.switch(&head, &bytes).map(Some);
             }
             if head.status >= 200 {
                 let mut out = Vec::new();
                 let (mut relay, start) = self.begin_answer(&head, &mut out);
-                interim.push(&out);
-                let mut first = Vec::new();
                 let body = bytes.get(start..).unwrap_or_default();
-                let used = relay
-                    .take_in(body, &mut first)
-                    .map_err(|_| self.invalid())?;
+                let used = relay.take_in(body, &mut out).map_err(|_| self.invalid())?;
                 self.surplus
                     .extend_from_slice(body.get(used..).unwrap_or_default());
-                interim.push(&first);
-                relay.send_first(interim);
+                let mut first = self.take_interim();
+                first.push(&out);
+                relay.send_first(first);
                 self.answer = Answering::Body(relay);
                 return Ok(None);
             }
@@ -337,11 +337,18 @@ impl<'a> Exchange<'a> {
             if self.request.version == sluice_wire::h1::Version::Http11 {
                 let mut out = Vec::new();
                 compose(&head, &self.back(Delivery::None, true, &[]), &mut out);
-                interim.push(&out);
-                self.trip.passed_on += out.len() as u64;
+                if let Answering::Head { interim, .. } = &mut self.answer {
+                    interim.push(&out);
+                }
             }
-            self.heads += length as u64;
             bytes.drain(..length);
+        }
+    }
+
+    fn take_interim(&mut self) -> Outbox {
+        match &mut self.answer {
+            Answering::Head { interim, .. } => std::mem::take(interim),
+            Answering::Body(_) => Outbox::default(),
         }
     }
 
@@ -361,10 +368,8 @@ impl<'a> Exchange<'a> {
         self.trip.status = head.status;
         self.trip.answered_by_server = true;
         self.trip.response_after = Some(now - self.started);
-        self.heads += head.len as u64;
         let date = self.downstream.worker.clock().date_of(now);
         compose(head, &self.back(delivery, self.keep_alive, &date), out);
-        self.trip.passed_on += out.len() as u64;
         self.downstream
             .deadline
             .set(now + self.request.body_timeout);
@@ -390,6 +395,8 @@ impl<'a> Exchange<'a> {
         start: usize,
         end: usize,
     ) -> Result<(), Fault> {
+        // Nothing of it waits any more; it knows how much was sent.
+        relay.send_first(self.take_interim());
         let worker = &self.downstream.worker;
         let mut unsent = head;
         let outcome = relay.pass_on(
@@ -433,6 +440,7 @@ impl<'a> Exchange<'a> {
             match outcome {
                 Poll::Pending => {
                     if relay.progress() != before {
+                        self.count_traffic();
                         let now = Instant::now();
                         self.downstream
                             .deadline
@@ -458,12 +466,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// RFC 9110, 7.8. A switch that was not asked for, or before the request was through, is no valid answer.
-    fn switch(
-        &mut self,
-        head: &ResponseHead<'_, '_>,
-        bytes: &[u8],
-        interim: Outbox,
-    ) -> Result<Ended, Fault> {
+    fn switch(&mut self, head: &ResponseHead<'_, '_>, bytes: &[u8]) -> Result<Ended, Fault> {
         let may_switch = self.request.wants_upgrade && self.sending == Sending::Done;
         if !may_switch || head.upgrade.is_none() {
             return Err(self.invalid());
@@ -472,32 +475,43 @@ impl<'a> Exchange<'a> {
         self.trip.status = head.status;
         self.trip.answered_by_server = true;
         self.trip.response_after = Some(now - self.started);
-        let mut out = interim.into_rest();
+        self.count_traffic();
+        let mut out = self.take_interim().into_rest();
         compose(head, &self.back(Delivery::None, true, &[]), &mut out);
-        out.extend_from_slice(bytes.get(head.len..).unwrap_or_default());
+        let early = bytes.get(head.len..).unwrap_or_default();
+        out.extend_from_slice(early);
+        self.trip.response_body = early.len() as u64;
         Ok(Ended::Switched(out))
     }
 
-    /// Listens to the client while it waits. What it sends is the next request; it is kept, up to a bound.
-    fn client_is_gone(&mut self, cx: &mut Context<'_>) -> bool {
-        while self.downstream.carry.len() < MAX_CARRY {
-            let mut scratch = self.downstream.worker.scratch();
-            match self.downstream.stream.poll_read(cx, scratch.head_area()) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(0) | Err(_)) => return true,
-                Poll::Ready(Ok(count)) => {
-                    self.downstream
-                        .slot
-                        .metrics()
-                        .bytes_received
-                        .add(count as u64);
-                    self.downstream
-                        .carry
-                        .extend_from_slice(scratch.received(count));
-                }
-            }
+    /// Adds what was moved since the last time to the counters. Of a long body that is more than once.
+    fn count_traffic(&mut self) {
+        let (streamed, to_client) = match &self.answer {
+            Answering::Head { interim, .. } => (0, interim.total_sent()),
+            Answering::Body(relay) => (relay.streamed(), relay.sent()),
+        };
+        let body = &self.request.body;
+        let now = Traffic {
+            from_client: body.streamed(),
+            to_server: self.sent as u64 + body.sent(),
+            from_server: self.received + streamed,
+            to_client,
+        };
+        let before = std::mem::replace(&mut self.counted, now);
+        let listener = self.downstream.guard.metrics();
+        listener
+            .bytes_received
+            .add(now.from_client - before.from_client);
+        listener
+            .bytes_sent
+            .add(now.to_client.saturating_sub(before.to_client));
+        if let Some(lane) = &self.trip.lane {
+            let server = lane.metrics();
+            server.bytes_sent.add(now.to_server - before.to_server);
+            server
+                .bytes_received
+                .add(now.from_server - before.from_server);
         }
-        false
     }
 
     /// Whom to blame for the silence.
@@ -530,7 +544,7 @@ impl<'a> Exchange<'a> {
             }
             Some(_) => ResponseFailure::Other,
         });
-        let all_is_kept = !self.request.body.is_streamed();
+        let all_is_kept = self.request.body.streamed() == 0;
         let may_repeat = self.request.is_idempotent || self.sent == 0;
         fault.repeatable = !spoke && all_is_kept && may_repeat;
         fault
@@ -562,7 +576,11 @@ impl<'a> Exchange<'a> {
             end,
             refused: None,
             server: None,
-            answered: matches!(self.answer, Answering::Body(_)),
+            answered: match &self.answer {
+                Answering::Body(_) => true,
+                // Part of an interim response may be out: nothing can follow it but its rest.
+                Answering::Head { interim, .. } => interim.is_partly_sent(),
+            },
             repeatable: false,
             truncation_hidden: self.truncation_hidden,
         }
@@ -571,17 +589,10 @@ impl<'a> Exchange<'a> {
 
 impl Drop for Exchange<'_> {
     fn drop(&mut self) {
+        self.count_traffic();
         self.trip.request_body = self.request.body.payload();
-        let mut from_server = self.heads + self.surplus.len() as u64;
         if let Answering::Body(relay) = &self.answer {
             self.trip.response_body = relay.payload();
-            self.trip.passed_on += relay.received();
-            from_server += relay.received();
-        }
-        if let Some(lane) = &self.trip.lane {
-            let body = self.request.body.received() - self.body_in_bytes;
-            lane.metrics().bytes_sent.add(self.sent as u64 + body);
-            lane.metrics().bytes_received.add(from_server);
         }
     }
 }
@@ -592,6 +603,3 @@ const LIMITS: Limits = Limits {
     max_target: 0,
     max_fields: 256,
 };
-
-/// Bytes of further requests that are kept while one is being served.
-const MAX_CARRY: usize = 64 * 1024;

@@ -21,7 +21,6 @@ pub(super) fn trip(downstream: &Downstream, listener: &LiveListener, trip: &Trip
 
 fn count(listener: &LiveListener, trip: &Trip, now: Instant) {
     let class = StatusClass::from(trip.status);
-    listener.metrics.bytes_sent.add(trip.passed_on);
     if let Some(word) = trip.refused {
         listener.metrics.bad_requests.increment(word);
     }

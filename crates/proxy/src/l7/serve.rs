@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::ProxyProtocol;
@@ -134,6 +134,22 @@ impl Downstream {
         arrived
     }
 
+    /// Listens to the client while a server works for it. What it sends is the next request; it is kept, up to a bound.
+    pub(super) fn is_gone(&mut self, cx: &mut Context<'_>) -> bool {
+        while self.carry.len() < MAX_CARRY {
+            let mut scratch = self.worker.scratch();
+            match self.stream.poll_read(cx, scratch.head_area()) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(0) | Err(_)) => return true,
+                Poll::Ready(Ok(count)) => {
+                    self.guard.metrics().bytes_received.add(count as u64);
+                    self.carry.extend_from_slice(scratch.received(count));
+                }
+            }
+        }
+        false
+    }
+
     /// Ends the connection so that the client gets the whole answer although it still sends: its bytes are received and
     /// dropped for a while, as closing at once would reset the connection (RFC 9112, 9.6).
     async fn linger(&mut self) {
@@ -158,5 +174,7 @@ impl Downstream {
     }
 }
 
+/// Bytes of further requests that are kept while one is being served.
+const MAX_CARRY: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;

@@ -25,8 +25,8 @@ pub(super) async fn run(
     place: &InFlight,
 ) -> After {
     let early = std::mem::take(&mut downstream.carry);
-    // Counted when they were received.
-    let counted = early.len() as u64;
+    // What is here already was counted when it was received.
+    let (early_length, first_length) = (early.len() as u64, for_client.len() as u64);
     let mut duplex = Duplex::new(
         &mut downstream.stream,
         &mut server.stream,
@@ -39,12 +39,15 @@ pub(super) async fn run(
     let end = poll_fn(|cx| duplex.poll(cx)).await;
     let (from_client, from_server) = duplex.received();
     trip.request_body = from_client;
-    trip.response_body = from_server;
-    listener.metrics.bytes_received.add(from_client - counted);
+    trip.response_body += from_server - first_length;
+    listener
+        .metrics
+        .bytes_received
+        .add(from_client - early_length);
     listener.metrics.bytes_sent.add(from_server);
     let metrics = place.lane().metrics();
     metrics.bytes_sent.add(from_client);
-    metrics.bytes_received.add(from_server);
+    metrics.bytes_received.add(from_server - first_length);
     trip.end = match end {
         DuplexEnd::Complete => End::Ok,
         DuplexEnd::ClientBroke => End::ClientClosed,
