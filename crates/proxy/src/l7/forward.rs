@@ -7,6 +7,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Instant;
 
 use sluice_telemetry::End;
@@ -105,6 +106,14 @@ impl Failure {
             truncation_hidden: false,
         }
     }
+
+    /// A failure that no other server can mend.
+    fn for_good(end: End) -> Self {
+        Self {
+            repeatable: false,
+            ..Self::of(end)
+        }
+    }
 }
 
 impl From<Fault> for Failure {
@@ -139,12 +148,13 @@ async fn try_server(
             outcome => return outcome,
         }
     }
-    match open(downstream, cluster, place).await {
-        Ok(fresh) => {
+    match open(downstream, request, cluster, place).await {
+        None => Outcome::Failed(Failure::for_good(End::ClientClosed)),
+        Some(Ok(fresh)) => {
             let now = Instant::now();
             exchange(downstream, trip, request, cluster, place, fresh, now).await
         }
-        Err(error) => {
+        Some(Err(error)) => {
             tracing::debug!(
                 upstream = %cluster.settings().name,
                 server = %lane.endpoint().label(),
@@ -159,19 +169,25 @@ async fn try_server(
     }
 }
 
-/// Opens a connection.
+/// Opens a connection; `None` where the client went away meanwhile.
 async fn open(
     downstream: &mut Downstream,
+    request: &Outgoing,
     cluster: &Cluster,
     place: &InFlight,
-) -> Result<Connection, ConnectError> {
+) -> Option<Result<Connection, ConnectError>> {
     let client: SocketAddr = downstream.client;
     let local = downstream.stream.local_address();
     // Boxed: connecting is rare, and its state would make every request's future larger.
-    Box::pin(async move {
+    let mut opening = Box::pin(async move {
         let mut connection = cluster.connect(place.lane(), client).await?;
         upstream_preface::send(cluster, &mut connection, client, local).await?;
         Ok(connection)
+    });
+    poll_fn(|cx| match opening.as_mut().poll(cx) {
+        Poll::Ready(opened) => Poll::Ready(Some(opened)),
+        Poll::Pending if request.body.is_received() && downstream.is_gone(cx) => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
     })
     .await
 }
