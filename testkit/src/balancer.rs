@@ -239,6 +239,15 @@ impl Balancer {
         Metrics::parse(response.text())
     }
 
+    /// A scrape once this many requests have ended: a client may read the last byte of its answer before the request is
+    /// counted. Requests without a route do not take part.
+    #[track_caller]
+    pub fn metrics_after(&self, requests: usize) -> Metrics {
+        self.wait_for_metrics(&format!("{requests} requests to end"), |metrics| {
+            metrics.count(REQUEST_ENDS, &[]) >= requests
+        })
+    }
+
     /// Waits until the metrics fulfil a condition.
     #[track_caller]
     pub fn wait_for_metrics(
@@ -385,6 +394,7 @@ impl Lines {
 
 const FILE: &str = "sluice.toml";
 const ADMIN: &str = "admin";
+const REQUEST_ENDS: &str = "sluice_request_ends_total";
 const RELOADS: &str = "sluice_reloads_total";
 
 #[cfg(test)]

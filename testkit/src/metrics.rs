@@ -37,6 +37,16 @@ impl Metrics {
         self.matching(name, labels).map(|sample| sample.value).sum()
     }
 
+    /// [`Self::sum`] of what is counted in whole numbers; panics where it is none.
+    pub fn count(&self, name: &str, labels: &[(&str, &str)]) -> usize {
+        let sum = self.sum(name, labels);
+        format!("{sum:.0}")
+            .parse()
+            .ok()
+            .filter(|count: &usize| (sum - *count as f64).abs() < f64::EPSILON)
+            .unwrap_or_else(|| panic!("{name}{labels:?} is {sum}"))
+    }
+
     /// The value of the only sample with this name and at least these labels.
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let mut matching = self.matching(name, labels);
@@ -118,6 +128,7 @@ mod tests {
         let page = "# HELP a b\n# TYPE a counter\na{x=\"1\",y=\"q\\\"}\\n\"} 2\na{x=\"2\"} 3.5\n\nb 1e3\nc{le=\"+Inf\"} +Inf\n";
         let metrics = Metrics::parse(page);
         assert!((metrics.sum("a", &[]) - 5.5).abs() < 1e-9);
+        assert_eq!(metrics.count("a", &[("x", "1")]), 2);
         assert_eq!(metrics.value("a", &[("x", "1")]), Some(2.0));
         assert_eq!(metrics.value("a", &[("y", "q\"}\n")]), Some(2.0));
         assert_eq!(metrics.value("b", &[]), Some(1000.0));
