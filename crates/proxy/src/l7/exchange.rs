@@ -114,7 +114,6 @@ impl<'a> Exchange<'a> {
         server: &'a mut Stream,
         request: &'a mut Outgoing,
         trip: &'a mut Trip,
-        now: Instant,
     ) -> Self {
         // The time for the answer begins when the request has been sent.
         let patience = if request.body.is_received() {
@@ -122,13 +121,14 @@ impl<'a> Exchange<'a> {
         } else {
             request.body_timeout
         };
-        downstream.deadline.set(now + patience);
+        let started = trip.now;
+        downstream.deadline.set(started + patience);
         Self {
             downstream,
             server,
             request,
             trip,
-            started: now,
+            started,
             sent: 0,
             sending: Sending::Head,
             answer: Answering::Head {
@@ -206,7 +206,7 @@ impl<'a> Exchange<'a> {
         );
         if self.request.body.progress() != before {
             self.count_traffic();
-            let now = Instant::now();
+            let now = self.trip.tick();
             self.downstream
                 .deadline
                 .set(now + self.request.body_timeout);
@@ -216,7 +216,7 @@ impl<'a> Exchange<'a> {
             Poll::Ready(Ok(())) => {
                 self.sending = Sending::Done;
                 if matches!(self.answer, Answering::Head { .. }) {
-                    let now = Instant::now();
+                    let now = self.trip.tick();
                     self.downstream.deadline.set(now + self.request.timeout);
                 }
                 Ok(())
@@ -355,7 +355,7 @@ impl<'a> Exchange<'a> {
     /// Decides how the answer goes out and composes its head. Returns the relay for its body, and where in the received
     /// bytes the body starts.
     fn begin_answer(&mut self, head: &ResponseHead<'_, '_>, out: &mut Vec<u8>) -> (Relay, usize) {
-        let now = Instant::now();
+        let now = self.trip.tick();
         let delivery = Delivery::of(head.framing, self.request.version);
         // An answer before the end of the request leaves the rest of it unread: the connection ends with the answer
         // (RFC 9112, 9.3), and the client is told.
@@ -441,7 +441,7 @@ impl<'a> Exchange<'a> {
                 Poll::Pending => {
                     if relay.progress() != before {
                         self.count_traffic();
-                        let now = Instant::now();
+                        let now = self.trip.tick();
                         self.downstream
                             .deadline
                             .set(now + self.request.body_timeout);
@@ -449,7 +449,9 @@ impl<'a> Exchange<'a> {
                     return Poll::Pending;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.relay_fault(&error))),
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) => {
+                    self.trip.tick();
+                }
             }
         }
         Poll::Ready(Ok(self.complete()))
@@ -471,7 +473,7 @@ impl<'a> Exchange<'a> {
         if !may_switch || head.upgrade.is_none() {
             return Err(self.invalid());
         }
-        let now = Instant::now();
+        let now = self.trip.tick();
         self.trip.status = head.status;
         self.trip.answered_by_server = true;
         self.trip.response_after = Some(now - self.started);

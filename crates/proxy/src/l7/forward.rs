@@ -8,7 +8,6 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Instant;
 
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
@@ -62,6 +61,7 @@ async fn run_on_servers(
                 return Box::pin(tunnel).await;
             }
             Outcome::Failed(failed) => {
+                trip.tick();
                 failure = failed;
                 if !failure.repeatable {
                     break;
@@ -139,8 +139,7 @@ async fn try_server(
 ) -> Outcome {
     let lane = place.lane();
     if let Some(kept) = cluster.take_idle(lane, downstream.client) {
-        let now = Instant::now();
-        match exchange(downstream, trip, request, cluster, place, kept, now).await {
+        match exchange(downstream, trip, request, cluster, place, kept).await {
             Outcome::Failed(failure) if failure.repeatable => {
                 lane.metrics().connections_stale.increment();
                 count_attempt(trip, cluster);
@@ -151,8 +150,8 @@ async fn try_server(
     match open(downstream, request, cluster, place).await {
         None => Outcome::Failed(Failure::for_good(End::ClientClosed)),
         Some(Ok(fresh)) => {
-            let now = Instant::now();
-            exchange(downstream, trip, request, cluster, place, fresh, now).await
+            trip.tick();
+            exchange(downstream, trip, request, cluster, place, fresh).await
         }
         Some(Err(error)) => {
             tracing::debug!(
@@ -200,10 +199,9 @@ async fn exchange(
     cluster: &Cluster,
     place: &InFlight,
     mut connection: Connection,
-    now: Instant,
 ) -> Outcome {
     let lane = place.lane();
-    let mut exchange = Exchange::new(downstream, &mut connection.stream, request, trip, now);
+    let mut exchange = Exchange::new(downstream, &mut connection.stream, request, trip);
     let ended = poll_fn(|cx| exchange.poll(cx)).await;
     drop(exchange);
     match ended {
@@ -212,7 +210,7 @@ async fn exchange(
             keep_alive,
         }) => {
             if reusable {
-                cluster.keep(lane, connection, Instant::now());
+                cluster.keep(lane, connection, trip.now);
             }
             Outcome::Done(after_answer(keep_alive, request))
         }

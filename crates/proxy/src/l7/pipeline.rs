@@ -22,15 +22,15 @@ pub(super) enum After {
     Linger,
 }
 
-/// Serves the request that is arriving.
-pub(super) async fn run(downstream: &mut Downstream) -> After {
+/// Serves the request that is arriving. Returns also when that ended.
+pub(super) async fn run(downstream: &mut Downstream) -> (After, Instant) {
     let listener = downstream.slot.current();
     let mut trip = Trip::new(Instant::now());
 
     // Protocol and route: once the head is whole, what to do with it is decided while its bytes are at hand.
     let mut decision = match receive::request(downstream, &listener, &mut trip).await {
         Ok(decision) => decision,
-        Err(receive::Absent) => return After::Close,
+        Err(receive::Absent) => return (After::Close, trip.now),
     };
 
     // By reference: what an await holds by value, this future would hold twice.
@@ -42,5 +42,5 @@ pub(super) async fn run(downstream: &mut Downstream) -> After {
     };
 
     record::trip(downstream, &listener, &trip);
-    after
+    (after, trip.now)
 }

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 use sluice_config::plan::HttpListener;
 use sluice_telemetry::End;
@@ -82,7 +81,7 @@ fn poll_request(
             }
             // The head is not whole: now it owns a buffer, and has a deadline of its own.
             downstream.carry.extend_from_slice(bytes);
-            downstream.deadline.set(Instant::now() + http.head_timeout);
+            downstream.deadline.set(trip.now + http.head_timeout);
             continue;
         }
 
@@ -95,6 +94,7 @@ fn poll_request(
             continue;
         }
         let mut bytes = std::mem::take(&mut downstream.carry);
+        trip.tick();
         let decided = consider(&bytes, downstream, listener, http, trip);
         if let Some((decision, used)) = decided {
             bytes.drain(..used);

@@ -1,7 +1,5 @@
 //! What is remembered of a request: counters, and a line of the access log. Reads the trip and nothing else.
 
-use std::time::Instant;
-
 use sluice_telemetry::access::{AccessRecord, HttpVersion, RequestLine};
 use sluice_telemetry::metrics::StatusClass;
 use sluice_wire::h1::Version;
@@ -12,14 +10,13 @@ use crate::trip::{Trip, Word};
 
 /// Counts and logs one request.
 pub(super) fn trip(downstream: &Downstream, listener: &LiveListener, trip: &Trip) {
-    let now = Instant::now();
-    count(listener, trip, now);
+    count(listener, trip);
     if let Some(log) = &*downstream.worker.access_log() {
-        write(downstream, listener, trip, now, log);
+        write(downstream, listener, trip, log);
     }
 }
 
-fn count(listener: &LiveListener, trip: &Trip, now: Instant) {
+fn count(listener: &LiveListener, trip: &Trip) {
     let class = StatusClass::from(trip.status);
     if let Some(word) = trip.refused {
         listener.metrics.bad_requests.increment(word);
@@ -29,7 +26,7 @@ fn count(listener: &LiveListener, trip: &Trip, now: Instant) {
             route.requests.increment(class);
         }
         route.ends.increment(trip.end);
-        route.duration.record(now - trip.started);
+        route.duration.record(trip.now - trip.started);
     }
     if !trip.answered_by_server {
         return;
@@ -46,7 +43,6 @@ fn write(
     downstream: &Downstream,
     listener: &LiveListener,
     trip: &Trip,
-    now: Instant,
     log: &sluice_telemetry::access::AccessLogWriter,
 ) {
     let words = trip.words.as_deref();
@@ -71,7 +67,7 @@ fn write(
         status: Some(trip.status).filter(|status| *status > 0),
         request_bytes: trip.request_body,
         response_bytes: trip.response_body,
-        duration: now - trip.started,
+        duration: trip.now - trip.started,
         upstream_time: trip.response_after,
         route: route.map(|route| &*route.name),
         upstream: trip

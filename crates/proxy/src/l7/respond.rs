@@ -183,6 +183,7 @@ pub(super) async fn send(
         downstream.deadline.poll(cx).map(|()| false)
     })
     .await;
+    trip.tick();
     if sent {
         downstream.slot.metrics().bytes_sent.add(length);
         return answer.after;

@@ -66,7 +66,8 @@ pub(crate) fn serve(
             if downstream.carry.is_empty() && !downstream.wait_for_request().await {
                 return;
             }
-            match Box::pin(pipeline::run(&mut downstream)).await {
+            let (after, now) = Box::pin(pipeline::run(&mut downstream)).await;
+            match after {
                 After::KeepAlive => {}
                 After::Close => return,
                 After::Linger => return Box::pin(downstream.linger()).await,
@@ -74,7 +75,7 @@ pub(crate) fn serve(
             let Some(idle_timeout) = downstream.idle_timeout() else {
                 return;
             };
-            downstream.deadline.set(Instant::now() + idle_timeout);
+            downstream.deadline.set(now + idle_timeout);
         }
     }
 }

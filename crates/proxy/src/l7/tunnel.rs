@@ -38,6 +38,7 @@ pub(super) async fn run(
     .with_bytes_for_client(for_client);
     let end = poll_fn(|cx| duplex.poll(cx)).await;
     let (from_client, from_server) = duplex.received();
+    trip.tick();
     trip.request_body = from_client;
     trip.response_body += from_server - first_length;
     listener
