@@ -11,6 +11,8 @@ pub struct Failure {
     pub how: String,
     /// The bytes.
     pub sent: Vec<u8>,
+    /// Whether the subject neither spoke nor closed until the deadline.
+    pub hung: bool,
     /// What was wrong.
     pub wrong: String,
     /// What was seen besides.
@@ -29,14 +31,18 @@ impl fmt::Display for Failure {
 /// Fails the test with everything that went wrong, if anything did.
 #[track_caller]
 pub(crate) fn judge(cases: usize, failures: &[Failure]) {
+    let hung = failures.iter().filter(|failure| failure.hung).count();
     let list: Vec<_> = failures.iter().map(ToString::to_string).collect();
     assert!(
         failures.is_empty(),
-        "{} of {cases} cases failed:\n{}",
+        "{} of {cases} cases failed, {hung} of them by waiting in vain (after a few of those the rest is not put):\n{}",
         failures.len(),
         list.join("\n")
     );
 }
+
+/// After so many waits in vain the rest is not put: what is wrong has been seen, and each costs the whole deadline.
+pub(crate) const HUNG_ENOUGH: usize = 8;
 
 fn shortened(bytes: &[u8]) -> String {
     const LONG: usize = 400;

@@ -10,7 +10,7 @@ use testkit::{RawClient, ReadError, Response};
 use crate::case::{Answer, Case, Then};
 use crate::delivery::Delivery;
 use crate::origin::Origin;
-use crate::report::{Failure, judge};
+use crate::report::{Failure, HUNG_ENOUGH, judge};
 use crate::seen::Seen;
 
 /// One way through the subject, with nobody else on it: a listener, and the server behind it.
@@ -28,11 +28,15 @@ pub fn run(cases: &[Case], lanes: &[Lane]) {
     let work = pieces_of_work(cases, lanes.len());
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(BTreeMap::new());
+    let hung = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for lane in lanes {
             scope.spawn(|| {
-                while let Some((case, deliveries)) = work.get(next.fetch_add(1, Ordering::SeqCst)) {
+                while hung.load(Ordering::SeqCst) < HUNG_ENOUGH
+                    && let Some((case, deliveries)) = work.get(next.fetch_add(1, Ordering::SeqCst))
+                {
                     if let Some(failure) = lane.run(&cases[*case], deliveries) {
+                        hung.fetch_add(usize::from(failure.hung), Ordering::SeqCst);
                         let mut failures = failures.lock().expect("no panic while it is locked");
                         // One failure says enough of a case.
                         failures.entry(*case).or_insert(failure);
@@ -73,6 +77,7 @@ impl Lane {
             what: case.what.to_owned(),
             how,
             sent: case.send.clone(),
+            hung: wrong.what.contains(HUNG),
             wrong: wrong.what,
             seen: wrong.seen,
         })
@@ -202,8 +207,7 @@ impl Talk {
         match self.client.read_to_end() {
             Ok(rest) if rest.is_empty() => Ok(()),
             Ok(rest) => Err(format!("more than was due: {}", rest.escape_ascii())),
-            Err(ReadError::Deadline(rest)) => Err(format!("not closed, after {rest:?}")),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(shown(&error)),
         }
     }
 
@@ -211,9 +215,9 @@ impl Talk {
         let result = self.client.try_response(method);
         self.heard.push(match &result {
             Ok(response) => response.status.to_string(),
-            Err(error) => error.to_string(),
+            Err(error) => shown(error),
         });
-        result.map_err(|error| format!("no answer: {error}"))
+        result.map_err(|error| format!("no answer: {}", shown(&error)))
     }
 }
 
@@ -239,8 +243,18 @@ fn check_own(response: &Response, status: u16, then: Option<Then>) -> Result<(),
     }
 }
 
+fn shown(error: &ReadError) -> String {
+    match error {
+        ReadError::Deadline(rest) => format!("{HUNG}, after {rest:?}"),
+        error => error.to_string(),
+    }
+}
+
 fn probe() -> Seen {
     Seen::new("GET /probe HTTP/1.1\nHost: probe", b"")
 }
+
+/// What is said of a wait that came to its deadline.
+const HUNG: &str = "neither bytes nor an end in time";
 
 const PROBE: &[u8] = b"GET /probe HTTP/1.1\r\nHost: probe\r\n\r\n";

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use testkit::{RawClient, ReadError, Response, Script, ScriptedServer};
 
 use super::{Asked, Case, Then, Told};
-use crate::report::{Failure, judge};
+use crate::report::{Failure, HUNG_ENOUGH, judge};
 
 /// A case with a server that carries it out once and then serves well.
 #[derive(Debug)]
@@ -54,6 +54,7 @@ impl Exhibit {
             what: self.case.what.to_owned(),
             how: self.how.to_owned(),
             sent: self.case.send.clone(),
+            hung: heard.iter().any(|heard| heard.contains("in time")),
             wrong,
             seen: format!(
                 "client: {}; server: {} connections, {:?}",
@@ -136,11 +137,15 @@ impl Exhibit {
 pub fn run(subject: SocketAddr, exhibits: &[Exhibit]) {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
+    let hung = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..VISITORS {
             scope.spawn(|| {
-                while let Some(exhibit) = exhibits.get(next.fetch_add(1, Ordering::SeqCst)) {
+                while hung.load(Ordering::SeqCst) < HUNG_ENOUGH
+                    && let Some(exhibit) = exhibits.get(next.fetch_add(1, Ordering::SeqCst))
+                {
                     if let Some(failure) = exhibit.show(subject) {
+                        hung.fetch_add(usize::from(failure.hung), Ordering::SeqCst);
                         let mut failures = failures.lock().expect("no panic while it is locked");
                         failures.push(failure);
                     }
