@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use sluice_balance::{Policy, ServerShape};
 use sluice_config::plan::{Balance, SendProxyProtocol, Upstream};
+use sluice_net::Stream;
 use sluice_net::connect::connect;
 use sluice_telemetry::metrics::{Registry, UpstreamMetrics};
 use tokio::time::timeout;
@@ -122,13 +123,9 @@ impl Cluster {
     ) -> Result<Connection, ConnectError> {
         let settings = &self.settings;
         let started = Instant::now();
-        let attempt = connect(
-            lane.endpoint().destination(),
-            lane.next_source(&settings.source_addresses),
-            settings.keep_alive,
-        );
+        let attempt = self.connect_from_any_source(lane);
         let outcome = match timeout(settings.connect_timeout, attempt).await {
-            Ok(outcome) => outcome.map_err(ConnectError::from),
+            Ok(outcome) => outcome,
             Err(_) => Err(ConnectError::Timeout),
         };
         match outcome {
@@ -187,6 +184,25 @@ impl Cluster {
             .servers
             .get(position)
             .and_then(|server| server.max_connections)
+    }
+
+    /// Connects from the source address whose turn it is, or from the next one that still has a port for this server.
+    async fn connect_from_any_source(&self, lane: &Lane) -> Result<Stream, ConnectError> {
+        let sources = &self.settings.source_addresses;
+        let mut tries_left = sources.len();
+        loop {
+            let source = lane.next_source(sources);
+            let attempt = connect(
+                lane.endpoint().destination(),
+                source,
+                self.settings.keep_alive,
+            );
+            tries_left = tries_left.saturating_sub(1);
+            match attempt.await.map_err(ConnectError::from) {
+                Err(ConnectError::NoLocalPort) if tries_left > 0 => {}
+                outcome => return outcome,
+            }
+        }
     }
 }
 
