@@ -5,14 +5,14 @@
 //! accepting costs one system call.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sluice_model::BindAddress;
-use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, UnixListener};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::kernel_option;
 use crate::stream::Stream;
@@ -217,10 +217,30 @@ impl Acceptor {
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-                Ok((Stream::Unix(stream), peer))
+                Ok((Stream::Unix(stream), LOCAL_CLIENT))
             }
         }
+    }
+}
+
+/// The connections that the kernel has taken for a listener and nobody has accepted.
+impl Acceptor {
+    /// The next of them, without asking the reactor, which may not have heard of it yet.
+    ///
+    /// # Errors
+    /// `WouldBlock` where there is none; else as [`Self::accept`].
+    pub fn accept_waiting(&self) -> io::Result<(Stream, SocketAddr)> {
+        let listener = match self {
+            Self::Tcp(listener) => SockRef::from(listener),
+            Self::Unix(listener) => SockRef::from(listener),
+        };
+        let (socket, peer) = listener.accept()?;
+        socket.set_nonblocking(true)?;
+        let stream = match self {
+            Self::Tcp(_) => Stream::Tcp(TcpStream::from_std(socket.into())?),
+            Self::Unix(_) => Stream::Unix(UnixStream::from_std(socket.into())?),
+        };
+        Ok((stream, peer.as_socket().map_or(LOCAL_CLIENT, canonical)))
     }
 }
 
@@ -300,6 +320,9 @@ pub(crate) fn keep_alive(silence: Duration) -> TcpKeepalive {
 fn backlog(options: &ListenOptions) -> i32 {
     i32::try_from(options.backlog).unwrap_or(i32::MAX)
 }
+
+/// A client on a Unix socket has no address; it is on this machine.
+const LOCAL_CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Whether a socket is at `path`, left from a process that ended. Any other file is somebody's: an error.
 fn check_place(path: &Path) -> io::Result<bool> {

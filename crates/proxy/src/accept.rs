@@ -1,10 +1,14 @@
 //! Accepting connections, and slowing down where there is no descriptor left for them.
 
+use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use sluice_config::plan::Protocol;
+use sluice_net::Stream;
 use sluice_net::listen::{Acceptor, is_exhausted, is_transient};
+use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use crate::live::ListenerSlot;
@@ -15,29 +19,14 @@ use crate::{l4, l7};
 /// long once one is free.
 const REST: Duration = Duration::from_millis(50);
 
+/// More than the largest backlog.
+const QUEUE: usize = 1 << 17;
+
 /// Accepts until the task is aborted.
-pub(crate) async fn run(acceptor: Acceptor, slot: Rc<ListenerSlot>, worker: Rc<Worker>) {
+pub(crate) async fn run(acceptor: Rc<Acceptor>, slot: Rc<ListenerSlot>, worker: Rc<Worker>) {
     loop {
         match acceptor.accept().await {
-            Ok((stream, peer)) => {
-                let listener = slot.current();
-                listener.metrics.connections_accepted.increment();
-                worker.metrics().connections_accepted.increment();
-                let guard = worker.connections().enter(&slot);
-                let task_slot = guard.entry();
-                let worker = Rc::clone(&worker);
-                let slot = Rc::clone(&slot);
-                let is_http = matches!(
-                    listener.settings().map(|settings| &settings.protocol),
-                    Some(Protocol::Http(_))
-                );
-                let task = if is_http {
-                    tokio::task::spawn_local(l7::serve(stream, peer, slot, guard, worker))
-                } else {
-                    tokio::task::spawn_local(l4::serve(stream, peer, slot, guard, worker))
-                };
-                task_slot.served_by(task.abort_handle());
-            }
+            Ok((stream, peer)) => serve(stream, peer, &slot, &worker),
             Err(error) if is_exhausted(&error) => {
                 worker.note_exhausted(&error);
                 sleep(REST).await;
@@ -50,4 +39,37 @@ pub(crate) async fn run(acceptor: Acceptor, slot: Rc<ListenerSlot>, worker: Rc<W
             }
         }
     }
+}
+
+/// Takes what waits in the queue of a socket that is about to close: the kernel would reset it.
+pub(crate) fn take_waiting(acceptor: &Acceptor, slot: &Rc<ListenerSlot>, worker: &Rc<Worker>) {
+    for _ in 0..QUEUE {
+        match acceptor.accept_waiting() {
+            Ok((stream, peer)) => serve(stream, peer, slot, worker),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock || is_exhausted(&error) => {
+                return;
+            }
+            Err(_) => slot.metrics().accept_errors.increment(),
+        }
+    }
+}
+
+fn serve(stream: Stream, peer: SocketAddr, slot: &Rc<ListenerSlot>, worker: &Rc<Worker>) {
+    let listener = slot.current();
+    listener.metrics.connections_accepted.increment();
+    worker.metrics().connections_accepted.increment();
+    let guard = worker.connections().enter(slot);
+    let task_slot = guard.entry();
+    let worker = Rc::clone(worker);
+    let slot = Rc::clone(slot);
+    let is_http = matches!(
+        listener.settings().map(|settings| &settings.protocol),
+        Some(Protocol::Http(_))
+    );
+    let task = if is_http {
+        spawn_local(l7::serve(stream, peer, slot, guard, worker))
+    } else {
+        spawn_local(l4::serve(stream, peer, slot, guard, worker))
+    };
+    task_slot.served_by(task.abort_handle());
 }

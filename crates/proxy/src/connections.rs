@@ -121,13 +121,17 @@ impl Guard {
 
     pub(crate) fn set_activity(&self, activity: Activity) {
         match (self.entry.activity.replace(activity), activity) {
-            (Activity::Busy, Activity::Idle) => self.metrics.connections_idle.increment(),
+            (Activity::Busy, Activity::Idle) => {
+                self.metrics.connections_idle.increment();
+                // Between two requests it is no server's: it must not be cut with the one it used last.
+                self.entry.lane.take();
+            }
             (Activity::Idle, Activity::Busy) => self.metrics.connections_idle.decrement(),
             _ => {}
         }
     }
 
-    /// Notes the server in use, so that it can be cut when the server leaves.
+    /// Notes the server in use until the request or session has ended, so that it can be cut when the server leaves.
     pub(crate) fn uses(&self, lane: Option<&Rc<Lane>>) {
         *self.entry.lane.borrow_mut() = lane.map(Rc::clone);
     }

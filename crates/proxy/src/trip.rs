@@ -69,6 +69,16 @@ impl Trip {
     }
 }
 
+/// Why a request or session ended that was dropped while it was under way: its connection was cut, or something of ours
+/// broke.
+pub(crate) fn end_of_dropped() -> End {
+    if std::thread::panicking() {
+        End::Internal
+    } else {
+        End::Drained
+    }
+}
+
 /// The words of a request's head that an access log repeats, one after the other in one vector.
 #[derive(Debug)]
 pub(crate) struct Words {

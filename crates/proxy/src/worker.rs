@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use sluice_config::Plan;
 use sluice_http::{Buffers, Scratch};
+use sluice_model::BindAddress;
 use sluice_net::listen::{Acceptor, ListenSocket};
 use sluice_net::splice::Pipes;
 use sluice_telemetry::access::AccessLogWriter;
@@ -130,6 +131,7 @@ pub(crate) struct Worker {
 #[derive(Debug)]
 struct Listening {
     slot: Rc<ListenerSlot>,
+    acceptor: Rc<Acceptor>,
     task: AbortHandle,
 }
 
@@ -233,7 +235,8 @@ impl Worker {
         let _ = generation.applied.send(());
     }
 
-    /// Listeners with a new socket start; those of the same name go on with the new plan; the rest close.
+    /// Listeners with a new socket start; those of the same name go on with the new plan; the rest close. Where only the
+    /// socket is another, at the same address, connections stay.
     fn update_listeners(self: &Rc<Self>, live: &Rc<Live>, sockets: Vec<NewSocket>) {
         let mut sockets: HashMap<usize, ListenSocket> = sockets
             .into_iter()
@@ -241,34 +244,53 @@ impl Worker {
             .collect();
         let mut before = std::mem::take(&mut *self.listeners.borrow_mut());
         let mut listeners = HashMap::new();
+        let mut gone = Vec::new();
         for (position, settings) in live.plan.listeners.iter().enumerate() {
             let metrics = self.registry.listener(self.index, &settings.name);
             let listener = LiveListener::new(live, position, metrics);
-            let listening = match sockets.remove(&position) {
-                Some(socket) => self.listen(socket, listener),
-                None => before.remove(&settings.name).inspect(|listening| {
-                    listening.slot.replace(listener);
-                }),
+            let known = before.remove(&settings.name);
+            let listening = match (sockets.remove(&position), known) {
+                (None, known) => known.inspect(|known| known.slot.replace(listener)),
+                (Some(socket), Some(known)) if known.is_at(&settings.address) => {
+                    known.slot.replace(listener);
+                    let new = self.listen(socket, Rc::clone(&known.slot));
+                    if new.is_some() {
+                        known.stop_accepting(self);
+                        new
+                    } else {
+                        Some(known)
+                    }
+                }
+                (Some(socket), known) => {
+                    gone.extend(known);
+                    self.listen(socket, Rc::new(ListenerSlot::new(listener)))
+                }
             };
             if let Some(listening) = listening {
                 listeners.insert(Arc::clone(&settings.name), listening);
             }
         }
-        let closed: Vec<_> = before.into_values().map(Listening::close).collect();
         *self.listeners.borrow_mut() = listeners;
-        if !closed.is_empty() {
+        gone.extend(before.into_values());
+        if !gone.is_empty() {
+            let closed = gone.into_iter().map(|one| one.close(self)).collect();
             self.drain_listeners(closed, longest_drain(&live.plan));
         }
     }
 
-    fn listen(self: &Rc<Self>, socket: ListenSocket, listener: LiveListener) -> Option<Listening> {
+    fn listen(self: &Rc<Self>, socket: ListenSocket, slot: Rc<ListenerSlot>) -> Option<Listening> {
         let acceptor = Acceptor::new(socket)
             .inspect_err(|error| tracing::error!(%error, "a listener cannot be watched"))
-            .ok()?;
-        let slot = Rc::new(ListenerSlot::new(listener));
-        let task = spawn_local(accept::run(acceptor, Rc::clone(&slot), Rc::clone(self)));
+            .ok()
+            .map(Rc::new)?;
+        let task = spawn_local(accept::run(
+            Rc::clone(&acceptor),
+            Rc::clone(&slot),
+            Rc::clone(self),
+        ));
         Some(Listening {
             slot,
+            acceptor,
             task: task.abort_handle(),
         })
     }
@@ -286,7 +308,7 @@ impl Worker {
         }
     }
 
-    /// Listeners that left the file, or were bound anew, accept no more; their requests may go on for `limit`.
+    /// Listeners that left the file, or moved, accept no more; their requests may go on for `limit`.
     fn drain_listeners(&self, closed: Vec<Rc<ListenerSlot>>, limit: Duration) {
         self.connections.end_idle_of_closed_listeners();
         let connections = Rc::clone(&self.connections);
@@ -299,10 +321,11 @@ impl Worker {
     }
 
     /// Accepts no more and waits until every connection has ended, at the latest until `limit` has passed.
-    async fn drain(&self, limit: Duration) {
+    async fn drain(self: &Rc<Self>, limit: Duration) {
         let deadline = tokio::time::Instant::now() + limit;
-        for (_, listening) in self.listeners.borrow_mut().drain() {
-            listening.close();
+        let listeners = std::mem::take(&mut *self.listeners.borrow_mut());
+        for listening in listeners.into_values() {
+            listening.close(self);
         }
         self.connections.end_idle_of_closed_listeners();
         let mut look = interval(Duration::from_millis(20));
@@ -320,7 +343,13 @@ impl Worker {
                 "the drain timeout passed: cutting what is left"
             );
             self.connections.cut_all();
-            tokio::task::yield_now().await;
+            // Each says in the log what it was cut in.
+            for _ in 0..left {
+                if self.connections.is_empty() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
         }
         self.flush_access_log();
     }
@@ -347,10 +376,23 @@ impl Worker {
 }
 
 impl Listening {
-    fn close(self) -> Rc<ListenerSlot> {
+    fn is_at(&self, address: &BindAddress) -> bool {
+        let now = self.slot.current();
+        now.settings()
+            .is_some_and(|settings| settings.address == *address)
+    }
+
+    /// The listener accepts no more. Returns its slot, which its connections still hold.
+    fn close(self, worker: &Rc<Worker>) -> Rc<ListenerSlot> {
         self.slot.close();
+        let slot = Rc::clone(&self.slot);
+        self.stop_accepting(worker);
+        slot
+    }
+
+    fn stop_accepting(self, worker: &Rc<Worker>) {
         self.task.abort();
-        self.slot
+        accept::take_waiting(&self.acceptor, &self.slot, worker);
     }
 }
 

@@ -66,7 +66,7 @@ fn accepted_sockets_inherit_the_options() {
         };
         assert!(stream.nodelay().expect("nodelay"));
         assert!(
-            socket2::SockRef::from(&stream)
+            SockRef::from(&stream)
                 .keepalive()
                 .expect("keepalive")
         );

@@ -16,6 +16,7 @@ use crate::connections::Guard;
 use crate::deadline::Deadline;
 use crate::live::{ListenerSlot, LiveListener};
 use crate::preface::{self, PrefaceError};
+use crate::trip::end_of_dropped;
 use crate::upstream_preface;
 use crate::worker::Worker;
 
@@ -39,6 +40,10 @@ pub(crate) async fn serve(
     };
     let started = Instant::now();
     let mut session = Session {
+        listener: Rc::clone(&listener),
+        cluster: Rc::clone(&cluster),
+        started,
+        end: None,
         stream,
         client: peer,
         deadline: Deadline::new(started + settings.idle_timeout),
@@ -48,11 +53,16 @@ pub(crate) async fn serve(
         server: None,
         attempts: 0,
     };
-    let end = session.run(settings, &cluster).await;
-    session.account(&listener, settings, &cluster, started, end);
+    session.end = Some(session.run(settings, &cluster).await);
 }
 
+/// Accounted for when dropped, so that a session that is cut is not lost.
 struct Session {
+    listener: Rc<LiveListener>,
+    cluster: Rc<Cluster>,
+    started: Instant,
+    /// How it ended by itself.
+    end: Option<End>,
     stream: Stream,
     client: SocketAddr,
     deadline: Deadline,
@@ -139,8 +149,12 @@ impl Session {
             idle,
         )
         .with_bytes_for_server(early);
-        let end = poll_fn(|cx| duplex.poll(cx)).await;
-        self.bytes = duplex.received();
+        let end = poll_fn(|cx| {
+            let end = duplex.poll(cx);
+            self.bytes = duplex.received();
+            end
+        })
+        .await;
         match end {
             DuplexEnd::Complete => End::Ok,
             DuplexEnd::ClientBroke => {
@@ -154,19 +168,16 @@ impl Session {
             DuplexEnd::Idle => End::IdleTimeout,
         }
     }
+}
 
-    fn account(
-        &self,
-        listener: &LiveListener,
-        settings: &Listener,
-        cluster: &Cluster,
-        started: Instant,
-        end: End,
-    ) {
+impl Drop for Session {
+    fn drop(&mut self) {
+        let end = self.end.unwrap_or_else(end_of_dropped);
         let (from_client, from_server) = self.bytes;
-        listener.metrics.sessions.increment(end);
-        listener.metrics.bytes_received.add(from_client);
-        listener.metrics.bytes_sent.add(from_server);
+        let metrics = &self.listener.metrics;
+        metrics.sessions.increment(end);
+        metrics.bytes_received.add(from_client);
+        metrics.bytes_sent.add(from_server);
         if let Some(place) = &self.server {
             let metrics = place.lane().metrics();
             metrics.bytes_sent.add(from_client);
@@ -175,15 +186,18 @@ impl Session {
         if let Some(log) = &*self.worker.access_log() {
             let server = self.server.as_ref();
             log.tcp(&TcpRecord {
-                time: self.worker.clock().time_of(started),
+                time: self.worker.clock().time_of(self.started),
                 client: Some(self.client),
-                listener: &settings.name,
-                upstream: Some(&cluster.settings().name),
+                listener: self
+                    .listener
+                    .settings()
+                    .map_or("", |settings| &settings.name),
+                upstream: Some(&self.cluster.settings().name),
                 server: server.map(|place| &**place.lane().endpoint().label()),
                 attempts: self.attempts,
                 received_bytes: from_client,
                 sent_bytes: from_server,
-                duration: started.elapsed(),
+                duration: self.started.elapsed(),
                 end,
             });
         }

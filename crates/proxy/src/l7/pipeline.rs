@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::decide::Decision;
 use super::forward;
 use super::receive;
-use super::record;
+use super::record::UnderWay;
 use super::respond;
 use super::serve::Downstream;
 use crate::trip::Trip;
@@ -25,22 +25,31 @@ pub(super) enum After {
 /// Serves the request that is arriving. Returns also when that ended.
 pub(super) async fn run(downstream: &mut Downstream) -> (After, Instant) {
     let listener = downstream.slot.current();
-    let mut trip = Trip::new(Instant::now());
+    let mut under_way = UnderWay::new(downstream, &listener, Trip::new(Instant::now()));
+    let UnderWay {
+        downstream,
+        trip,
+        begun,
+        ..
+    } = &mut under_way;
 
     // Protocol and route: once the head is whole, what to do with it is decided while its bytes are at hand.
-    let mut decision = match receive::request(downstream, &listener, &mut trip).await {
+    let mut decision = match receive::request(downstream, &listener, trip).await {
         Ok(decision) => decision,
-        Err(receive::Absent) => return (After::Close, trip.now),
+        Err(receive::Absent::NotYet) => return (After::KeepAlive, trip.now),
+        Err(receive::Absent::Gone) => return (After::Close, trip.now),
     };
+
+    // From here on it is recorded, however it ends.
+    *begun = true;
 
     // By reference: what an await holds by value, this future would hold twice.
     let after = match &mut decision {
         // Balance and upstream.
-        Decision::Forward(request) => forward::run(downstream, &listener, &mut trip, request).await,
+        Decision::Forward(request) => forward::run(downstream, &listener, trip, request).await,
         // An answer of our own: a fixed one, a redirect, or a refusal.
-        Decision::Answer(answer) => respond::send(downstream, &mut trip, answer).await,
+        Decision::Answer(answer) => respond::send(downstream, trip, answer).await,
     };
 
-    record::trip(downstream, &listener, &trip);
-    (after, trip.now)
+    (after, under_way.ended())
 }

@@ -15,9 +15,14 @@ use super::serve::Downstream;
 use crate::live::LiveListener;
 use crate::trip::Trip;
 
-/// No request came: the client closed the connection, or the listener is an http one no more.
+/// Why there is no request.
 #[derive(Debug)]
-pub(super) struct Absent;
+pub(super) enum Absent {
+    /// The client closed the connection, or the listener is an http one no more.
+    Gone,
+    /// Not a byte has come yet: an accepted connection counts as readable until that was tried.
+    NotYet,
+}
 
 /// Receives the next request's head and decides upon it. A malformed one is decided upon too: it is refused.
 pub(super) async fn request(
@@ -26,7 +31,7 @@ pub(super) async fn request(
     trip: &mut Trip,
 ) -> Result<Decision, Absent> {
     let Some(http) = listener.http() else {
-        return Err(Absent);
+        return Err(Absent::Gone);
     };
     if !downstream.carry.is_empty() {
         let mut bytes = std::mem::take(&mut downstream.carry);
@@ -54,18 +59,21 @@ fn poll_request(
         let mut scratch = worker.scratch();
         let Poll::Ready(received) = downstream.stream.poll_read(cx, scratch.head_area()) else {
             drop(scratch);
+            if downstream.carry.is_empty() {
+                return Poll::Ready(Err(Absent::NotYet));
+            }
             ready!(downstream.deadline.poll(cx));
-            return Poll::Ready(timed_out(downstream, trip));
+            return Poll::Ready(Ok(timed_out(downstream, trip)));
         };
         let count = match received {
-            Ok(0) | Err(_) if downstream.carry.is_empty() => return Poll::Ready(Err(Absent)),
+            Ok(0) | Err(_) if downstream.carry.is_empty() => return Poll::Ready(Err(Absent::Gone)),
             // The client ended its side inside a head. It may still listen.
             Ok(0) => {
                 let bytes = &downstream.carry;
                 let decision = refuse(trip, downstream, bytes, 400, BadRequest::Truncated);
                 return Poll::Ready(Ok(decision));
             }
-            Err(_) => return Poll::Ready(Err(Absent)),
+            Err(_) => return Poll::Ready(Err(Absent::Gone)),
             Ok(count) => count,
         };
         listener.metrics.bytes_received.add(count as u64);
@@ -132,19 +140,10 @@ fn consider(
     }
 }
 
-fn timed_out(downstream: &Downstream, trip: &mut Trip) -> Result<Decision, Absent> {
-    if downstream.carry.is_empty() {
-        return Err(Absent);
-    }
+fn timed_out(downstream: &Downstream, trip: &mut Trip) -> Decision {
     trip.end = End::ClientTimeout;
     let bytes = &downstream.carry;
-    Ok(refuse(
-        trip,
-        downstream,
-        bytes,
-        408,
-        BadRequest::HeadTimeout,
-    ))
+    refuse(trip, downstream, bytes, 408, BadRequest::HeadTimeout)
 }
 
 /// Refuses what begins with `bytes` and is no request, or not yet.

@@ -1,15 +1,62 @@
 //! What is remembered of a request: counters, and a line of the access log. Reads the trip and nothing else.
 
+use std::time::Instant;
+
 use sluice_telemetry::access::{AccessRecord, HttpVersion, RequestLine};
 use sluice_telemetry::metrics::StatusClass;
 use sluice_wire::h1::Version;
 
 use super::serve::Downstream;
 use crate::live::LiveListener;
-use crate::trip::{Trip, Word};
+use crate::trip::{Trip, Word, end_of_dropped};
+
+/// A request that is being served. Recorded when dropped, so that one whose task is cut is not lost.
+pub(super) struct UnderWay<'a> {
+    pub(super) downstream: &'a mut Downstream,
+    pub(super) trip: Trip,
+    /// Whether there is a request to record: not before its head is whole.
+    pub(super) begun: bool,
+    listener: &'a LiveListener,
+    ended: bool,
+}
+
+impl<'a> UnderWay<'a> {
+    pub(super) fn new(
+        downstream: &'a mut Downstream,
+        listener: &'a LiveListener,
+        trip: Trip,
+    ) -> Self {
+        Self {
+            downstream,
+            trip,
+            begun: false,
+            listener,
+            ended: false,
+        }
+    }
+
+    /// It came to an end of its own: now.
+    pub(super) fn ended(&mut self) -> Instant {
+        self.ended = true;
+        self.trip.now
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.begun {
+            return;
+        }
+        if !self.ended {
+            self.trip.end = end_of_dropped();
+            self.trip.now = Instant::now();
+        }
+        record(self.downstream, self.listener, &self.trip);
+    }
+}
 
 /// Counts and logs one request.
-pub(super) fn trip(downstream: &Downstream, listener: &LiveListener, trip: &Trip) {
+fn record(downstream: &Downstream, listener: &LiveListener, trip: &Trip) {
     count(listener, trip);
     if let Some(log) = &*downstream.worker.access_log() {
         write(downstream, listener, trip, log);
