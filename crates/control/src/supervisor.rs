@@ -9,7 +9,7 @@ use sluice_telemetry::logging::Logging;
 use sluice_telemetry::metrics::Registry;
 use sluice_telemetry::{Readiness, ReadyState};
 use thiserror::Error;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -29,6 +29,15 @@ pub struct Supervisor {
     readiness: Arc<Readiness>,
     logging: Option<Logging>,
     ports: PortWatch,
+    signals: Signals,
+}
+
+/// What the process is told from outside. Listened to from the start: a reload that comes early must not end it.
+#[derive(Debug)]
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
 }
 
 /// Why the process could not start.
@@ -63,6 +72,11 @@ impl Supervisor {
         readiness: Arc<Readiness>,
         logging: Option<Logging>,
     ) -> Result<Self, StartError> {
+        let signals = Signals {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        };
         let seen = source.fingerprint();
         let warnings = loaded.warnings.warnings();
         let plan = Arc::new(loaded.plan);
@@ -82,6 +96,7 @@ impl Supervisor {
             readiness,
             logging,
             ports: PortWatch::default(),
+            signals,
         })
     }
 
@@ -96,20 +111,14 @@ impl Supervisor {
     }
 
     /// Runs until SIGTERM or SIGINT, then drains. `show` is given what is wrong with a file that was not taken over.
-    ///
-    /// # Errors
-    /// The kernel's, where signals cannot be listened to.
-    pub async fn run(mut self, show: impl Fn(&Report)) -> io::Result<Stopped> {
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+    pub async fn run(mut self, show: impl Fn(&Report)) -> Stopped {
         let mut look_at_file = interval(WATCH_EVERY);
         let mut look_at_ports = interval(ports::EVERY);
         look_at_file.set_missed_tick_behavior(MissedTickBehavior::Delay);
         look_at_ports.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                _ = hangup.recv() => self.reload(&show).await,
+                _ = self.signals.hangup.recv() => self.reload(&show).await,
                 _ = look_at_file.tick() => {
                     if self.file_has_changed() {
                         self.reload(&show).await;
@@ -119,8 +128,8 @@ impl Supervisor {
                     let plan = Arc::clone(&self.plan.borrow());
                     self.ports.look(&plan, self.fleet.endpoints(), &self.registry);
                 }
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
+                _ = self.signals.terminate.recv() => break,
+                _ = self.signals.interrupt.recv() => break,
             }
         }
         let limit = longest_drain(&self.plan.borrow());
@@ -128,18 +137,18 @@ impl Supervisor {
         self.readiness.set(ReadyState::Draining);
         let in_order = tokio::select! {
             in_order = self.fleet.drain(limit) => in_order,
-            _ = terminate.recv() => false,
-            _ = interrupt.recv() => false,
+            _ = self.signals.terminate.recv() => false,
+            _ = self.signals.interrupt.recv() => false,
         };
         tracing::info!("stopped");
         if let Some(logging) = self.logging {
             logging.finish(Duration::from_secs(1));
         }
-        Ok(if in_order {
+        if in_order {
             Stopped::InOrder
         } else {
             Stopped::InDisorder
-        })
+        }
     }
 
     /// Takes the configuration over as it is now, or says what is wrong with it and leaves everything as it was.

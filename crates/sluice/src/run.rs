@@ -82,7 +82,7 @@ pub(crate) fn serve(
         started(&supervisor, &registry);
         let plans: watch::Receiver<Arc<Plan>> = supervisor.plans();
         let admin = tokio::spawn(admin.follow(first, plans));
-        let stopped = supervisor.run(check::show).await?;
+        let stopped = supervisor.run(check::show).await;
         admin.abort();
         Ok(stopped)
     })
