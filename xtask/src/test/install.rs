@@ -20,7 +20,12 @@ const CARGO_TOOLS: &[(&str, &[&str])] = &[
 const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 
 /// A program, and the Debian package that brings it.
-const PROGRAMS: &[(&str, &str)] = &[("curl", "curl"), ("valgrind", "valgrind")];
+const PROGRAMS: &[(&str, &str)] = &[
+    ("curl", "curl"),
+    ("ip", "iproute2"),
+    ("unshare", "util-linux"),
+    ("valgrind", "valgrind"),
+];
 
 /// Fails with what is missing where it may not or cannot install it.
 pub(crate) fn prepare(may_install: bool) -> Result<()> {

@@ -1,0 +1,398 @@
+//! The command line of the real binary: what is said, where, and with which exit code.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use insta::assert_snapshot;
+use testkit::{EchoServer, Finished, RawClient, TempDir, free_address, run, wait_until};
+
+const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn sluice(arguments: &[&str]) -> Finished {
+    run(SLUICE, arguments)
+}
+
+/// A file in a folder that ends with the test.
+fn file(text: &str) -> (TempDir, String) {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("sluice.toml");
+    std::fs::write(&path, text).expect("writing");
+    let path = path.to_str().expect("UTF-8").to_owned();
+    (folder, path)
+}
+
+/// What was said, with the path that differs from run to run taken out.
+fn without(text: &str, path: &str) -> String {
+    text.replace(path, "sluice.toml")
+}
+
+#[test]
+fn help_is_worth_reading() {
+    for command in ["", "run", "check", "explain", "schema", "demo"] {
+        let arguments: Vec<_> = [command, "--help"]
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect();
+        let help = sluice(&arguments);
+        assert_eq!((help.code(), help.stderr.as_str()), (0, ""));
+        let name = if command.is_empty() { "help" } else { command };
+        assert_snapshot!(format!("help-{name}"), help.stdout);
+    }
+}
+
+#[test]
+fn the_version_is_told() {
+    let version = sluice(&["--version"]);
+    assert_eq!(version.code(), 0);
+    assert_eq!(
+        version.stdout,
+        format!("sluice {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn wrong_command_lines_end_with_2() {
+    let wrong: [&[&str]; 11] = [
+        &["serve"],
+        &["run", "--config"],
+        &["run", "--listen", ":8080"],
+        &["run", "--to", "127.0.0.1:1"],
+        &[
+            "run",
+            "-c",
+            "a.toml",
+            "--listen",
+            ":8080",
+            "--to",
+            "127.0.0.1:1",
+        ],
+        &["check"],
+        &["check", "a.toml", "b.toml"],
+        &["explain", "GET"],
+        &["explain", "GET", "http://a/", "--client-ip", "nobody"],
+        &["schema", "more"],
+        &["demo", "--listen"],
+    ];
+    for arguments in wrong {
+        let finished = sluice(arguments);
+        assert_eq!(finished.code(), 2, "{arguments:?}: {finished:?}");
+        assert!(
+            finished.stderr.contains("--help"),
+            "{arguments:?}: {finished:?}"
+        );
+    }
+}
+
+#[test]
+fn wrong_addresses_on_the_command_line_end_with_2() {
+    let cases = [
+        ("no-port", "localhost", "127.0.0.1:9001"),
+        ("port-too-large", "127.0.0.1:99999", "127.0.0.1:9001"),
+        ("name-to-listen", "example.com:80", "127.0.0.1:9001"),
+        ("url-as-server", ":8080", "http://127.0.0.1:9001"),
+        ("both", "8080", "9001"),
+        ("itself", "127.0.0.1:8080", "127.0.0.1:8080"),
+    ];
+    let mut said = String::new();
+    for (name, listen, to) in cases {
+        let finished = sluice(&["run", "--listen", listen, "--to", to]);
+        assert_eq!(
+            (finished.code(), finished.stdout.as_str()),
+            (2, ""),
+            "{name}: {finished:?}"
+        );
+        write!(
+            said,
+            "── --listen {listen} --to {to}\n{}\n",
+            finished.stderr
+        )
+        .expect("a string");
+    }
+    assert_snapshot!("wrong-addresses", said);
+}
+
+#[test]
+fn a_good_file_is_good() {
+    let (_folder, path) = file(
+        "[listeners.web]\naddress = \":8080\"\n[upstreams.app]\nservers = [\"127.0.0.1:9001\"]\n",
+    );
+    let finished = sluice(&["check", &path]);
+    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
+    assert_eq!(
+        without(&finished.stdout, &path),
+        "sluice.toml: good (1 listener, 1 route, 1 upstream)\n"
+    );
+}
+
+#[test]
+fn warnings_are_shown_and_the_file_is_good() {
+    let (_folder, path) = file(
+        "[listeners.web]\naddress = \":8080\"\n[[routes]]\nrespond = { body = \"here\" }\n\
+         [upstreams.app]\nservers = [\"127.0.0.1:9001\"]\n",
+    );
+    let finished = sluice(&["check", &path]);
+    assert_eq!(finished.code(), 0, "{finished:?}");
+    assert_snapshot!(
+        "check-warning",
+        without(&format!("{}\n{}", finished.stderr, finished.stdout), &path)
+    );
+}
+
+#[test]
+fn everything_wrong_is_said_at_once() {
+    let (_folder, path) = file(
+        "[listeners.web]\nadress = \":8080\"\nidle-timeout = 5\n[[routes]]\nupstream = \"ap\"\n[upstreams.app]\nservers = []\n",
+    );
+    let finished = sluice(&["check", &path]);
+    assert_eq!((finished.code(), finished.stdout.as_str()), (1, ""));
+    assert_snapshot!("check-wrong", without(&finished.stderr, &path));
+    // Running it says the same.
+    let run = sluice(&["run", "-c", &path]);
+    assert_eq!((run.code(), run.stderr), (1, finished.stderr));
+}
+
+#[test]
+fn files_that_cannot_be_read_are_named() {
+    let folder = TempDir::new().expect("a folder");
+    let missing = folder.path().join("missing.toml");
+    let missing = missing.to_str().expect("UTF-8");
+    let no_text = folder.path().join("latin.toml");
+    std::fs::write(&no_text, b"# caf\xe9\n").expect("writing");
+    let no_text = no_text.to_str().expect("UTF-8");
+    let mut said = String::new();
+    for arguments in [
+        &["check", missing][..],
+        &["run", "-c", missing],
+        &["explain", "-c", missing, "GET", "http://a/"],
+        &["check", no_text],
+    ] {
+        let finished = sluice(arguments);
+        assert_eq!(
+            (finished.code(), finished.stdout.as_str()),
+            (1, ""),
+            "{finished:?}"
+        );
+        write!(said, "── {}\n{}\n", arguments[0], finished.stderr).expect("a string");
+    }
+    let folder = folder.path().to_str().expect("UTF-8");
+    assert_snapshot!("unreadable", said.replace(&format!("{folder}/"), ""));
+}
+
+#[test]
+fn without_a_file_sluice_toml_is_meant() {
+    let folder = TempDir::new().expect("a folder");
+    let output = Command::new(SLUICE)
+        .arg("run")
+        .current_dir(folder.path())
+        .output()
+        .expect("running");
+    assert_eq!(output.status.code(), Some(1));
+    assert_snapshot!("no-file", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn two_options_are_enough_to_run() {
+    let servers = [EchoServer::start("one"), EchoServer::start("two")];
+    let listen = [free_address(), free_address()];
+    let mut arguments = vec!["run".to_owned()];
+    for address in listen {
+        arguments.extend(["--listen".to_owned(), address.to_string()]);
+    }
+    for server in &servers {
+        arguments.extend(["--to".to_owned(), server.address().to_string()]);
+    }
+    let mut running = Running::start(&arguments);
+    for address in listen {
+        wait_until("the listener", || {
+            std::net::TcpStream::connect(address).is_ok()
+        });
+        for _ in 0..4 {
+            let mut client = RawClient::connect(address);
+            client.send(GET);
+            assert_eq!(client.response("GET").status, 200);
+        }
+    }
+    assert!(servers.iter().all(|server| server.requests() > 0));
+    assert_eq!(running.interrupt(), Some(0));
+}
+
+#[test]
+fn explain_says_which_way_and_why() {
+    let layer7 = example("layer7.toml");
+    let weights = example("weights-and-backup.toml");
+    let proxies = example("proxy-protocol.toml");
+    let questions: [(&str, &str, &[&str]); 9] = [
+        (
+            &layer7,
+            "layer7",
+            &["GET", "http://shop.localhost/old/summer"],
+        ),
+        (
+            &layer7,
+            "layer7",
+            &[
+                "GET",
+                "http://shop.localhost:8080/api/x",
+                "-H",
+                "x-beta: 1",
+                "-H",
+                "user-agent: curl/8.0",
+            ],
+        ),
+        (
+            &layer7,
+            "layer7",
+            &[
+                "GET",
+                "http://shop.localhost/api/x",
+                "-H",
+                "x-beta: 1",
+                "-H",
+                "User-Agent: Firefox",
+            ],
+        ),
+        (&layer7, "layer7", &["POST", "http://a/api/x?y=1"]),
+        (&layer7, "layer7", &["GET", "http://a/x/../healthz"]),
+        (&layer7, "layer7", &["GET", "http://a/%zz"]),
+        (&weights, "weights-and-backup", &["GET", "http://a/"]),
+        (
+            &proxies,
+            "proxy-protocol",
+            &["GET", "http://a:8081/", "--client-ip", "10.0.0.1"],
+        ),
+        (
+            &proxies,
+            "proxy-protocol",
+            &[
+                "GET",
+                "http://a/",
+                "--listener",
+                "behind-an-http-proxy",
+                "--client-ip",
+                "127.0.0.9",
+            ],
+        ),
+    ];
+    let mut said = String::new();
+    for (file, name, question) in questions {
+        let finished = sluice(&[&["explain", "-c", file], question].concat());
+        assert_eq!(
+            (finished.code(), finished.stderr.as_str()),
+            (0, ""),
+            "{question:?}"
+        );
+        write!(
+            said,
+            "── {name}: {}\n{}\n",
+            question.join(" "),
+            finished.stdout
+        )
+        .expect("a string");
+    }
+    assert_snapshot!("explain", said);
+}
+
+#[test]
+fn explain_refuses_what_is_no_request() {
+    let layer7 = example("layer7.toml");
+    let mut said = String::new();
+    for question in [
+        &["GET", "shop.localhost/api"][..],
+        &["GET", "ftp://shop.localhost/"],
+        &["GET", "http://shop.localhost:http/"],
+        &["GET", "http://a/", "-H", "no-colon"],
+        &["GET", "http://a/", "--listener", "nobody"],
+    ] {
+        let finished = sluice(&[&["explain", "-c", &layer7], question].concat());
+        assert_eq!(
+            (finished.code(), finished.stdout.as_str()),
+            (2, ""),
+            "{question:?}"
+        );
+        write!(said, "── {}\n{}", question.join(" "), finished.stderr).expect("a string");
+    }
+    assert_snapshot!("explain-wrong", said);
+}
+
+#[test]
+fn what_explain_says_is_what_happens() {
+    // The one route whose answer tells which it was.
+    let finished = sluice(&[
+        "explain",
+        "-c",
+        &example("layer7.toml"),
+        "GET",
+        "http://a/healthz",
+    ]);
+    assert!(
+        finished
+            .stdout
+            .ends_with("route     healthz: matches\nanswer    200 by sluice itself\n"),
+        "{}",
+        finished.stdout
+    );
+}
+
+#[test]
+fn the_schema_is_json_for_editors() {
+    let finished = sluice(&["schema"]);
+    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
+    let schema: serde_json::Value = serde_json::from_str(&finished.stdout).expect("JSON");
+    assert!(
+        schema["$schema"]
+            .as_str()
+            .is_some_and(|version| version.contains("json-schema.org"))
+    );
+    for table in [
+        "listeners",
+        "routes",
+        "upstreams",
+        "runtime",
+        "admin",
+        "logs",
+    ] {
+        assert!(schema["properties"][table].is_object(), "{table}");
+    }
+}
+
+fn example(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    folder.join(name).to_str().expect("UTF-8").to_owned()
+}
+
+/// A sluice that is killed when dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(arguments: &[String]) -> Self {
+        let mut command = Command::new(SLUICE);
+        command.args(arguments).stdin(Stdio::null());
+        Self(
+            command
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("starting"),
+        )
+    }
+
+    /// Sends SIGINT and waits for the exit code.
+    fn interrupt(&mut self) -> Option<i32> {
+        let pid = i32::try_from(self.0.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(pid.expect("a process id"), rustix::process::Signal::INT)
+            .expect("a signal");
+        testkit::wait_for("the end", || self.0.try_wait().expect("waiting")).code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Ended already is fine.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

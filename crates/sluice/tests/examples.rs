@@ -1,0 +1,378 @@
+//! Every file in `examples/` is run by the real binary, and does what its comments say.
+//!
+//! A file runs as it is, but for its addresses: those are replaced by ports of the test's, each by the same wherever it
+//! stands.
+#![expect(clippy::float_cmp, reason = "counters are whole numbers")]
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use testkit::{
+    Balancer, EchoReply, EchoServer, Options, RawClient, Response, Script, ScriptedServer,
+    TcpEchoServer,
+};
+
+const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
+
+/// The files, each with its test below.
+const EXAMPLES: [&str; 7] = [
+    "layer7.toml",
+    "production.toml",
+    "proxy-protocol.toml",
+    "smallest.toml",
+    "tcp.toml",
+    "tuning-sockets.toml",
+    "weights-and-backup.toml",
+];
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples")
+}
+
+#[test]
+fn every_example_has_a_test() {
+    let mut files: Vec<_> = std::fs::read_dir(folder())
+        .expect("the examples")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .filter(|name| name != "README.md")
+        .collect();
+    files.sort();
+    assert_eq!(files, EXAMPLES, "list it here, and write its test");
+}
+
+#[test]
+fn every_example_is_good_without_a_warning() {
+    for name in EXAMPLES {
+        let path = folder().join(name);
+        let finished = testkit::run(SLUICE, &["check", path.to_str().expect("UTF-8")]);
+        assert_eq!(
+            (finished.code(), finished.stderr.as_str()),
+            (0, ""),
+            "{name}"
+        );
+    }
+}
+
+/// An example with other addresses in the place of its own.
+struct Example {
+    text: String,
+    replaced: BTreeMap<&'static str, String>,
+}
+
+impl Example {
+    fn read(name: &str) -> Self {
+        let text = std::fs::read_to_string(folder().join(name)).expect("an example");
+        Self {
+            text,
+            replaced: BTreeMap::new(),
+        }
+    }
+
+    /// Puts a server in the place of an address.
+    fn server(mut self, address: &'static str, server: SocketAddr) -> Self {
+        self.replaced.insert(address, server.to_string());
+        self
+    }
+
+    /// Lets a listener have a free port.
+    fn listener(mut self, address: &'static str, name: &str) -> Self {
+        self.replaced
+            .insert(address, format!("127.0.0.1:<port:{name}>"));
+        self
+    }
+
+    fn run(self) -> Balancer {
+        self.run_with(&Options::default())
+    }
+
+    fn run_with(mut self, options: &Options) -> Balancer {
+        for (address, replacement) in &self.replaced {
+            assert!(
+                self.text.contains(address),
+                "no {address} in:\n{}",
+                self.text
+            );
+            self.text = self.text.replace(address, replacement);
+        }
+        Balancer::start_with(SLUICE, &self.text, options)
+    }
+}
+
+fn ask(address: SocketAddr, method: &str, path: &str, fields: &str) -> Response {
+    let mut client = RawClient::connect(address);
+    client.send(format!(
+        "{method} {path} HTTP/1.1\r\n{fields}Content-Length: 0\r\n\r\n"
+    ));
+    client.response(method)
+}
+
+/// The name of the server that answers.
+fn served_by(address: SocketAddr, method: &str, path: &str, fields: &str) -> String {
+    let response = ask(address, method, path, fields);
+    assert_eq!(response.status, 200, "{method} {path}");
+    EchoReply::from_response(&response).server
+}
+
+fn servers<const COUNT: usize>(names: [&str; COUNT]) -> [EchoServer; COUNT] {
+    names.map(EchoServer::start)
+}
+
+#[test]
+fn smallest() {
+    let [one, two, three] = servers(["1", "2", "3"]);
+    let balancer = Example::read("smallest.toml")
+        .listener("127.0.0.1:8080", "web")
+        .server("127.0.0.1:9001", one.address())
+        .server("127.0.0.1:9002", two.address())
+        .server("127.0.0.1:9003", three.address())
+        .run();
+    let mut client = RawClient::connect(balancer.address("web"));
+    let mut turns = String::new();
+    for _ in 0..6 {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        turns.push_str(&EchoReply::from_response(&client.response("GET")).server);
+    }
+    let (first, second) = turns.split_at(3);
+    assert_eq!(first, second, "taken in turn");
+    assert!(["123", "231", "312"].contains(&first), "{turns}");
+}
+
+#[test]
+fn layer7() {
+    let [one, two, beta] = servers(["one", "two", "beta"]);
+    let balancer = Example::read("layer7.toml")
+        .listener("127.0.0.1:8080", "web")
+        .server("127.0.0.1:9001", one.address())
+        .server("127.0.0.1:9002", two.address())
+        .server("127.0.0.1:9003", beta.address())
+        .run();
+    let web = balancer.address("web");
+    let host = "Host: shop.localhost\r\n";
+    let health = ask(web, "GET", "/healthz", host);
+    assert_eq!((health.status, health.text()), (200, "healthy\n"));
+    let moved = ask(web, "GET", "/old/summer", host);
+    assert_eq!(
+        (moved.status, moved.field("location")),
+        (308, Some("/new/summer"))
+    );
+    let with_beta = format!("{host}x-beta: yes\r\nUser-Agent: curl/8.5\r\n");
+    for _ in 0..3 {
+        assert_eq!(served_by(web, "GET", "/api/items", &with_beta), "beta");
+        assert_ne!(served_by(web, "GET", "/api", host), "beta");
+        assert_ne!(served_by(web, "POST", "/api/items", host), "beta");
+    }
+    let rest: std::collections::BTreeSet<_> = (0..12)
+        .map(|_| served_by(web, "GET", "/apis", host))
+        .collect();
+    assert_eq!(rest.len(), 3, "every server of `web`");
+    let mut client = RawClient::connect(web);
+    client.send(format!(
+        "POST /api/x HTTP/1.1\r\n{host}Content-Length: 10000001\r\n\r\n"
+    ));
+    assert_eq!(client.response("POST").status, 413);
+    for (route, count) in [
+        ("healthz", 1.0),
+        ("moved", 1.0),
+        ("beta", 3.0),
+        ("reads", 3.0),
+        ("writes", 4.0),
+        ("rest", 12.0),
+    ] {
+        balancer.wait_for_metrics(&format!("{count} requests of {route}"), |metrics| {
+            metrics.sum("sluice_requests_total", &[("route", route)]) == count
+        });
+    }
+}
+
+#[test]
+fn production() {
+    let [one, two, web] = servers(["api-1", "api-2", "web"]);
+    let [one_address, two_address, web_address] =
+        [&one, &two, &web].map(|server| server.address().to_string());
+    // What differs between machines comes from the environment.
+    let port = testkit::free_port();
+    let variables = [
+        ("SLUICE_PORT", port.to_string()),
+        ("SLUICE_HOST", "shop.example".to_owned()),
+        ("SLUICE_WORKERS", "1".to_owned()),
+        ("SLUICE_API_1", one_address),
+        ("SLUICE_API_2", two_address),
+        ("SLUICE_WEB", web_address),
+    ];
+    let environment = variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    let options = Options {
+        environment,
+        ..Options::default()
+    };
+    let balancer = Example::read("production.toml")
+        .listener("127.0.0.1:9900", "admin")
+        .run_with(&options);
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let api: Vec<_> = (0..6)
+        .map(|_| served_by(address, "GET", "/api/x", "Host: shop.example\r\n"))
+        .collect();
+    assert_eq!(
+        api.iter().filter(|server| *server == "api-1").count(),
+        4,
+        "by weight: {api:?}"
+    );
+    assert_eq!(
+        served_by(address, "GET", "/", "Host: SHOP.example\r\n"),
+        "web"
+    );
+    let unknown = ask(address, "GET", "/", "Host: elsewhere\r\n");
+    assert_eq!(
+        (unknown.status, unknown.text()),
+        (421, "this host is not served here\n")
+    );
+    assert_eq!(balancer.admin("/readyz").status, 200);
+    let line = balancer.wait_for_stdout("\"status\":421");
+    assert!(
+        line.starts_with('{') && line.contains("unknown-host"),
+        "{line}"
+    );
+}
+
+#[test]
+fn tcp() {
+    let backup = TcpEchoServer::start("backup:");
+    let mut first = TcpEchoServer::start("first.:");
+    let balancer = Example::read("tcp.toml")
+        .listener("127.0.0.1:5433", "database")
+        .server("127.0.0.1:9001", first.address())
+        .server("127.0.0.1:9002", backup.address())
+        .run();
+    let greeting = || RawClient::connect(balancer.address("database")).read_exactly(7);
+    assert_eq!(
+        (greeting(), greeting()),
+        (b"first.:".to_vec(), b"first.:".to_vec())
+    );
+    first.die();
+    let mut client = RawClient::connect(balancer.address("database"));
+    client.send("query");
+    client.half_close();
+    assert_eq!(
+        client.read_to_end().expect("an orderly close"),
+        b"backup:query"
+    );
+}
+
+#[test]
+fn proxy_protocol() {
+    let script = Script::new().read_until("QUIT\n").read_exactly(16);
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let server = ScriptedServer::start([script.read_request().write(answer).stay_open()]);
+    let balancer = Example::read("proxy-protocol.toml")
+        .listener("127.0.0.1:8080", "tcp-proxy")
+        .listener("127.0.0.1:8081", "http-proxy")
+        .server("127.0.0.1:9001", server.address())
+        .run();
+    let mut client = RawClient::connect(balancer.address("tcp-proxy"));
+    client.send("PROXY TCP4 203.0.113.7 198.51.100.1 4444 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.response("GET").status, 200);
+    let received = server.received(0);
+    assert_eq!(
+        received[16..20],
+        [203, 0, 113, 7],
+        "the client, in the header to the server"
+    );
+    let head = String::from_utf8_lossy(&received[28..]).to_lowercase();
+    assert!(head.contains("x-forwarded-for: 203.0.113.7\r\n"), "{head}");
+    let mut without = RawClient::connect(balancer.address("tcp-proxy"));
+    without.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(
+        !without
+            .read_to_end()
+            .unwrap_or_default()
+            .starts_with(b"HTTP/1.1 200")
+    );
+
+    let response = ask(
+        balancer.address("http-proxy"),
+        "GET",
+        "/",
+        "Host: a\r\nX-Forwarded-For: 203.0.113.9\r\n",
+    );
+    assert_eq!(response.status, 200);
+    assert!(
+        response
+            .field("via")
+            .is_some_and(|via| via.contains("sluice")),
+        "{response:?}"
+    );
+    let head = String::from_utf8_lossy(&server.received(1)[28..]).to_lowercase();
+    assert!(
+        head.contains("x-forwarded-for: 203.0.113.9, 127.0.0.1\r\n"),
+        "believed: {head}"
+    );
+    assert!(
+        head.contains("forwarded: for=") && head.contains("via: 1.1 sluice\r\n"),
+        "{head}"
+    );
+}
+
+#[test]
+fn tuning_sockets() {
+    let [one, two] = servers(["one", "two"]);
+    let balancer = Example::read("tuning-sockets.toml")
+        .listener("127.0.0.1:8080", "web")
+        .server("127.0.0.1:9001", one.address())
+        .server("127.0.0.1:9002", two.address())
+        .run();
+    let web = balancer.address("web");
+    let names: std::collections::BTreeSet<_> = (0..8)
+        .map(|_| served_by(web, "GET", "/", "Host: a\r\n"))
+        .collect();
+    assert_eq!(names.len(), 2);
+    assert_eq!(
+        ask(web, "GET", &format!("/{}", "x".repeat(9000)), "Host: a\r\n").status,
+        414
+    );
+    let fields: String = (10..80).fold(String::new(), |fields, number| {
+        fields + "x-" + &number.to_string() + ": y\r\n"
+    });
+    assert_eq!(
+        ask(web, "GET", "/", &format!("Host: a\r\n{fields}")).status,
+        431
+    );
+}
+
+#[test]
+fn weights_and_backup() {
+    let [mut one, mut two, mut three, backup] = servers(["1", "2", "3", "backup"]);
+    let balancer = Example::read("weights-and-backup.toml")
+        .listener("127.0.0.1:8080", "web")
+        .server("127.0.0.1:9001", one.address())
+        .server("127.0.0.1:9002", two.address())
+        .server("127.0.0.1:9003", three.address())
+        .server("127.0.0.1:9004", backup.address())
+        .run();
+    // One connection is one worker's, and each worker has a turn of its own.
+    let mut client = RawClient::connect(balancer.address("web"));
+    let mut ask = || {
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        EchoReply::from_response(&client.response("GET")).server
+    };
+    let turns: String = (0..12).map(|_| ask()).collect();
+    assert_eq!(turns.matches('1').count(), 8, "{turns}");
+    assert_eq!(
+        (turns.matches('2').count(), turns.matches('3').count()),
+        (2, 2),
+        "{turns}"
+    );
+    assert!(!turns.contains("11111"), "smoothly: {turns}");
+    for server in [&mut one, &mut two, &mut three] {
+        server.die();
+    }
+    assert_eq!(ask(), "backup");
+}
