@@ -46,14 +46,21 @@ impl Pipe {
         self.held
     }
 
-    /// Takes what `source` has into the pipe; 0 is the end of the stream. Call only while the pipe is empty: how many
-    /// packets fit into a pipe that holds some cannot be known, and a full pipe looks like a silent source.
-    pub fn poll_fill(&mut self, cx: &mut Context<'_>, source: &Stream) -> Poll<io::Result<usize>> {
+    /// Takes what `source` has, at most `most` bytes, into the pipe; 0 is the end of the stream. Call only while the pipe
+    /// is empty: how many packets fit into a pipe that holds some cannot be known, and a full pipe looks like a silent
+    /// source.
+    pub fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &Stream,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
         debug_assert_eq!(self.held, 0, "a pipe is filled only when it is empty");
+        let most = most.min(self.size);
         loop {
             ready!(source.poll_read_ready(cx))?;
             match source.try_io(Interest::READABLE, || {
-                splice(source, None, &self.write, None, self.size, FLAGS).map_err(io::Error::from)
+                splice(source, None, &self.write, None, most, FLAGS).map_err(io::Error::from)
             }) {
                 Ok(count) => {
                     self.held += count;
@@ -146,7 +153,7 @@ mod tests {
             let mut total = 0;
             loop {
                 let mut pipe = pipes.lend().expect("pipe");
-                let count = poll_fn(|cx| pipe.poll_fill(cx, &source))
+                let count = poll_fn(|cx| pipe.poll_fill(cx, &source, usize::MAX))
                     .await
                     .expect("fill");
                 total += count;

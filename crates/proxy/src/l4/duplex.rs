@@ -242,7 +242,7 @@ impl Direction {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         };
-        match pipe.poll_fill(cx, source) {
+        match pipe.poll_fill(cx, source, usize::MAX) {
             Poll::Ready(Ok(count)) if count > 0 => {
                 self.bulk = count >= THIN;
                 self.pipe = Some(pipe);

@@ -201,6 +201,7 @@ impl<'a> Exchange<'a> {
                 target: self.server,
                 scratch: &mut worker.scratch(),
                 buffers: &mut worker.buffers(),
+                pipes: &mut worker.pipes(),
                 surplus: &mut self.downstream.carry,
             },
         );
@@ -266,7 +267,8 @@ impl<'a> Exchange<'a> {
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Ended>, Fault>> {
         let worker = std::rc::Rc::clone(&self.downstream.worker);
         let mut scratch = worker.scratch();
-        let count = match self.server.poll_read(cx, scratch.body_area()) {
+        // The smaller area: of a long body the rest is not received here at all.
+        let count = match self.server.poll_read(cx, scratch.head_area()) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.server_gone(None))),
             Poll::Ready(Err(error)) => return Poll::Ready(Err(self.server_gone(Some(&error)))),
@@ -409,6 +411,7 @@ impl<'a> Exchange<'a> {
                 target: &mut self.downstream.stream,
                 scratch: &mut worker.scratch(),
                 buffers: &mut worker.buffers(),
+                pipes: &mut worker.pipes(),
                 surplus: &mut self.surplus,
             },
         );
@@ -434,6 +437,7 @@ impl<'a> Exchange<'a> {
                     target: &mut self.downstream.stream,
                     scratch: &mut worker.scratch(),
                     buffers: &mut worker.buffers(),
+                    pipes: &mut worker.pipes(),
                     surplus: &mut self.surplus,
                 },
             );

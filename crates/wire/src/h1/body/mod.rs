@@ -171,6 +171,20 @@ impl Decoder {
         }
     }
 
+    /// Takes note of `count` bytes of payload that were passed on without being looked at. Only where
+    /// [`Self::remaining`] tells that as many are to come: elsewhere nothing happens.
+    pub fn advance(&mut self, count: u64) {
+        if let State::Length(left) = &mut self.state
+            && *left >= count
+        {
+            *left -= count;
+            self.payload += count;
+            if *left == 0 {
+                self.state = State::Done;
+            }
+        }
+    }
+
     /// The connection was closed by its sender: whether the body is whole.
     pub fn finish(&mut self) -> Result<(), BodyError> {
         match &self.state {
