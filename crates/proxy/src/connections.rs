@@ -121,11 +121,7 @@ impl Guard {
 
     pub(crate) fn set_activity(&self, activity: Activity) {
         match (self.entry.activity.replace(activity), activity) {
-            (Activity::Busy, Activity::Idle) => {
-                self.metrics.connections_idle.increment();
-                // Between two requests it is no server's: it must not be cut with the one it used last.
-                self.entry.lane.take();
-            }
+            (Activity::Busy, Activity::Idle) => self.metrics.connections_idle.increment(),
             (Activity::Idle, Activity::Busy) => self.metrics.connections_idle.decrement(),
             _ => {}
         }
