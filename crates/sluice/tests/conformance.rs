@@ -45,7 +45,7 @@ topics! {
 /// Every try takes the second after which the balancer gives up, so there are many lanes.
 #[test]
 fn unfinished_messages() {
-    let impatient = "head-timeout = \"1s\"\nbody-timeout = \"1s\"\nidle-timeout = \"1s\"\n";
+    let impatient = "head-timeout = \"3s\"\nbody-timeout = \"3s\"\nidle-timeout = \"3s\"\n";
     put(&requests::unfinished(), 48, impatient);
 }
 

@@ -65,11 +65,7 @@ fn accepted_sockets_inherit_the_options() {
             panic!("tcp")
         };
         assert!(stream.nodelay().expect("nodelay"));
-        assert!(
-            SockRef::from(&stream)
-                .keepalive()
-                .expect("keepalive")
-        );
+        assert!(SockRef::from(&stream).keepalive().expect("keepalive"));
     });
 }
 
