@@ -77,7 +77,8 @@ pub struct HttpListener {
     pub router: Router,
     /// The routes in the order in which they are tried.
     pub routes: Vec<RouteId>,
-    /// `trusted-proxies`: whose `X-Forwarded-*`, `Forwarded` and `X-Request-ID` are believed.
+    /// `trusted-proxies`: whose `X-Forwarded-*` and `Forwarded` are believed. `X-Request-ID` is not among them: a plain
+    /// one is kept from everyone.
     pub trusted_proxies: Vec<IpNet>,
     /// `via`: the name this proxy adds to `Via` in both directions; none by default.
     pub via: Option<Arc<str>>,

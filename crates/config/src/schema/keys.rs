@@ -118,8 +118,8 @@ pub(crate) static LISTENER: Shape = Shape {
                 min: 0,
             },
             Default::Is("[]"),
-            "http only: proxies in front of this one whose `X-Forwarded-*`, `Forwarded` and `X-Request-ID` are believed; from \
-             all others these fields are replaced.",
+            "http only: proxies in front of this one whose `X-Forwarded-*` and `Forwarded` are believed; from all others these \
+             fields are replaced. A plain `X-Request-ID` is kept from everyone: it names a request and claims nothing.",
         ),
         Key::new(
             "via",
