@@ -52,6 +52,31 @@ fn a_server_that_refuses_at_once_spares_the_client_the_body() {
 }
 
 #[test]
+fn a_server_that_says_nothing_is_to_blame_for_the_body_that_does_not_come() {
+    let server = ScriptedServer::start([Script::new().read_head().stay_open()]);
+    let setup = Setup {
+        listener: "body-timeout = \"1s\"",
+        ..Setup::default()
+    };
+    let balancer = start(&[server.address()], setup);
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send(POST);
+    assert_eq!(client.response("POST").status, 504);
+    // Once the body has begun it is the client's to go on.
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send(format!("{POST}he"));
+    assert_eq!(client.response("POST").status, 408);
+    let metrics = balancer.metrics_after(2);
+    for end in ["upstream-timeout", "client-timeout"] {
+        assert_eq!(
+            metrics.count("sluice_request_ends_total", &[("end", end)]),
+            1,
+            "{end}"
+        );
+    }
+}
+
+#[test]
 fn curl_sends_a_large_body_once_it_is_told_to_go_on() {
     let server = EchoServer::start("a");
     let balancer = start(&[server.address()], Setup::default());

@@ -31,7 +31,7 @@ pub(super) enum Decision {
 /// A request on its way to a server.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four independent facts of the client's head"
+    reason = "five independent facts of the client's head"
 )]
 pub(super) struct Outgoing {
     /// Where it goes.
@@ -50,6 +50,8 @@ pub(super) struct Outgoing {
     pub(super) is_idempotent: bool,
     /// Whether it asks to switch protocols.
     pub(super) wants_upgrade: bool,
+    /// Whether the client waits for the server's `100 Continue` before it sends the body.
+    pub(super) expects_continue: bool,
     /// From the last byte sent until the head of the answer.
     pub(super) timeout: Duration,
     /// How long a body may stand still.
@@ -238,6 +240,7 @@ impl<'b> Asked<'_, '_, 'b> {
             is_head: head.method == Method::Head,
             is_idempotent: head.method.is_idempotent(),
             wants_upgrade: head.upgrade.is_some(),
+            expects_continue: head.expect_continue,
             timeout: route.timeout,
             body_timeout: self.http.body_timeout,
             via: self.http.via.as_deref().map(Rc::from),

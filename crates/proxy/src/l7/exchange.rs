@@ -524,9 +524,14 @@ impl<'a> Exchange<'a> {
     fn timed_out(&self) -> Fault {
         let client_is_slow = match &self.answer {
             Answering::Body(relay) => relay.waits_for_target(),
-            Answering::Head { interim, .. } => {
+            Answering::Head { interim, spoke, .. } => {
+                // A client that waits to be told to go on is as silent as the server that does not tell it.
+                let is_held_up =
+                    self.request.expects_continue && !spoke && self.request.body.received() == 0;
                 !interim.is_empty()
-                    || (self.sending == Sending::Body && !self.request.body.waits_for_target())
+                    || (self.sending == Sending::Body
+                        && !self.request.body.waits_for_target()
+                        && !is_held_up)
             }
         };
         if client_is_slow {
