@@ -22,7 +22,7 @@ use sluice_upstream::Endpoints;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, spawn_local};
-use tokio::time::{interval, sleep, sleep_until};
+use tokio::time::{Interval, interval, sleep, sleep_until};
 
 use crate::accept;
 use crate::clock::Clock;
@@ -321,7 +321,7 @@ impl Worker {
     }
 
     /// Accepts no more and waits until every connection has ended, at the latest until `limit` has passed.
-    async fn drain(self: &Rc<Self>, limit: Duration) {
+    async fn drain(self: &Rc<Self>, limit: Duration, ticks: &mut Interval) {
         let deadline = tokio::time::Instant::now() + limit;
         let listeners = std::mem::take(&mut *self.listeners.borrow_mut());
         for listening in listeners.into_values() {
@@ -333,6 +333,7 @@ impl Worker {
         while !self.connections.is_empty() {
             tokio::select! {
                 _ = look.tick() => self.connections.end_idle_of_closed_listeners(),
+                _ = ticks.tick() => self.tick(),
                 () = &mut timer => break,
             }
         }
@@ -404,7 +405,7 @@ async fn run(index: usize, registry: Arc<Registry>, mut inbox: mpsc::Receiver<Co
         tokio::select! {
             command = inbox.recv() => match command {
                 Some(Command::Apply(generation)) => worker.apply(*generation),
-                Some(Command::Drain(limit)) => return worker.drain(limit).await,
+                Some(Command::Drain(limit)) => return worker.drain(limit, &mut ticks).await,
                 None => return,
             },
             _ = ticks.tick() => worker.tick(),

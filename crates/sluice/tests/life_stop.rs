@@ -59,6 +59,30 @@ fn a_request_under_way_finishes() {
 }
 
 #[test]
+fn what_ends_meanwhile_is_logged_at_once() {
+    let (first, second) = (Gate::new(), Gate::new());
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+    let script = |gate| Script::new().read_request().wait(gate).write(answer);
+    let server = ScriptedServer::start([script(&first), script(&second)]);
+    let mut balancer = web(server.address(), "1h");
+    let mut clients = [1, 2].map(|count| {
+        let mut client = RawClient::connect(balancer.address("web"));
+        client.send(GET);
+        server.connections().wait_for_accepted(count);
+        client
+    });
+    balancer.terminate();
+    wait_until_refused(balancer.address("web"));
+    first.open();
+    assert_eq!(clients[0].response("GET").text(), "done");
+    balancer.wait_for_stdout("\"status\":200");
+    assert!(balancer.is_running());
+    second.open();
+    assert_eq!(clients[1].response("GET").text(), "done");
+    assert_eq!(balancer.wait_exit().code(), Some(0));
+}
+
+#[test]
 fn a_session_under_way_finishes() {
     let server = TcpEchoServer::start("");
     let mut balancer = Balancer::start(
