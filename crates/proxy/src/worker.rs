@@ -394,6 +394,9 @@ impl Listening {
     fn stop_accepting(self, worker: &Rc<Worker>) {
         self.task.abort();
         accept::take_waiting(&self.acceptor, &self.slot, worker);
+        // The task holds the socket until its next turn. What the kernel queues meanwhile is taken right after that.
+        let worker = Rc::clone(worker);
+        spawn_local(async move { accept::take_waiting(&self.acceptor, &self.slot, &worker) });
     }
 }
 
@@ -434,3 +437,6 @@ const COMMANDS: usize = 4;
 const TICK: Duration = Duration::from_millis(500);
 /// Polls between two looks at the reactor while there is other work: tokio's own choice, named so that it can be tuned.
 const EVENT_INTERVAL: u32 = 61;
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,8 @@ use crate::trip::Trip;
 /// What becomes of the client's connection after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
+    /// Nothing has come yet: it goes on waiting.
+    Wait,
     /// It waits for the next one.
     KeepAlive,
     /// It is closed.
@@ -36,7 +38,7 @@ pub(super) async fn run(downstream: &mut Downstream) -> (After, Instant) {
     // Protocol and route: once the head is whole, what to do with it is decided while its bytes are at hand.
     let mut decision = match receive::request(downstream, &listener, trip).await {
         Ok(decision) => decision,
-        Err(receive::Absent::NotYet) => return (After::KeepAlive, trip.now),
+        Err(receive::Absent::NotYet) => return (After::Wait, trip.now),
         Err(receive::Absent::Gone) => return (After::Close, trip.now),
     };
 

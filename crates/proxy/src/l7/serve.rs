@@ -68,6 +68,7 @@ pub(crate) fn serve(
             }
             let (after, now) = Box::pin(pipeline::run(&mut downstream)).await;
             match after {
+                After::Wait => continue,
                 After::KeepAlive => {}
                 After::Close => return,
                 After::Linger => return Box::pin(downstream.linger()).await,
@@ -119,7 +120,12 @@ impl Downstream {
 
     /// Waits until there is something to receive; `false` where the silence has lasted too long.
     async fn wait_for_request(&mut self) -> bool {
-        self.guard.set_activity(Activity::Idle);
+        if self.slot.is_closed() {
+            // It was taken from the queue of a socket that closed: its first and last request is on its way.
+            self.deadline.set(Instant::now() + LAST_CALL);
+        } else {
+            self.guard.set_activity(Activity::Idle);
+        }
         if self.carry.capacity() > 0 {
             let spare = std::mem::take(&mut self.carry);
             self.worker.buffers().give_back(spare);
@@ -177,5 +183,7 @@ impl Downstream {
 
 /// Bytes of further requests that are kept while one is being served.
 const MAX_CARRY: usize = 64 * 1024;
+/// How long a connection that was accepted last may take to begin its request.
+const LAST_CALL: Duration = Duration::from_secs(2);
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
