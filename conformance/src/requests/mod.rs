@@ -22,7 +22,7 @@ pub use unfinished::cases as unfinished;
 
 use crate::case::Case;
 
-/// Every topic, by name. [`unfinished`] is apart: it needs a subject that waits only for a second.
+/// Every topic, by name. [`unfinished()`] is apart: it needs a subject that waits only for a second.
 pub fn topics() -> Vec<(&'static str, Vec<Case>)> {
     vec![
         ("request line", request_line::cases()),

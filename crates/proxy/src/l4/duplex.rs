@@ -96,15 +96,17 @@ impl<'a> Duplex<'a> {
     /// Ready when both directions have ended, one broke, or both are silent for too long.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DuplexEnd> {
         let before = self.progress();
+        let is_last = self.to_client.state == State::Done;
         let up = self
             .to_server
-            .poll(cx, self.client, self.server, self.worker);
+            .poll(cx, self.client, self.server, self.worker, is_last);
         if let Poll::Ready(Err(side)) = up {
             return Poll::Ready(side.of(DuplexEnd::ClientBroke, DuplexEnd::ServerBroke));
         }
+        let is_last = self.to_server.state == State::Done;
         let down = self
             .to_client
-            .poll(cx, self.server, self.client, self.worker);
+            .poll(cx, self.server, self.client, self.worker, is_last);
         if let Poll::Ready(Err(side)) = down {
             return Poll::Ready(side.of(DuplexEnd::ServerBroke, DuplexEnd::ClientBroke));
         }
@@ -173,6 +175,7 @@ impl Direction {
         source: &mut Stream,
         target: &mut Stream,
         worker: &Worker,
+        is_last: bool,
     ) -> Poll<Result<(), Broken>> {
         loop {
             if self.state == State::Done {
@@ -180,8 +183,11 @@ impl Direction {
             }
             ready!(self.poll_give(cx, target, worker)).map_err(|_| Broken::Target)?;
             if self.state == State::Ended {
-                // The other side may have gone already; then there is nobody left to tell.
-                let _ = ready!(target.poll_shutdown(cx));
+                // Where the other direction has ended too, both streams are closed next, which tells as much.
+                if !is_last {
+                    // The other side may have gone already; then there is nobody left to tell.
+                    let _ = ready!(target.poll_shutdown(cx));
+                }
                 self.state = State::Done;
                 continue;
             }

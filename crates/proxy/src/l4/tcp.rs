@@ -135,8 +135,8 @@ impl Session {
 
     async fn open(&self, cluster: &Cluster, place: &InFlight) -> Result<Connection, ConnectError> {
         let mut connection = cluster.connect(place.lane(), self.client).await?;
-        let local = self.stream.local_address();
-        upstream_preface::send(cluster, &mut connection, self.client, local).await?;
+        let header = upstream_preface::header(cluster, self.client, &self.stream);
+        upstream_preface::send(&mut connection, &header).await?;
         Ok(connection)
     }
 

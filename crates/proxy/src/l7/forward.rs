@@ -176,11 +176,11 @@ async fn open(
     place: &InFlight,
 ) -> Option<Result<Connection, ConnectError>> {
     let client: SocketAddr = downstream.client;
-    let local = downstream.stream.local_address();
+    let header = upstream_preface::header(cluster, client, &downstream.stream);
     // Boxed: connecting is rare, and its state would make every request's future larger.
     let mut opening = Box::pin(async move {
         let mut connection = cluster.connect(place.lane(), client).await?;
-        upstream_preface::send(cluster, &mut connection, client, local).await?;
+        upstream_preface::send(&mut connection, &header).await?;
         Ok(connection)
     });
     poll_fn(|cx| match opening.as_mut().poll(cx) {

@@ -43,8 +43,14 @@ impl Joint {
     }
 }
 
+/// Runs it to its end, and closes both streams as whoever runs it does then.
 async fn ended(duplex: &mut Duplex<'_>) -> DuplexEnd {
-    poll_fn(|cx| duplex.poll(cx)).await
+    let end = poll_fn(|cx| duplex.poll(cx)).await;
+    for stream in [&mut *duplex.client, &mut *duplex.server] {
+        // One of them may have been told already.
+        let _ = poll_fn(|cx| stream.poll_shutdown(cx)).await;
+    }
+    end
 }
 
 fn body(length: usize) -> Vec<u8> {
