@@ -123,6 +123,33 @@ fn what_outstays_the_drain_timeout_is_cut() {
 }
 
 #[test]
+fn a_tunnel_that_outstays_the_drain_timeout_is_logged_with_its_bytes() {
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
+    let server = ScriptedServer::start([Script::new()
+        .read_head()
+        .write(switch)
+        .read_until("question")
+        .write("answer")
+        .stay_open()]);
+    let mut balancer = web(server.address(), "1s");
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+    client.head().expect("the switch");
+    client.send("question");
+    assert_eq!(client.read_exactly(6), b"answer");
+    balancer.terminate();
+    assert_eq!(balancer.wait_exit().code(), Some(0));
+    let log = balancer.wait_for_stdout("\"end\":\"drained\"");
+    for part in [
+        "\"status\":101",
+        "\"request_bytes\":8",
+        "\"response_bytes\":6",
+    ] {
+        assert!(log.contains(part), "{part} in {log}");
+    }
+}
+
+#[test]
 fn a_session_that_outstays_the_drain_timeout_is_cut_and_counted() {
     let server = TcpEchoServer::start("");
     let mut balancer = Balancer::start(

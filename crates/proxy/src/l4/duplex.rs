@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use sluice_net::Stream;
 use sluice_net::splice::Pipe;
+use sluice_telemetry::metrics::{ListenerMetrics, ServerMetrics};
 
 use crate::deadline::Deadline;
 use crate::worker::Worker;
@@ -29,6 +30,36 @@ pub(crate) struct Duplex<'a> {
     pub(crate) idle_timeout: Duration,
     to_server: Direction,
     to_client: Direction,
+}
+
+/// How many bytes of a session or tunnel were counted: as they flow, for it may last for days, and may be cut.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) from_client: u64,
+    pub(crate) from_server: u64,
+}
+
+impl Tally {
+    /// Counts what was received since the last time, on both sides.
+    pub(crate) fn advance(
+        &mut self,
+        (from_client, from_server): (u64, u64),
+        listener: &ListenerMetrics,
+        server: Option<&ServerMetrics>,
+    ) {
+        let up = from_client - self.from_client;
+        let down = from_server - self.from_server;
+        if up == 0 && down == 0 {
+            return;
+        }
+        (self.from_client, self.from_server) = (from_client, from_server);
+        listener.bytes_received.add(up);
+        listener.bytes_sent.add(down);
+        if let Some(server) = server {
+            server.bytes_sent.add(up);
+            server.bytes_received.add(down);
+        }
+    }
 }
 
 /// How two joined streams came apart.

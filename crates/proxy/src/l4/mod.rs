@@ -3,5 +3,5 @@
 mod duplex;
 mod tcp;
 
-pub(crate) use duplex::{Duplex, DuplexEnd};
+pub(crate) use duplex::{Duplex, DuplexEnd, Tally};
 pub(crate) use tcp::serve;

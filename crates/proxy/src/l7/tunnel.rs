@@ -8,7 +8,7 @@ use sluice_upstream::{Connection, InFlight};
 
 use super::pipeline::After;
 use super::serve::Downstream;
-use crate::l4::{Duplex, DuplexEnd};
+use crate::l4::{Duplex, DuplexEnd, Tally};
 use crate::live::LiveListener;
 use crate::trip::Trip;
 
@@ -25,8 +25,15 @@ pub(super) async fn run(
     place: &InFlight,
 ) -> After {
     let early = std::mem::take(&mut downstream.carry);
-    // What is here already was counted when it was received.
-    let (early_length, first_length) = (early.len() as u64, for_client.len() as u64);
+    let (listener, server_side) = (&listener.metrics, place.lane().metrics());
+    // What is here already was counted when it was received, and goes out now.
+    let mut tally = Tally {
+        from_client: early.len() as u64,
+        from_server: for_client.len() as u64,
+    };
+    server_side.bytes_sent.add(tally.from_client);
+    listener.bytes_sent.add(tally.from_server);
+    trip.request_body = tally.from_client;
     let mut duplex = Duplex::new(
         &mut downstream.stream,
         &mut server.stream,
@@ -36,19 +43,16 @@ pub(super) async fn run(
     )
     .with_bytes_for_server(early)
     .with_bytes_for_client(for_client);
-    let end = poll_fn(|cx| duplex.poll(cx)).await;
-    let (from_client, from_server) = duplex.received();
+    let end = poll_fn(|cx| {
+        let end = duplex.poll(cx);
+        let before = tally;
+        tally.advance(duplex.received(), listener, Some(server_side));
+        trip.request_body += tally.from_client - before.from_client;
+        trip.response_body += tally.from_server - before.from_server;
+        end
+    })
+    .await;
     trip.tick();
-    trip.request_body = from_client;
-    trip.response_body += from_server - first_length;
-    listener
-        .metrics
-        .bytes_received
-        .add(from_client - early_length);
-    listener.metrics.bytes_sent.add(from_server);
-    let metrics = place.lane().metrics();
-    metrics.bytes_sent.add(from_client);
-    metrics.bytes_received.add(from_server - first_length);
     trip.end = match end {
         DuplexEnd::Complete => End::Ok,
         DuplexEnd::ClientBroke => End::ClientClosed,
