@@ -61,15 +61,14 @@ fn serve(stream: Stream, peer: SocketAddr, slot: &Rc<ListenerSlot>, worker: &Rc<
     let guard = worker.connections().enter(slot);
     let task_slot = guard.entry();
     let worker = Rc::clone(worker);
-    let slot = Rc::clone(slot);
     let is_http = matches!(
         listener.settings().map(|settings| &settings.protocol),
         Some(Protocol::Http(_))
     );
     let task = if is_http {
-        spawn_local(l7::serve(stream, peer, slot, guard, worker))
+        spawn_local(l7::serve(stream, peer, Rc::clone(slot), guard, worker))
     } else {
-        spawn_local(l4::serve(stream, peer, slot, guard, worker))
+        spawn_local(l4::serve(stream, peer, listener, guard, worker))
     };
     task_slot.served_by(task.abort_handle());
 }

@@ -75,6 +75,27 @@ fn short_messages_go_back_and_forth() {
 }
 
 #[test]
+fn bytes_are_counted_while_the_session_goes_on() {
+    let server = TcpEchoServer::start("");
+    let balancer = to_one(server.address());
+    let mut client = RawClient::connect(balancer.address("tcp"));
+    for total in [5.0, 10.0] {
+        client.send("hello");
+        assert_eq!(client.read_exactly(5), b"hello");
+        balancer.wait_for_metrics("the bytes on both sides", |metrics| {
+            [
+                "sluice_downstream_received_bytes_total",
+                "sluice_downstream_sent_bytes_total",
+                "sluice_server_received_bytes_total",
+                "sluice_server_sent_bytes_total",
+            ]
+            .iter()
+            .all(|name| metrics.sum(name, &[]) == total)
+        });
+    }
+}
+
+#[test]
 fn bulk_arrives_unharmed_both_ways_through_pipes_of_the_kernel() {
     let server = TcpEchoServer::start("");
     let balancer = to_one(server.address());

@@ -5,55 +5,37 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use sluice_config::plan::{Listener, Protocol, ProxyProtocol};
+use sluice_config::plan::{Protocol, ProxyProtocol};
 use sluice_net::Stream;
 use sluice_telemetry::End;
 use sluice_telemetry::access::TcpRecord;
 use sluice_upstream::{Cluster, ConnectError, Connection, InFlight, Tried};
 
-use super::duplex::{Duplex, DuplexEnd};
+use super::duplex::{Duplex, DuplexEnd, Tally};
 use crate::connections::Guard;
 use crate::deadline::Deadline;
-use crate::live::{ListenerSlot, LiveListener};
+use crate::live::LiveListener;
 use crate::preface::{self, PrefaceError};
 use crate::trip::end_of_dropped;
 use crate::upstream_preface;
 use crate::worker::Worker;
 
 /// Serves one accepted connection.
-pub(crate) async fn serve(
+///
+/// Not an `async fn`: such a one would hold its arguments beside the session, for as long as that lasts.
+pub(crate) fn serve(
     stream: Stream,
     peer: SocketAddr,
-    slot: Rc<ListenerSlot>,
+    listener: Rc<LiveListener>,
     guard: Guard,
     worker: Rc<Worker>,
-) {
-    let listener = slot.current();
-    let Some(settings) = listener.settings() else {
-        return;
-    };
-    let Protocol::Tcp { upstream } = settings.protocol else {
-        return;
-    };
-    let Some(cluster) = listener.live.cluster(upstream).map(Rc::clone) else {
-        return;
-    };
-    let started = Instant::now();
-    let mut session = Session {
-        listener: Rc::clone(&listener),
-        cluster: Rc::clone(&cluster),
-        started,
-        end: None,
-        stream,
-        client: peer,
-        deadline: Deadline::new(started + settings.idle_timeout),
-        guard,
-        worker,
-        bytes: (0, 0),
-        server: None,
-        attempts: 0,
-    };
-    session.end = Some(session.run(settings, &cluster).await);
+) -> impl Future<Output = ()> {
+    let mut session = Session::new(stream, peer, listener, guard, worker);
+    async move {
+        if let Some(session) = &mut session {
+            session.end = Some(session.run().await);
+        }
+    }
 }
 
 /// Accounted for when dropped, so that a session that is cut is not lost.
@@ -68,42 +50,134 @@ struct Session {
     deadline: Deadline,
     guard: Guard,
     worker: Rc<Worker>,
-    /// Received from the client, from the server.
-    bytes: (u64, u64),
+    tally: Tally,
     server: Option<InFlight>,
     attempts: u32,
 }
 
+/// A server that took the connection.
+struct Opened {
+    connection: Connection,
+    /// Received from the client already.
+    early: Vec<u8>,
+    idle_timeout: Duration,
+}
+
 impl Session {
-    async fn run(&mut self, settings: &Listener, cluster: &Cluster) -> End {
-        let mut early = Vec::new();
-        if settings.proxy_protocol != ProxyProtocol::Off {
-            let mode = settings.proxy_protocol;
-            let read = preface::read(
-                &mut self.stream,
-                self.client,
-                mode,
-                &mut self.deadline,
-                &self.worker,
+    /// `None` where the listener is no tcp one.
+    fn new(
+        stream: Stream,
+        client: SocketAddr,
+        listener: Rc<LiveListener>,
+        guard: Guard,
+        worker: Rc<Worker>,
+    ) -> Option<Self> {
+        let settings = listener.settings()?;
+        let Protocol::Tcp { upstream } = settings.protocol else {
+            return None;
+        };
+        let cluster = Rc::clone(listener.live.cluster(upstream)?);
+        let started = Instant::now();
+        let deadline = Deadline::new(started + settings.idle_timeout);
+        Some(Self {
+            listener,
+            cluster,
+            started,
+            end: None,
+            stream,
+            client,
+            deadline,
+            guard,
+            worker,
+            tally: Tally::default(),
+            server: None,
+            attempts: 0,
+        })
+    }
+
+    async fn run(&mut self) -> End {
+        // Boxed: this is over soon, and its state would be held for the whole session.
+        let Opened {
+            mut connection,
+            early,
+            idle_timeout,
+        } = match Box::pin(self.open()).await {
+            Ok(opened) => opened,
+            Err(end) => return end,
+        };
+        let mut duplex = Duplex::new(
+            &mut self.stream,
+            &mut connection.stream,
+            &self.worker,
+            &mut self.deadline,
+            idle_timeout,
+        )
+        .with_bytes_for_server(early);
+        let end = poll_fn(|cx| {
+            let end = duplex.poll(cx);
+            self.tally.advance(
+                duplex.received(),
+                &self.listener.metrics,
+                self.server.as_ref().map(|place| place.lane().metrics()),
             );
-            match read.await {
-                Ok(preface) => (self.client, early) = (preface.client, preface.rest),
-                Err(PrefaceError::Closed) => return End::ClientClosed,
-                Err(PrefaceError::Invalid) => return End::BadRequest,
+            end
+        })
+        .await;
+        match end {
+            DuplexEnd::Complete => End::Ok,
+            DuplexEnd::ClientBroke => {
+                duplex.server.reset_on_close();
+                End::ClientClosed
             }
+            DuplexEnd::ServerBroke => {
+                duplex.client.reset_on_close();
+                End::UpstreamClosed
+            }
+            DuplexEnd::Idle => End::IdleTimeout,
         }
-        match self.connect(cluster).await {
-            Ok(server) => self.join(server, early, settings.idle_timeout).await,
-            Err(end) => {
-                // The client learns at once that there is nobody, and cannot take it for an empty answer.
-                self.stream.reset_on_close();
-                end
+    }
+
+    /// From the accepted client to a server that takes its connection.
+    async fn open(&mut self) -> Result<Opened, End> {
+        let listener = Rc::clone(&self.listener);
+        let settings = listener.settings().ok_or(End::Internal)?;
+        let early = self.read_preface(settings.proxy_protocol).await?;
+        let connection = self.connect().await.inspect_err(|_| {
+            // The client learns at once that there is nobody, and cannot take it for an empty answer.
+            self.stream.reset_on_close();
+        })?;
+        Ok(Opened {
+            connection,
+            early,
+            idle_timeout: settings.idle_timeout,
+        })
+    }
+
+    /// Returns what the client sent after its PROXY header.
+    async fn read_preface(&mut self, mode: ProxyProtocol) -> Result<Vec<u8>, End> {
+        if mode == ProxyProtocol::Off {
+            return Ok(Vec::new());
+        }
+        let read = preface::read(
+            &mut self.stream,
+            self.client,
+            mode,
+            &mut self.deadline,
+            &self.worker,
+        );
+        match read.await {
+            Ok(preface) => {
+                self.client = preface.client;
+                Ok(preface.rest)
             }
+            Err(PrefaceError::Closed) => Err(End::ClientClosed),
+            Err(PrefaceError::Invalid) => Err(End::BadRequest),
         }
     }
 
     /// Tries one server after the other until one takes the connection.
-    async fn connect(&mut self, cluster: &Cluster) -> Result<Connection, End> {
+    async fn connect(&mut self) -> Result<Connection, End> {
+        let cluster = Rc::clone(&self.cluster);
         let mut tried = Tried::default();
         let mut end = End::NoServer;
         while let Some(place) = cluster.pick(&mut tried) {
@@ -112,7 +186,7 @@ impl Session {
             }
             self.attempts += 1;
             self.guard.uses(Some(place.lane()));
-            match self.open(cluster, &place).await {
+            match self.try_server(&cluster, &place).await {
                 Ok(connection) => {
                     place.lane().metrics().sessions.increment();
                     self.server = Some(place);
@@ -133,56 +207,22 @@ impl Session {
         Err(end)
     }
 
-    async fn open(&self, cluster: &Cluster, place: &InFlight) -> Result<Connection, ConnectError> {
+    async fn try_server(
+        &self,
+        cluster: &Cluster,
+        place: &InFlight,
+    ) -> Result<Connection, ConnectError> {
         let mut connection = cluster.connect(place.lane(), self.client).await?;
         let header = upstream_preface::header(cluster, self.client, &self.stream);
         upstream_preface::send(&mut connection, &header).await?;
         Ok(connection)
-    }
-
-    async fn join(&mut self, mut server: Connection, early: Vec<u8>, idle: Duration) -> End {
-        let mut duplex = Duplex::new(
-            &mut self.stream,
-            &mut server.stream,
-            &self.worker,
-            &mut self.deadline,
-            idle,
-        )
-        .with_bytes_for_server(early);
-        let end = poll_fn(|cx| {
-            let end = duplex.poll(cx);
-            self.bytes = duplex.received();
-            end
-        })
-        .await;
-        match end {
-            DuplexEnd::Complete => End::Ok,
-            DuplexEnd::ClientBroke => {
-                server.stream.reset_on_close();
-                End::ClientClosed
-            }
-            DuplexEnd::ServerBroke => {
-                self.stream.reset_on_close();
-                End::UpstreamClosed
-            }
-            DuplexEnd::Idle => End::IdleTimeout,
-        }
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         let end = self.end.unwrap_or_else(end_of_dropped);
-        let (from_client, from_server) = self.bytes;
-        let metrics = &self.listener.metrics;
-        metrics.sessions.increment(end);
-        metrics.bytes_received.add(from_client);
-        metrics.bytes_sent.add(from_server);
-        if let Some(place) = &self.server {
-            let metrics = place.lane().metrics();
-            metrics.bytes_sent.add(from_client);
-            metrics.bytes_received.add(from_server);
-        }
+        self.listener.metrics.sessions.increment(end);
         if let Some(log) = &*self.worker.access_log() {
             let server = self.server.as_ref();
             log.tcp(&TcpRecord {
@@ -195,8 +235,8 @@ impl Drop for Session {
                 upstream: Some(&self.cluster.settings().name),
                 server: server.map(|place| &**place.lane().endpoint().label()),
                 attempts: self.attempts,
-                received_bytes: from_client,
-                sent_bytes: from_server,
+                received_bytes: self.tally.from_client,
+                sent_bytes: self.tally.from_server,
                 duration: self.started.elapsed(),
                 end,
             });
