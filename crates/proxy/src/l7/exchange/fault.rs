@@ -1,0 +1,105 @@
+//! How an exchange fails, and who is to blame.
+
+use std::io;
+
+use sluice_http::h1::relay::RelayError;
+use sluice_telemetry::End;
+use sluice_telemetry::metrics::{BadRequest, ResponseFailure};
+
+use super::{Answering, Exchange, Sending};
+
+/// Why an exchange failed.
+#[derive(Debug)]
+pub(in crate::l7) struct Fault {
+    /// Why, for the trip.
+    pub(in crate::l7) end: End,
+    /// What was wrong with the request's body, if that was it.
+    pub(in crate::l7) refused: Option<(u16, BadRequest)>,
+    /// What the server did wrong, if it was the server.
+    pub(in crate::l7) server: Option<ResponseFailure>,
+    /// Whether the client has got bytes of an answer: then there is no way back.
+    pub(in crate::l7) answered: bool,
+    /// Whether the server may have taken note of the request: it sent something, or got more than is kept here.
+    pub(in crate::l7) repeatable: bool,
+    /// Whether the client could take what it got for the whole, unless its connection is reset.
+    pub(in crate::l7) truncation_hidden: bool,
+}
+
+impl Exchange<'_> {
+    /// Whom to blame for the silence.
+    pub(super) fn timed_out(&self) -> Fault {
+        let client_is_slow = match &self.answer {
+            Answering::Body(relay) => relay.waits_for_target(),
+            Answering::Head { interim, spoke, .. } => {
+                // A client that waits to be told to go on is as silent as the server that does not tell it.
+                let is_held_up =
+                    self.request.expects_continue && !spoke && self.request.body.received() == 0;
+                !interim.is_empty()
+                    || (self.sending == Sending::Body
+                        && !self.request.body.waits_for_target()
+                        && !is_held_up)
+            }
+        };
+        if client_is_slow {
+            let mut fault = self.fault(End::ClientTimeout);
+            fault.refused = Some((408, BadRequest::BodyTimeout));
+            fault
+        } else {
+            let mut fault = self.fault(End::UpstreamTimeout);
+            fault.server = Some(ResponseFailure::Timeout);
+            fault
+        }
+    }
+
+    pub(super) fn server_gone(&self, error: Option<&io::Error>) -> Fault {
+        let spoke = matches!(&self.answer, Answering::Head { spoke: true, .. });
+        let mut fault = self.fault(End::UpstreamClosed);
+        fault.server = Some(match error.map(io::Error::kind) {
+            None => ResponseFailure::Closed,
+            Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
+                ResponseFailure::Reset
+            }
+            Some(_) => ResponseFailure::Other,
+        });
+        let all_is_kept = self.request.body.streamed() == 0;
+        let may_repeat = self.request.is_idempotent || self.sent == 0;
+        fault.repeatable = !spoke && all_is_kept && may_repeat;
+        fault
+    }
+
+    pub(super) fn invalid(&self) -> Fault {
+        let mut fault = self.fault(End::UpstreamInvalid);
+        fault.server = Some(ResponseFailure::Invalid);
+        fault
+    }
+
+    pub(super) fn refused(&self, status: u16, word: BadRequest) -> Fault {
+        let mut fault = self.fault(End::BadRequest);
+        fault.refused = Some((status, word));
+        fault
+    }
+
+    pub(super) fn relay_fault(&self, error: &RelayError) -> Fault {
+        match error {
+            RelayError::Target(_) => self.fault(End::ClientClosed),
+            RelayError::Source(error) => self.server_gone(Some(error)),
+            RelayError::Truncated => self.server_gone(None),
+            RelayError::Malformed(_) | RelayError::TooLarge => self.invalid(),
+        }
+    }
+
+    pub(super) fn fault(&self, end: End) -> Fault {
+        Fault {
+            end,
+            refused: None,
+            server: None,
+            answered: match &self.answer {
+                Answering::Body(_) => true,
+                // Part of an interim response may be out: nothing can follow it but its rest.
+                Answering::Head { interim, .. } => interim.is_partly_sent(),
+            },
+            repeatable: false,
+            truncation_hidden: self.truncation_hidden,
+        }
+    }
+}
