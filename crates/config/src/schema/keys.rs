@@ -496,8 +496,9 @@ pub(crate) static UPSTREAM: Shape = Shape {
         Key::new(
             "tcp-keep-alive",
             TCP_KEEP_ALIVE,
-            Default::Is("\"60s\""),
-            "Silence after which the kernel asks whether the server is still there.",
+            Default::Is("\"off\""),
+            "Silence after which the kernel asks whether the server is still there. Off, as the idle timeouts find out too, and each \
+             new connection would pay for three system calls.",
         ),
         Key::not_yet("tls", "TLS to the servers."),
         Key::not_yet("slow-start", "More traffic bit by bit for a new server."),

@@ -305,6 +305,9 @@ impl Direction {
             Ok(count) => count,
             Err(error) => return Poll::Ready(Ok(Err(error))),
         };
+        if count == 0 {
+            return Poll::Ready(Ok(Ok(0)));
+        }
         let received = scratch.received(count);
         let taken = match target.poll_write(cx, received) {
             Poll::Ready(Ok(taken)) => taken,
