@@ -99,7 +99,7 @@ fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &m
     if forwarding.trusted {
         write_list(&head.fields, FieldKind::XForwardedFor, out);
     }
-    out.extend_from_slice(client.as_bytes());
+    out.extend_from_slice(client);
     out.extend_from_slice(b"\r\n");
     if !trusts(FieldKind::XForwardedProto) {
         write_field(out, "X-Forwarded-Proto", forwarding.scheme.as_bytes());
@@ -144,25 +144,25 @@ fn write_hop(head: &RequestHead<'_, '_>, out: &mut Vec<u8>) {
 fn write_forwarded(
     head: &RequestHead<'_, '_>,
     forwarding: &Forwarding<'_>,
-    client: &str,
+    client: &[u8],
     out: &mut Vec<u8>,
 ) {
     out.extend_from_slice(b"Forwarded: ");
     if forwarding.trusted {
         write_list(&head.fields, FieldKind::Forwarded, out);
     }
-    let node = match forwarding.client {
-        IpAddr::V4(_) => ("", ""),
-        IpAddr::V6(_) => ("\"[", "]\""),
+    let node: (&[u8], &[u8]) = match forwarding.client {
+        IpAddr::V4(_) => (b"", b""),
+        IpAddr::V6(_) => (b"\"[", b"]\""),
     };
-    // Writing to a vector cannot fail.
-    let _ = write!(
-        out,
-        "for={}{client}{};proto={}",
-        node.0, node.1, forwarding.scheme
-    );
+    for part in [b"for=", node.0, client, node.1, b";proto="] {
+        out.extend_from_slice(part);
+    }
+    out.extend_from_slice(forwarding.scheme.as_bytes());
     if !head.host.is_empty() {
-        let _ = write!(out, ";host=\"{}\"", head.host);
+        out.extend_from_slice(b";host=\"");
+        out.extend_from_slice(head.host.as_bytes());
+        out.push(b'"');
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -215,15 +215,12 @@ struct AddressText {
 }
 
 impl AddressText {
-    fn write(&mut self, address: IpAddr) -> &str {
+    fn write(&mut self, address: IpAddr) -> &[u8] {
         let length = match address {
             IpAddr::V4(address) => self.write_v4(address.octets()),
             IpAddr::V6(_) => self.format(address),
         };
-        self.bytes
-            .get(..length)
-            .and_then(|text| std::str::from_utf8(text).ok())
-            .unwrap_or_default()
+        self.bytes.get(..length).unwrap_or_default()
     }
 
     /// Three times as fast as formatting, and done for every request.
