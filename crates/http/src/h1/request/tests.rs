@@ -290,7 +290,7 @@ fn an_ipv6_client_is_written_in_full() {
     );
     let mapped: IpAddr = "::ffff:255.255.255.255".parse().expect("address");
     let mut text = AddressText { bytes: [0; 48] };
-    assert_eq!(text.write(mapped), mapped.to_string());
+    assert_eq!(text.write(mapped), mapped.to_string().as_bytes());
 }
 
 #[test]
