@@ -1,6 +1,6 @@
 //! The admin listener: metrics, liveness, readiness.
 //!
-//! Runs on the control plane's runtime, beside the traffic and never in its way. Requests come in by [`serve`], are let
+//! Runs on the control plane's runtime, beside the traffic and never in its way. Requests come in by [`mod@serve`], are let
 //! through or refused by `token`, and answered by `routes` out of what [`AdminState`] shares.
 
 mod listener;
