@@ -2,6 +2,12 @@
 //!
 //! The servers' weights flow in when an upstream is built, and with each request the knowledge of which servers can take
 //! it now; the index of one of these flows out. One algorithm a file. Pure: no I/O, no clock, and chance only as a seed.
+//!
+//! ```text
+//! Policy ── zones and backups ──► Tier ── failing servers, slow start ──► Algorithm ── one of round_robin, random, …
+//!                                  └─ Survey: what is usual in the tier    └─ View: the tier as an algorithm sees it
+//!                                                  Load: what is learned of a server, shared by all workers
+//! ```
 #![cfg_attr(
     not(test),
     deny(
@@ -12,8 +18,28 @@
     )
 )]
 
+mod algorithm;
+mod decaying;
+mod key;
+mod kind;
+mod least_bandwidth;
+mod least_connections;
+mod least_response_time;
+mod load;
+mod peak_ewma;
 mod policy;
+mod power_of_two;
+mod random;
 mod round_robin;
+mod scan;
+mod servers;
+mod survey;
+mod tier;
+mod view;
 
-pub use policy::{Kind, Policy, ServerShape};
-pub use round_robin::RoundRobin;
+pub use key::key_hash;
+pub use kind::{Kind, Signals};
+pub use load::{COLDEST, Load, Report};
+pub use policy::{Policy, Settings};
+pub use scan::Sample;
+pub use servers::{Ask, ServerShape, Servers};

@@ -1,151 +1,103 @@
-//! An upstream's policy: its algorithm, with the backup servers behind the others.
+//! An upstream's policy: its algorithm, and what holds around any of them: the own zone before others, backup servers
+//! behind all, a slow start for new servers, and distance from servers that fail.
 
-use sluice_model::Weight;
+use std::time::Duration;
 
-use crate::round_robin::RoundRobin;
+use fastrand::Rng;
 
-/// Chooses among an upstream's servers: among the primary ones while one of them can take the request, else among the
-/// backups. One for each worker, which needs no lock then.
+use crate::kind::Kind;
+use crate::servers::{Ask, ServerShape, Servers};
+use crate::tier::Tier;
+
+/// Chooses among an upstream's servers. One for each worker, which needs no lock then.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    primaries: Tier,
+    settings: Settings,
+    /// In the balancer's own zone; all primary servers, where zones do not matter.
+    own_zone: Tier,
+    other_zones: Tier,
     backups: Tier,
+    rng: Rng,
 }
 
-/// Which algorithm chooses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// [`RoundRobin`]
-    RoundRobin,
+/// How to choose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// The algorithm.
+    pub kind: Kind,
+    /// How long a new server takes from a small share to its full one; zero: none.
+    pub slow_start: Duration,
+    /// The share of servers that do not fail, 0 to 1, below which those that do are tried as well: the others could not
+    /// bear it all.
+    pub panic_threshold: f32,
+    /// How many times as loaded as the others the own zone may be before requests leave it, at least 1.
+    pub zone_spill: f32,
+    /// How long a latency is remembered: it counts 1/e after that time.
+    pub latency_decay: Duration,
 }
 
-/// What a policy knows of a server from the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ServerShape {
-    /// Its share beside the others of its tier.
-    pub weight: Weight,
-    /// Whether it is used only when no other can be.
-    pub backup: bool,
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            kind: Kind::default(),
+            slow_start: Duration::ZERO,
+            panic_threshold: 0.5,
+            zone_spill: 1.5,
+            latency_decay: Duration::from_secs(10),
+        }
+    }
 }
 
 impl Policy {
     /// A policy over `servers`. Workers give different seeds, so that they do not all begin with the same server.
-    pub fn new(kind: Kind, servers: &[ServerShape], seed: u32) -> Self {
-        let tier = |backup| Tier::new(kind, servers, backup, seed);
-        Self {
-            primaries: tier(false),
-            backups: tier(true),
-        }
-    }
-
-    /// The index of the server that takes the next request, `None` where none is eligible. `eligible` says of an index
-    /// into the servers whether that one can take the request now; it may be asked more than once.
-    pub fn pick(&mut self, eligible: impl Fn(usize) -> bool) -> Option<usize> {
-        self.primaries
-            .pick(&eligible)
-            .or_else(|| self.backups.pick(&eligible))
-    }
-}
-
-/// Servers among which an algorithm chooses.
-#[derive(Clone, Debug)]
-struct Tier {
-    /// Their indices among all servers of the upstream.
-    servers: Box<[usize]>,
-    algorithm: Algorithm,
-}
-
-/// The state of an algorithm over a tier.
-#[derive(Clone, Debug)]
-enum Algorithm {
-    RoundRobin(RoundRobin),
-}
-
-impl Tier {
-    fn new(kind: Kind, servers: &[ServerShape], backup: bool, seed: u32) -> Self {
-        let (servers, weights): (Vec<usize>, Vec<Weight>) = servers
+    pub fn new(settings: Settings, servers: &[ServerShape], seed: u64) -> Self {
+        let zones_matter = servers
             .iter()
-            .enumerate()
-            .filter(|(_, server)| server.backup == backup)
-            .map(|(index, server)| (index, server.weight))
-            .unzip();
+            .any(|server| !server.backup && server.in_own_zone);
+        let tier = |chosen: &dyn Fn(&ServerShape) -> bool| {
+            Tier::new(&settings, servers, |_, shape| chosen(shape), seed)
+        };
         Self {
-            servers: servers.into(),
-            algorithm: match kind {
-                Kind::RoundRobin => Algorithm::RoundRobin(RoundRobin::new(&weights, seed)),
-            },
+            own_zone: tier(&|server| !server.backup && (!zones_matter || server.in_own_zone)),
+            other_zones: tier(&|server| !server.backup && zones_matter && !server.in_own_zone),
+            backups: tier(&|server| server.backup),
+            settings,
+            rng: Rng::with_seed(seed),
         }
     }
 
-    fn pick(&mut self, eligible: impl Fn(usize) -> bool) -> Option<usize> {
-        let servers = &self.servers;
-        let eligible = |index: usize| servers.get(index).is_some_and(|&server| eligible(server));
-        let index = match &mut self.algorithm {
-            Algorithm::RoundRobin(round_robin) => round_robin.pick(eligible),
-        }?;
-        servers.get(index).copied()
+    /// The index of the server that takes the request, `None` where none is eligible.
+    pub fn pick<S: Servers>(&mut self, servers: &S, ask: &Ask) -> Option<usize> {
+        let spills = self.spills();
+        let (settings, rng) = (&self.settings, &mut self.rng);
+        let (first, second) = if spills {
+            (&mut self.other_zones, &mut self.own_zone)
+        } else {
+            (&mut self.own_zone, &mut self.other_zones)
+        };
+        first
+            .pick(settings, servers, ask, rng)
+            .or_else(|| second.pick(settings, servers, ask, rng))
+            .or_else(|| self.backups.pick(settings, servers, ask, rng))
+    }
+
+    /// How it chooses.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether this request leaves the own zone. The more loaded that is beside the others, the more do, so that load
+    /// settles instead of going to and fro.
+    fn spills(&mut self) -> bool {
+        if self.other_zones.is_empty() {
+            return false;
+        }
+        // Plus one: a few requests in an idle upstream are no overload.
+        let bearable = self.settings.zone_spill * (self.other_zones.mean_in_flight() + 1.0);
+        let own = self.own_zone.mean_in_flight();
+        own > bearable && self.rng.f32() < 1.0 - bearable / own
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn shape(weight: i64, backup: bool) -> ServerShape {
-        ServerShape {
-            weight: Weight::try_from(weight).expect("a weight"),
-            backup,
-        }
-    }
-
-    #[test]
-    fn backups_take_turns_when_no_primary_is_left() {
-        let servers = [
-            shape(1, true),
-            shape(1, false),
-            shape(1, true),
-            shape(1, false),
-        ];
-        let mut policy = Policy::new(Kind::RoundRobin, &servers, 0);
-        let mut picks = |eligible: fn(usize) -> bool| -> Vec<_> {
-            (0..4).filter_map(|_| policy.pick(eligible)).collect()
-        };
-        assert_eq!(picks(|_| true), [1, 3, 1, 3]);
-        assert_eq!(picks(|server| server != 1), [3, 3, 3, 3]);
-        assert_eq!(picks(|server| server % 2 == 0), [0, 2, 0, 2]);
-        assert_eq!(picks(|_| false), []);
-        assert_eq!(picks(|_| true), [1, 3, 1, 3]);
-    }
-
-    #[test]
-    fn without_servers_there_is_no_pick() {
-        assert_eq!(Policy::new(Kind::RoundRobin, &[], 7).pick(|_| true), None);
-    }
-
-    proptest! {
-        #[test]
-        fn a_pick_is_eligible_and_no_backup_while_a_primary_is(
-            servers in prop::collection::vec((1..20_i64, any::<bool>()), 0..12),
-            seed in any::<u32>(),
-            requests in prop::collection::vec(any::<u16>(), 1..100),
-        ) {
-            let servers: Vec<_> = servers.into_iter().map(|(w, backup)| shape(w, backup)).collect();
-            let mut policy = Policy::new(Kind::RoundRobin, &servers, seed);
-            for mask in requests {
-                let eligible = |server: usize| mask >> server & 1 == 1;
-                let of_tier = |backup: bool| {
-                    (0..servers.len()).any(|at| servers[at].backup == backup && eligible(at))
-                };
-                match policy.pick(eligible) {
-                    None => prop_assert!(!of_tier(false) && !of_tier(true)),
-                    Some(server) => {
-                        prop_assert!(eligible(server));
-                        prop_assert!(!servers[server].backup || !of_tier(false));
-                    }
-                }
-            }
-        }
-    }
-}
+mod tests;

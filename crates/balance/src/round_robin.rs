@@ -8,7 +8,7 @@ use sluice_model::Weight;
 
 /// Servers in turn. With all servers eligible a pick takes constant time.
 #[derive(Clone, Debug)]
-pub struct RoundRobin {
+pub(crate) struct RoundRobin {
     /// Divided by their greatest common divisor.
     weights: Box<[i64]>,
     /// One whole cycle worked out in advance; empty where it would be longer than [`SCHEDULE_MAX`].
@@ -23,7 +23,7 @@ pub struct RoundRobin {
 
 impl RoundRobin {
     /// Servers with these weights. The cycle begins at the turn `start` (modulo its length).
-    pub fn new(weights: &[Weight], start: u32) -> Self {
+    pub(crate) fn new(weights: &[Weight], start: u64) -> Self {
         let divisor = weights
             .iter()
             .fold(0, |divisor, weight| gcd(divisor, weight.value()));
@@ -52,7 +52,7 @@ impl RoundRobin {
 
     /// The index of the server whose turn it is, `None` where none is eligible. What the servers that are not
     /// eligible would have got is shared by the others in proportion to their weights.
-    pub fn pick(&mut self, eligible: impl Fn(usize) -> bool) -> Option<usize> {
+    pub(crate) fn pick(&mut self, eligible: impl Fn(usize) -> bool) -> Option<usize> {
         let Some(&server) = self.schedule.get(self.turn) else {
             return richest(&self.weights, &mut self.credit, eligible);
         };
@@ -122,7 +122,7 @@ mod tests {
             .collect()
     }
 
-    fn letters(values: &[i64], start: u32, turns: usize, ineligible: &[usize]) -> String {
+    fn letters(values: &[i64], start: u64, turns: usize, ineligible: &[usize]) -> String {
         let mut policy = RoundRobin::new(&weights(values), start);
         (0..turns)
             .map(|_| {
@@ -180,7 +180,7 @@ mod tests {
         #[test]
         fn shares_are_exact_over_a_cycle(
             values in prop::collection::vec(1..60_i64, 1..8),
-            start in any::<u32>(),
+            start in any::<u64>(),
         ) {
             let mut policy = RoundRobin::new(&weights(&values), start);
             let counts = counts(&mut policy, values.iter().sum(), u32::MAX);
@@ -190,7 +190,7 @@ mod tests {
         #[test]
         fn without_some_servers_the_others_keep_their_proportions(
             values in prop::collection::vec(1..30_i64, 1..8),
-            start in any::<u32>(),
+            start in any::<u64>(),
             mask in any::<u32>(),
         ) {
             let all: i64 = values.iter().sum();

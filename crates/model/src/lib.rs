@@ -1,9 +1,11 @@
-//! The shared words of the house: addresses and weights.
+//! The shared words of the house: addresses, weights, moments.
 //!
 //! Everything here is a plain value, checked when it is made. No I/O, no clock, no randomness.
 
 mod address;
+mod moment;
 mod weight;
 
 pub use address::{AddressError, BindAddress, ServerAddress};
+pub use moment::Moment;
 pub use weight::{Weight, WeightError};

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sluice_balance::{Policy, ServerShape};
+use sluice_balance::{Ask, Load, Policy, ServerShape, Servers, key_hash};
 use sluice_config::plan::{Balance, SendProxyProtocol, Upstream};
 use sluice_net::Stream;
 use sluice_net::connect::connect;
@@ -66,14 +66,20 @@ impl Cluster {
             .servers
             .iter()
             .map(|server| ServerShape {
+                id: key_hash(server.address.to_string().as_bytes()),
                 weight: server.weight,
                 backup: server.backup,
+                in_own_zone: false,
             })
             .collect();
         let Balance::RoundRobin = settings.balance;
         Self {
             lanes,
-            policy: RefCell::new(Policy::new(sluice_balance::Kind::RoundRobin, &shapes, seed)),
+            policy: RefCell::new(Policy::new(
+                sluice_balance::Settings::default(),
+                &shapes,
+                u64::from(seed),
+            )),
             metrics: registry.upstream(worker, &settings.name),
             settings: settings.clone(),
         }
@@ -99,8 +105,11 @@ impl Cluster {
         // A server may fill up between looking and entering: then it counts as tried.
         while !tried.is_exhausted() {
             let mut policy = self.policy.borrow_mut();
-            let position =
-                policy.pick(|position| !tried.contains(position) && self.has_place(position))?;
+            let candidates = Candidates {
+                cluster: self,
+                tried,
+            };
+            let position = policy.pick(&candidates, &Ask::default())?;
             drop(policy);
             tried.add(position);
             let lane = self.lanes.get(position)?;
@@ -172,7 +181,7 @@ impl Cluster {
         let Some(lane) = self.lanes.get(position) else {
             return false;
         };
-        let has_place = lane.endpoint().in_flight() < limit;
+        let has_place = lane.endpoint().load().in_flight() < limit;
         if !has_place {
             lane.metrics().limit_reached.increment();
         }
@@ -203,6 +212,25 @@ impl Cluster {
                 outcome => return outcome,
             }
         }
+    }
+}
+
+/// The servers that one request can go to.
+struct Candidates<'a> {
+    cluster: &'a Cluster,
+    tried: &'a Tried,
+}
+
+impl Servers for Candidates<'_> {
+    fn is_eligible(&self, server: usize) -> bool {
+        !self.tried.contains(server) && self.cluster.has_place(server)
+    }
+
+    fn load(&self, server: usize) -> Option<&Load> {
+        self.cluster
+            .lanes
+            .get(server)
+            .map(|lane| lane.endpoint().load())
     }
 }
 

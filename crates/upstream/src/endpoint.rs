@@ -5,6 +5,7 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
+use sluice_balance::Load;
 use sluice_config::plan::Upstream;
 use sluice_model::ServerAddress;
 use sluice_net::connect::Destination;
@@ -23,7 +24,7 @@ pub struct EndpointKey {
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Endpoint {
-    in_flight: AtomicU32,
+    load: Load,
     connections: AtomicU32,
     closed: AtomicU64,
     key: EndpointKey,
@@ -34,7 +35,7 @@ pub struct Endpoint {
 impl Endpoint {
     fn new(key: EndpointKey, destination: Destination) -> Self {
         Self {
-            in_flight: AtomicU32::new(0),
+            load: Load::default(),
             connections: AtomicU32::new(0),
             closed: AtomicU64::new(0),
             label: key.server.to_string().into(),
@@ -58,9 +59,9 @@ impl Endpoint {
         &self.destination
     }
 
-    /// Requests (http) or connections (tcp) that the server works on now, from all workers.
-    pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+    /// What is learned of it from its traffic. In flight are requests (http) or connections (tcp), from all workers.
+    pub fn load(&self) -> &Load {
+        &self.load
     }
 
     /// Connections open now, idle ones included, from all workers.
@@ -72,22 +73,6 @@ impl Endpoint {
     /// (`TIME_WAIT`).
     pub fn closed(&self) -> u64 {
         self.closed.load(Ordering::Relaxed)
-    }
-
-    /// Takes one of `limit` places. Under contention the limit holds exactly: the place is taken first and given back
-    /// where it was one too many.
-    pub(crate) fn try_enter(&self, limit: Option<u32>) -> bool {
-        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let fits = limit.is_none_or(|limit| before < limit);
-        if !fits {
-            self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        }
-        fits
-    }
-
-    pub(crate) fn leave(&self) {
-        let before = self.in_flight.fetch_sub(1, Ordering::Relaxed);
-        debug_assert!(before > 0, "more left than entered");
     }
 
     pub(crate) fn opened_connection(&self) {
@@ -187,32 +172,6 @@ fn resolve(key: &EndpointKey) -> Result<Destination, ResolveError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_limit_holds_exactly_from_many_threads() {
-        let key = EndpointKey {
-            upstream: "u".into(),
-            server: "127.0.0.1:1".parse().expect("address"),
-        };
-        let destination = resolve(&key).expect("an address needs no resolver");
-        let endpoint = Endpoint::new(key, destination);
-        let entered = AtomicU32::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..1_000 {
-                        if endpoint.try_enter(Some(3)) {
-                            let now = entered.fetch_add(1, Ordering::SeqCst) + 1;
-                            assert!(now <= 3, "{now} inside");
-                            entered.fetch_sub(1, Ordering::SeqCst);
-                            endpoint.leave();
-                        }
-                    }
-                });
-            }
-        });
-        assert_eq!(endpoint.in_flight(), 0);
-    }
 
     #[test]
     fn names_resolve_or_say_why() {

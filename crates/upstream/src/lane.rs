@@ -131,7 +131,7 @@ pub struct InFlight {
 impl InFlight {
     /// Takes a place, if one of `limit` is free.
     pub(crate) fn enter(lane: &Rc<Lane>, limit: Option<u32>) -> Option<Self> {
-        if !lane.endpoint.try_enter(limit) {
+        if !lane.endpoint.load().try_enter(limit) {
             return None;
         }
         lane.metrics.in_flight.increment();
@@ -148,7 +148,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.lane.endpoint.leave();
+        self.lane.endpoint.load().leave();
         self.lane.metrics.in_flight.decrement();
     }
 }

@@ -286,12 +286,12 @@ fn a_full_server_is_passed_by_until_a_place_is_given_back() {
     let at_full = places.iter().filter(|(_, label)| *label == full).count();
     assert_eq!(at_full, 1);
     let lanes = cluster.lanes();
-    assert_eq!(lanes[0].endpoint().in_flight(), 1);
+    assert_eq!(lanes[0].endpoint().load().in_flight(), 1);
     assert_eq!(lanes[0].metrics().in_flight.value(), 1);
-    assert_eq!(lanes[1].endpoint().in_flight(), 5);
+    assert_eq!(lanes[1].endpoint().load().in_flight(), 5);
     assert!(lanes[0].metrics().limit_reached.value() > 0);
     drop(places);
-    assert_eq!(lanes[0].endpoint().in_flight(), 0);
+    assert_eq!(lanes[0].endpoint().load().in_flight(), 0);
     assert_eq!(lanes[1].metrics().in_flight.value(), 0);
     let again: Vec<_> = (0..2).map(|_| pick()).collect();
     assert!(again.iter().any(|(_, label)| *label == full));
@@ -370,9 +370,9 @@ fn a_reload_leaves_alone_what_is_the_same() {
         assert!(!Rc::ptr_eq(&after.lanes()[0], &before.lanes()[1]));
         let kept = after.take_idle(&after.lanes()[1], CLIENT).expect("kept");
         assert_eq!(local(&kept), kept_local);
-        assert_eq!(after.lanes()[1].endpoint().in_flight(), 1);
+        assert_eq!(after.lanes()[1].endpoint().load().in_flight(), 1);
         drop(place);
-        assert_eq!(after.lanes()[1].endpoint().in_flight(), 0);
+        assert_eq!(after.lanes()[1].endpoint().load().in_flight(), 0);
 
         // The one that went is forgotten: coming back it begins anew.
         settings.servers.push(room.settings().servers[1].clone());
@@ -399,7 +399,7 @@ fn the_same_address_in_two_upstreams_is_two_endpoints() {
         room.rebuilt(&two, &endpoints, None),
     );
     let _place = a.pick(&mut Tried::default()).expect("a place");
-    assert_eq!(b.lanes()[0].endpoint().in_flight(), 0);
+    assert_eq!(b.lanes()[0].endpoint().load().in_flight(), 0);
 }
 
 #[test]
