@@ -39,7 +39,6 @@ const HIGHEST_PURE: u8 = 3;
 /// What a pure floor must not link, not even through another crate.
 const IMPURE_CRATES: &[&str] = &[
     "async-std",
-    "fastrand",
     "getrandom",
     "libc",
     "mio",
@@ -59,6 +58,14 @@ const IMPURE_PATHS: &[(&str, &str)] = &[
     ("Instant::now", "the time is handed in"),
     ("SystemTime::now", "the time is handed in"),
     ("RandomState", "randomness is handed in as a seed"),
+    ("Rng::new", "chance is handed in as a seed"),
+    ("Rng::default", "chance is handed in as a seed"),
+    ("fastrand::b*", "its global generator escapes the seed"),
+    ("fastrand::c*", "its global generator escapes the seed"),
+    ("fastrand::f*", "its global generator escapes the seed"),
+    ("fastrand::i*", "its global generator escapes the seed"),
+    ("fastrand::s*", "its global generator escapes the seed"),
+    ("fastrand::u*", "its global generator escapes the seed"),
     ("std::env", "the environment is handed in"),
     ("std::fs", "files are read by those above"),
     ("std::net::Tcp*", "sockets live in net"),

@@ -117,6 +117,7 @@ fn seconds(ticks: u32) -> f32 {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "values that are set, not computed")]
 mod tests {
     use super::*;
 

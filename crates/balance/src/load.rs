@@ -173,6 +173,7 @@ const FORGIVEN: f32 = 0.01;
 const REPORT_AGE: f32 = 5.0;
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "values that are set, not computed")]
 mod tests {
     use super::*;
 

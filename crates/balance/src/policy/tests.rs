@@ -171,7 +171,9 @@ fn a_new_server_starts_slowly_in_turn_and_by_load() {
                     bench.loads[held.pop_front().expect("one")].leave();
                 }
             }
-            held.iter().for_each(|&server| bench.loads[server].leave());
+            for server in held {
+                bench.loads[server].leave();
+            }
             count as f64 / 4_000.0
         };
         let cold = share(100.0);
