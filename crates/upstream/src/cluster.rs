@@ -129,7 +129,7 @@ impl Cluster {
         &self,
         lane: &Rc<Lane>,
         client: SocketAddr,
-    ) -> Result<Connection, ConnectError> {
+    ) -> Result<Box<Connection>, ConnectError> {
         let settings = &self.settings;
         let started = Instant::now();
         let attempt = self.connect_from_any_source(lane);
@@ -143,7 +143,8 @@ impl Cluster {
                 lane.metrics().connections_opened.increment();
                 self.metrics.connect.record(now - started);
                 let bound_to = self.bound_to(client);
-                Ok(Connection::new(stream, lane.endpoint(), bound_to, now))
+                let connection = Connection::new(stream, lane.endpoint(), bound_to, now);
+                Ok(Box::new(connection))
             }
             Err(error) => {
                 lane.metrics().connect_failures.increment(error.word());
@@ -153,12 +154,12 @@ impl Cluster {
     }
 
     /// An idle connection of the lane that this client may use.
-    pub fn take_idle(&self, lane: &Lane, client: SocketAddr) -> Option<Connection> {
+    pub fn take_idle(&self, lane: &Lane, client: SocketAddr) -> Option<Box<Connection>> {
         lane.take_idle(self.bound_to(client))
     }
 
     /// Keeps a connection on which nothing is under way for the next request.
-    pub fn keep(&self, lane: &Lane, connection: Connection, now: Instant) {
+    pub fn keep(&self, lane: &Lane, connection: Box<Connection>, now: Instant) {
         lane.keep(connection, self.settings.idle_connections, now);
     }
 

@@ -12,6 +12,8 @@ use thiserror::Error;
 use crate::endpoint::Endpoint;
 
 /// An open connection to a server, counted for as long as it lives.
+///
+/// Boxed wherever it is handed on: from idle to a request and back, a request moves a pointer.
 #[derive(Debug)]
 pub struct Connection {
     /// The bytes.

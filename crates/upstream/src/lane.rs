@@ -19,7 +19,7 @@ pub struct Lane {
     endpoint: Arc<Endpoint>,
     metrics: Arc<ServerMetrics>,
     /// The most recently used last: it is the likeliest to be still open, and what is not needed grows old in front.
-    idle: RefCell<VecDeque<Connection>>,
+    idle: RefCell<VecDeque<Box<Connection>>>,
     retired: Cell<bool>,
     next_source: Cell<usize>,
 }
@@ -72,13 +72,16 @@ impl Lane {
     }
 
     /// An idle connection that `client` may use and that is still open, as far as is known without asking the kernel.
-    pub(crate) fn take_idle(&self, client: Option<SocketAddr>) -> Option<Connection> {
+    pub(crate) fn take_idle(&self, client: Option<SocketAddr>) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
         let found = loop {
             // Nearly always the last. One that began with a PROXY header is its client's alone, even where headers are not
             // sent any more since a reload.
-            let position = idle.iter().rposition(|one| one.bound_to == client);
-            let Some(connection) = position.and_then(|position| idle.remove(position)) else {
+            let last = idle.pop_back_if(|one| one.bound_to == client);
+            let Some(connection) = last.or_else(|| {
+                let position = idle.iter().rposition(|one| one.bound_to == client)?;
+                idle.remove(position)
+            }) else {
                 break None;
             };
             if connection.stream.is_quiet() {
@@ -92,7 +95,7 @@ impl Lane {
     }
 
     /// Keeps a connection for the next request, unless `limit` are kept already.
-    pub(crate) fn keep(&self, mut connection: Connection, limit: usize, now: Instant) {
+    pub(crate) fn keep(&self, mut connection: Box<Connection>, limit: usize, now: Instant) {
         let mut idle = self.idle.borrow_mut();
         if self.retired.get() || idle.len() >= limit {
             self.metrics.idle_dropped.increment();
@@ -115,7 +118,7 @@ impl Lane {
         self.count_idle(&idle);
     }
 
-    fn count_idle(&self, idle: &VecDeque<Connection>) {
+    fn count_idle(&self, idle: &VecDeque<Box<Connection>>) {
         self.metrics
             .connections_idle
             .set(i64::try_from(idle.len()).unwrap_or(i64::MAX));

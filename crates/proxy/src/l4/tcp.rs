@@ -57,7 +57,7 @@ struct Session {
 
 /// A server that took the connection.
 struct Opened {
-    connection: Connection,
+    connection: Box<Connection>,
     /// Received from the client already.
     early: Vec<u8>,
     idle_timeout: Duration,
@@ -176,7 +176,7 @@ impl Session {
     }
 
     /// Tries one server after the other until one takes the connection.
-    async fn connect(&mut self) -> Result<Connection, End> {
+    async fn connect(&mut self) -> Result<Box<Connection>, End> {
         let cluster = Rc::clone(&self.cluster);
         let mut tried = Tried::default();
         let mut end = End::NoServer;
@@ -211,7 +211,7 @@ impl Session {
         &self,
         cluster: &Cluster,
         place: &InFlight,
-    ) -> Result<Connection, ConnectError> {
+    ) -> Result<Box<Connection>, ConnectError> {
         let mut connection = cluster.connect(place.lane(), self.client).await?;
         let header = upstream_preface::header(cluster, self.client, &self.stream);
         upstream_preface::send(&mut connection, &header).await?;

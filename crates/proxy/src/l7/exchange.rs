@@ -15,6 +15,7 @@
 mod answer;
 mod fault;
 
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -129,24 +130,6 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Ready when the answer was passed on, or cannot be any more.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Fault>> {
-        if let Err(fault) = self.send_request(cx) {
-            return Poll::Ready(Err(fault));
-        }
-        match self.poll_answer(cx) {
-            Poll::Ready(outcome) => return Poll::Ready(outcome),
-            Poll::Pending => {}
-        }
-        if self.request.body.is_received() && self.downstream.is_gone(cx) {
-            return Poll::Ready(Err(self.fault(End::ClientClosed)));
-        }
-        self.downstream
-            .deadline
-            .poll(cx)
-            .map(|()| Err(self.timed_out()))
-    }
-
     /// Sends what of the request can be sent now.
     fn send_request(&mut self, cx: &mut Context<'_>) -> Result<(), Fault> {
         while self.sending == Sending::Head {
@@ -258,6 +241,28 @@ impl<'a> Exchange<'a> {
                 .bytes_received
                 .add(now.from_server - before.from_server);
         }
+    }
+}
+
+/// Ready when the answer was passed on, or cannot be any more.
+impl Future for Exchange<'_> {
+    type Output = Result<Ended, Fault>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Err(fault) = this.send_request(cx) {
+            return Poll::Ready(Err(fault));
+        }
+        if let Poll::Ready(outcome) = this.poll_answer(cx) {
+            return Poll::Ready(outcome);
+        }
+        if this.request.body.is_received() && this.downstream.is_gone(cx) {
+            return Poll::Ready(Err(this.fault(End::ClientClosed)));
+        }
+        this.downstream
+            .deadline
+            .poll(cx)
+            .map(|()| Err(this.timed_out()))
     }
 }
 

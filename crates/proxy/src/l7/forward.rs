@@ -30,50 +30,37 @@ pub(super) async fn run(
     trip: &mut Trip,
     request: &mut Outgoing,
 ) -> After {
-    let after = run_on_servers(downstream, listener, trip, request).await;
-    // Between two requests the client's connection depends on no server: one that leaves must not cut it.
-    downstream.guard.uses(None);
-    after
-}
-
-async fn run_on_servers(
-    downstream: &mut Downstream,
-    listener: &LiveListener,
-    trip: &mut Trip,
-    request: &mut Outgoing,
-) -> After {
     let cluster = Rc::clone(&request.cluster);
     let mut tried = Tried::default();
     let mut failure = Failure::of(End::NoServer);
-    while let Some(place) = cluster.pick(&mut tried) {
+    // What is rare is boxed here: its state would make every request's future larger.
+    let after = loop {
+        let next = failure.repeatable.then(|| cluster.pick(&mut tried));
+        let Some(place) = next.flatten() else {
+            if failure.end == End::NoServer {
+                cluster.metrics().no_server.increment();
+            }
+            break Box::pin(fail(downstream, trip, request, &failure)).await;
+        };
         count_attempt(trip, &cluster);
         trip.lane = Some(Rc::clone(place.lane()));
         downstream.guard.uses(Some(place.lane()));
         match try_server(downstream, trip, request, &cluster, &place).await {
-            Outcome::Done(after) => {
-                give_back(downstream, request);
-                return after;
-            }
+            Outcome::Done(after) => break after,
             Outcome::Switched(server, for_client) => {
                 give_back(downstream, request);
-                // Boxed, as all that is rare here: its state would make every request's future larger.
                 let tunnel = tunnel::run(downstream, listener, trip, server, for_client, &place);
-                return Box::pin(tunnel).await;
+                break Box::pin(tunnel).await;
             }
             Outcome::Failed(failed) => {
                 trip.tick();
                 failure = failed;
-                if !failure.repeatable {
-                    break;
-                }
             }
         }
-    }
-    if failure.end == End::NoServer {
-        cluster.metrics().no_server.increment();
-    }
-    let after = Box::pin(fail(downstream, trip, request, &failure)).await;
+    };
     give_back(downstream, request);
+    // Between two requests the client's connection depends on no server: one that leaves must not cut it.
+    downstream.guard.uses(None);
     after
 }
 
@@ -82,7 +69,7 @@ enum Outcome {
     /// The answer was passed on.
     Done(After),
     /// The server switched protocols; the bytes go to the client first.
-    Switched(Connection, Vec<u8>),
+    Switched(Box<Connection>, Vec<u8>),
     Failed(Failure),
 }
 
@@ -138,43 +125,49 @@ async fn try_server(
     place: &InFlight,
 ) -> Outcome {
     let lane = place.lane();
-    if let Some(kept) = cluster.take_idle(lane, downstream.client) {
-        match exchange(downstream, trip, request, cluster, place, kept).await {
-            Outcome::Failed(failure) if failure.repeatable => {
+    let mut kept = cluster.take_idle(lane, downstream.client);
+    loop {
+        let is_kept = kept.is_some();
+        let mut server = match kept.take() {
+            Some(kept) => kept,
+            None => match open(downstream, trip, request, cluster, place).await {
+                Ok(fresh) => fresh,
+                Err(failure) => return Outcome::Failed(failure),
+            },
+        };
+        match Exchange::new(downstream, &mut server.stream, request, trip).await {
+            Ok(Ended::Complete {
+                reusable,
+                keep_alive,
+            }) => {
+                if reusable {
+                    cluster.keep(lane, server, trip.now);
+                }
+                return Outcome::Done(after_answer(keep_alive, request));
+            }
+            Ok(Ended::Switched(for_client)) => return Outcome::Switched(server, for_client),
+            Err(fault) => {
+                if let Some(word) = fault.server {
+                    lane.metrics().response_failures.increment(word);
+                }
+                if !(is_kept && fault.repeatable) {
+                    return Outcome::Failed(fault.into());
+                }
                 lane.metrics().connections_stale.increment();
                 count_attempt(trip, cluster);
             }
-            outcome => return outcome,
-        }
-    }
-    match open(downstream, request, cluster, place).await {
-        None => Outcome::Failed(Failure::for_good(End::ClientClosed)),
-        Some(Ok(fresh)) => {
-            trip.tick();
-            exchange(downstream, trip, request, cluster, place, fresh).await
-        }
-        Some(Err(error)) => {
-            tracing::debug!(
-                upstream = %cluster.settings().name,
-                server = %lane.endpoint().label(),
-                %error,
-                "cannot connect"
-            );
-            Outcome::Failed(Failure::of(match error {
-                ConnectError::Timeout => End::ConnectTimeout,
-                _ => End::ConnectFailed,
-            }))
         }
     }
 }
 
-/// Opens a connection; `None` where the client went away meanwhile.
+/// Opens a connection, for as long as the client waits for it.
 async fn open(
     downstream: &mut Downstream,
+    trip: &mut Trip,
     request: &Outgoing,
     cluster: &Cluster,
     place: &InFlight,
-) -> Option<Result<Connection, ConnectError>> {
+) -> Result<Box<Connection>, Failure> {
     let client: SocketAddr = downstream.client;
     let header = upstream_preface::header(cluster, client, &downstream.stream);
     // Boxed: connecting is rare, and its state would make every request's future larger.
@@ -183,45 +176,29 @@ async fn open(
         upstream_preface::send(&mut connection, &header).await?;
         Ok(connection)
     });
-    poll_fn(|cx| match opening.as_mut().poll(cx) {
+    let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {
         Poll::Ready(opened) => Poll::Ready(Some(opened)),
         Poll::Pending if request.body.is_received() && downstream.is_gone(cx) => Poll::Ready(None),
         Poll::Pending => Poll::Pending,
-    })
-    .await
-}
-
-/// One request and its answer on one connection.
-async fn exchange(
-    downstream: &mut Downstream,
-    trip: &mut Trip,
-    request: &mut Outgoing,
-    cluster: &Cluster,
-    place: &InFlight,
-    mut connection: Connection,
-) -> Outcome {
-    let lane = place.lane();
-    let mut exchange = Exchange::new(downstream, &mut connection.stream, request, trip);
-    let ended = poll_fn(|cx| exchange.poll(cx)).await;
-    drop(exchange);
-    match ended {
-        Ok(Ended::Complete {
-            reusable,
-            keep_alive,
-        }) => {
-            if reusable {
-                cluster.keep(lane, connection, trip.now);
-            }
-            Outcome::Done(after_answer(keep_alive, request))
+    });
+    let error = match opened.await {
+        Some(Ok(connection)) => {
+            trip.tick();
+            return Ok(connection);
         }
-        Ok(Ended::Switched(for_client)) => Outcome::Switched(connection, for_client),
-        Err(fault) => {
-            if let Some(word) = fault.server {
-                lane.metrics().response_failures.increment(word);
-            }
-            Outcome::Failed(fault.into())
-        }
-    }
+        Some(Err(error)) => error,
+        None => return Err(Failure::for_good(End::ClientClosed)),
+    };
+    tracing::debug!(
+        upstream = %cluster.settings().name,
+        server = %place.lane().endpoint().label(),
+        %error,
+        "cannot connect"
+    );
+    Err(Failure::of(match error {
+        ConnectError::Timeout => End::ConnectTimeout,
+        _ => End::ConnectFailed,
+    }))
 }
 
 /// A client that still sends its request is seen through to the end of it.

@@ -20,7 +20,7 @@ pub(super) async fn run(
     downstream: &mut Downstream,
     listener: &LiveListener,
     trip: &mut Trip,
-    mut server: Connection,
+    mut server: Box<Connection>,
     for_client: Vec<u8>,
     place: &InFlight,
 ) -> After {

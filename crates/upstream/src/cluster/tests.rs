@@ -82,7 +82,7 @@ fn run(test: impl Future<Output = ()>) {
         .block_on(test);
 }
 
-async fn open(cluster: &Cluster, client: SocketAddr) -> Connection {
+async fn open(cluster: &Cluster, client: SocketAddr) -> Box<Connection> {
     let lane = &cluster.lanes()[0];
     cluster.connect(lane, client).await.expect("connect")
 }
