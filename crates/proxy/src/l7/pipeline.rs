@@ -14,8 +14,6 @@ use crate::trip::Trip;
 /// What becomes of the client's connection after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
-    /// Nothing has come yet: it goes on waiting.
-    Wait,
     /// It waits for the next one.
     KeepAlive,
     /// It is closed.
@@ -24,8 +22,9 @@ pub(super) enum After {
     Linger,
 }
 
-/// Serves the request that is arriving. Returns also when that ended.
-pub(super) async fn run(downstream: &mut Downstream) -> (After, Instant) {
+/// Serves the request that is arriving, of which `received` bytes are in the worker's scratch buffer. Returns also when
+/// that ended.
+pub(super) async fn run(downstream: &mut Downstream, received: usize) -> (After, Instant) {
     let listener = downstream.slot.current();
     let mut under_way = UnderWay::new(downstream, &listener, Trip::new(Instant::now()));
     let UnderWay {
@@ -36,10 +35,8 @@ pub(super) async fn run(downstream: &mut Downstream) -> (After, Instant) {
     } = &mut under_way;
 
     // Protocol and route: once the head is whole, what to do with it is decided while its bytes are at hand.
-    let mut decision = match receive::request(downstream, &listener, trip).await {
-        Ok(decision) => decision,
-        Err(receive::Absent::NotYet) => return (After::Wait, trip.now),
-        Err(receive::Absent::Gone) => return (After::Close, trip.now),
+    let Some(mut decision) = receive::request(downstream, &listener, trip, received).await else {
+        return (After::Close, trip.now);
     };
 
     // From here on it is recorded, however it ends.

@@ -15,101 +15,109 @@ use super::serve::Downstream;
 use crate::live::LiveListener;
 use crate::trip::Trip;
 
-/// Why there is no request.
-#[derive(Debug)]
-pub(super) enum Absent {
-    /// The client closed the connection, or the listener is an http one no more.
-    Gone,
-    /// Not a byte has come yet: an accepted connection counts as readable until that was tried.
-    NotYet,
-}
-
-/// Receives the next request's head and decides upon it. A malformed one is decided upon too: it is refused.
+/// Takes the next request's head, of which `received` bytes are in the scratch buffer, and decides upon it. A malformed
+/// one is decided upon too: it is refused. `None` where the client went away, or the listener is an http one no more.
 pub(super) async fn request(
     downstream: &mut Downstream,
     listener: &Rc<LiveListener>,
     trip: &mut Trip,
-) -> Result<Decision, Absent> {
-    let Some(http) = listener.http() else {
-        return Err(Absent::Gone);
+    received: usize,
+) -> Option<Decision> {
+    let http = listener.http()?;
+    let decision = if received > 0 {
+        from_scratch(downstream, listener, http, trip, received)
+    } else {
+        from_carry(downstream, listener, http, trip)
     };
-    if !downstream.carry.is_empty() {
-        let mut bytes = std::mem::take(&mut downstream.carry);
-        let decided = consider(&bytes, downstream, listener, http, trip);
-        if let Some((decision, used)) = decided {
-            bytes.drain(..used);
-            downstream.carry = bytes;
-            return Ok(decision);
-        }
-        downstream.carry = bytes;
-        downstream.deadline.set(trip.started + http.head_timeout);
+    if decision.is_some() {
+        return decision;
     }
-    poll_fn(|cx| poll_request(cx, downstream, listener, http, trip)).await
+    // The head is not whole: now it owns a buffer, and has a deadline of its own.
+    downstream.deadline.set(trip.started + http.head_timeout);
+    poll_fn(|cx| poll_rest(cx, downstream, listener, http, trip)).await
 }
 
-fn poll_request(
+/// What was just received: nearly always a whole head, and used up where it lies.
+fn from_scratch(
+    downstream: &mut Downstream,
+    listener: &Rc<LiveListener>,
+    http: &HttpListener,
+    trip: &mut Trip,
+    received: usize,
+) -> Option<Decision> {
+    listener.metrics.bytes_received.add(received as u64);
+    let worker = Rc::clone(&downstream.worker);
+    let scratch = worker.scratch();
+    let bytes = scratch.received(received);
+    let Some((decision, used)) = consider(bytes, downstream, listener, http, trip) else {
+        downstream.carry.extend_from_slice(bytes);
+        return None;
+    };
+    let rest = bytes.get(used..).unwrap_or_default();
+    if !rest.is_empty() {
+        downstream.carry.extend_from_slice(rest);
+    }
+    Some(decision)
+}
+
+/// What was received before.
+fn from_carry(
+    downstream: &mut Downstream,
+    listener: &Rc<LiveListener>,
+    http: &HttpListener,
+    trip: &mut Trip,
+) -> Option<Decision> {
+    let mut bytes = std::mem::take(&mut downstream.carry);
+    let decided = consider(&bytes, downstream, listener, http, trip);
+    let decision = decided.map(|(decision, used)| {
+        bytes.drain(..used);
+        decision
+    });
+    downstream.carry = bytes;
+    decision
+}
+
+/// Receives until the head is whole.
+fn poll_rest(
     cx: &mut Context<'_>,
     downstream: &mut Downstream,
     listener: &Rc<LiveListener>,
     http: &HttpListener,
     trip: &mut Trip,
-) -> Poll<Result<Decision, Absent>> {
+) -> Poll<Option<Decision>> {
     let worker = Rc::clone(&downstream.worker);
     loop {
         let mut scratch = worker.scratch();
         let Poll::Ready(received) = downstream.stream.poll_read(cx, scratch.head_area()) else {
-            drop(scratch);
-            if downstream.carry.is_empty() {
-                return Poll::Ready(Err(Absent::NotYet));
-            }
             ready!(downstream.deadline.poll(cx));
-            return Poll::Ready(Ok(timed_out(downstream, trip)));
+            return Poll::Ready(Some(timed_out(downstream, trip)));
         };
         let count = match received {
-            Ok(0) | Err(_) if downstream.carry.is_empty() => return Poll::Ready(Err(Absent::Gone)),
             // The client ended its side inside a head. It may still listen.
             Ok(0) => {
                 let bytes = &downstream.carry;
                 let decision = refuse(trip, downstream, bytes, 400, BadRequest::Truncated);
-                return Poll::Ready(Ok(decision));
+                return Poll::Ready(Some(decision));
             }
-            Err(_) => return Poll::Ready(Err(Absent::Gone)),
+            Err(_) => return Poll::Ready(None),
             Ok(count) => count,
         };
         listener.metrics.bytes_received.add(count as u64);
-        let bytes = scratch.received(count);
-
-        if downstream.carry.is_empty() {
-            if let Some((decision, used)) = consider(bytes, downstream, listener, http, trip) {
-                let rest = bytes.get(used..).unwrap_or_default();
-                if !rest.is_empty() {
-                    downstream.carry.extend_from_slice(rest);
-                }
-                return Poll::Ready(Ok(decision));
-            }
-            // The head is not whole: now it owns a buffer, and has a deadline of its own.
-            downstream.carry.extend_from_slice(bytes);
-            downstream.deadline.set(trip.now + http.head_timeout);
-            continue;
-        }
 
         // A head ends with a line end: parsing before one has come would find out nothing. So a client that sends
         // byte by byte does not make us parse byte by byte.
+        let bytes = scratch.received(count);
         let has_line_end = bytes.contains(&b'\n');
         downstream.carry.extend_from_slice(bytes);
         drop(scratch);
         if !has_line_end && downstream.carry.len() <= http.max_target {
             continue;
         }
-        let mut bytes = std::mem::take(&mut downstream.carry);
         trip.tick();
-        let decided = consider(&bytes, downstream, listener, http, trip);
-        if let Some((decision, used)) = decided {
-            bytes.drain(..used);
-            downstream.carry = bytes;
-            return Poll::Ready(Ok(decision));
+        let decision = from_carry(downstream, listener, http, trip);
+        if decision.is_some() {
+            return Poll::Ready(decision);
         }
-        downstream.carry = bytes;
     }
 }
 

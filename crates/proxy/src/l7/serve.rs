@@ -63,12 +63,16 @@ pub(crate) fn serve(
             return;
         }
         loop {
-            if downstream.carry.is_empty() && !downstream.wait_for_request().await {
+            let received = if downstream.carry.is_empty() {
+                downstream.wait_for_request().await
+            } else {
+                Some(0)
+            };
+            let Some(received) = received else {
                 return;
-            }
-            let (after, now) = Box::pin(pipeline::run(&mut downstream)).await;
+            };
+            let (after, now) = Box::pin(pipeline::run(&mut downstream, received)).await;
             match after {
-                After::Wait => continue,
                 After::KeepAlive => {}
                 After::Close => return,
                 After::Linger => return Box::pin(downstream.linger()).await,
@@ -118,8 +122,9 @@ impl Downstream {
         }
     }
 
-    /// Waits until there is something to receive; `false` where the silence has lasted too long.
-    async fn wait_for_request(&mut self) -> bool {
+    /// Receives the beginning of a request into the worker's scratch buffer, where it has to be used before the task
+    /// yields. `None` where the client is gone, or the silence has lasted too long.
+    async fn wait_for_request(&mut self) -> Option<usize> {
         if self.slot.is_closed() {
             // It was taken from the queue of a socket that closed: its first and last request is on its way.
             self.deadline.set(Instant::now() + LAST_CALL);
@@ -130,15 +135,17 @@ impl Downstream {
             let spare = std::mem::take(&mut self.carry);
             self.worker.buffers().give_back(spare);
         }
-        let arrived = poll_fn(|cx| {
-            if let Poll::Ready(ready) = self.stream.poll_read_ready(cx) {
-                return Poll::Ready(ready.is_ok());
+        let received = poll_fn(|cx| {
+            let mut scratch = self.worker.scratch();
+            match self.stream.poll_read(cx, scratch.head_area()) {
+                Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(None),
+                Poll::Ready(Ok(count)) => Poll::Ready(Some(count)),
+                Poll::Pending => self.deadline.poll(cx).map(|()| None),
             }
-            self.deadline.poll(cx).map(|()| false)
         })
         .await;
         self.guard.set_activity(Activity::Busy);
-        arrived
+        received
     }
 
     /// Listens to the client while a server works for it. What it sends is the next request; it is kept, up to a bound.
