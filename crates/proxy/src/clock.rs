@@ -9,7 +9,15 @@ use sluice_wire::h1::{DATE_LEN, write_date};
 #[derive(Debug)]
 pub(crate) struct Clock {
     anchor: Cell<(Instant, SystemTime)>,
-    written: Cell<(u64, [u8; DATE_LEN])>,
+    date: Cell<Date>,
+}
+
+/// A date, and the second in which it is right.
+#[derive(Clone, Copy, Debug)]
+struct Date {
+    from: Instant,
+    until: Instant,
+    text: [u8; DATE_LEN],
 }
 
 /// The wall clock may be set; this is how long that goes unnoticed.
@@ -17,9 +25,14 @@ const ANCHOR_AGE: Duration = Duration::from_secs(10);
 
 impl Clock {
     pub(crate) fn new() -> Self {
+        let now = Instant::now();
         Self {
-            anchor: Cell::new((Instant::now(), SystemTime::now())),
-            written: Cell::new((u64::MAX, [0; DATE_LEN])),
+            anchor: Cell::new((now, SystemTime::now())),
+            date: Cell::new(Date {
+                from: now,
+                until: now,
+                text: [0; DATE_LEN],
+            }),
         }
     }
 
@@ -39,17 +52,21 @@ impl Clock {
 
     /// `moment` as an IMF-fixdate (RFC 9110, 5.6.7).
     pub(crate) fn date_of(&self, moment: Instant) -> [u8; DATE_LEN] {
-        let seconds = self
-            .time_of(moment)
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
-        let (written_for, text) = self.written.get();
-        if written_for == seconds {
-            return text;
+        let date = self.date.get();
+        if (date.from..date.until).contains(&moment) {
+            return date.text;
         }
+        let since = self.time_of(moment).duration_since(UNIX_EPOCH);
+        let since = since.unwrap_or_default();
+        let into_second = Duration::from_nanos(since.subsec_nanos().into());
+        let from = moment.checked_sub(into_second).unwrap_or(moment);
         let mut text = [0; DATE_LEN];
-        write_date(seconds, &mut text);
-        self.written.set((seconds, text));
+        write_date(since.as_secs(), &mut text);
+        self.date.set(Date {
+            from,
+            until: from + Duration::from_secs(1),
+            text,
+        });
         text
     }
 }
@@ -67,6 +84,19 @@ mod tests {
         if let Some(before) = at.checked_sub(second) {
             assert_eq!(clock.time_of(before), time - second);
         }
+    }
+
+    #[test]
+    fn a_date_is_right_for_its_second_and_no_longer() {
+        let clock = Clock::new();
+        let (at, time) = clock.anchor.get();
+        let since = time.duration_since(UNIX_EPOCH).expect("after 1970");
+        let next = at + Duration::from_nanos(1_000_000_000 - u64::from(since.subsec_nanos()));
+        let last = next + Duration::from_nanos(999_999_999);
+        let date = clock.date_of(next);
+        assert_eq!(clock.date_of(last), date);
+        assert_ne!(clock.date_of(next + Duration::from_secs(1)), date);
+        assert_eq!(clock.date_of(last), date, "back again");
     }
 
     #[test]
