@@ -68,21 +68,19 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
 /// The client's `X-Request-ID`, where it is one that can be passed on and logged as it is: 1 to 128 letters, digits and
 /// `-_.:+/=@`.
 pub fn kept_request_id<'b>(fields: &Fields<'_, 'b>) -> Option<&'b str> {
-    let field = fields
-        .iter()
-        .find(|field| field.kind == FieldKind::XRequestId)?;
+    let value = fields.first(FieldKind::XRequestId)?;
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:+/=@".contains(byte);
-    ((1..=128).contains(&field.value.len()) && field.value.iter().all(is_plain))
-        .then(|| std::str::from_utf8(field.value).ok())
+    ((1..=128).contains(&value.len()) && value.iter().all(is_plain))
+        .then(|| std::str::from_utf8(value).ok())
         .flatten()
 }
 
 fn replaces_host(head: &RequestHead<'_, '_>) -> bool {
     matches!(head.target, Target::Absolute { .. })
-        || !head
+        || head
             .fields
-            .iter()
-            .any(|field| field.kind == FieldKind::Host && !field.value.is_empty())
+            .first(FieldKind::Host)
+            .is_none_or(<[u8]>::is_empty)
 }
 
 fn write_target(target: &Target<'_>, out: &mut Vec<u8>) {
@@ -93,7 +91,7 @@ fn write_target(target: &Target<'_>, out: &mut Vec<u8>) {
 fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
     let mut address = AddressText { bytes: [0; 48] };
     let client = address.write(forwarding.client);
-    let trusts = |kind| forwarding.trusted && has(&head.fields, kind);
+    let trusts = |kind| forwarding.trusted && head.fields.has(kind);
 
     out.extend_from_slice(b"X-Forwarded-For: ");
     if forwarding.trusted {
@@ -179,15 +177,12 @@ pub(super) fn write_via(fields: &Fields<'_, '_>, version: Version, name: &str, o
     out.extend_from_slice(b"\r\n");
 }
 
+#[inline]
 pub(super) fn write_field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
-}
-
-pub(super) fn has(fields: &Fields<'_, '_>, kind: FieldKind) -> bool {
-    fields.iter().any(|field| field.kind == kind)
 }
 
 /// The values of all fields of that kind, each followed by a comma.
@@ -202,11 +197,12 @@ fn write_list(fields: &Fields<'_, '_>, kind: FieldKind, out: &mut Vec<u8>) {
 
 /// RFC 9110, 10.1.4
 fn accepts_trailers(fields: &Fields<'_, '_>) -> bool {
-    fields
-        .iter()
-        .filter(|field| field.kind == FieldKind::Te)
-        .flat_map(|field| field.value.split(|byte| *byte == b','))
-        .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    fields.has(FieldKind::Te)
+        && fields
+            .iter()
+            .filter(|field| field.kind == FieldKind::Te)
+            .flat_map(|field| field.value.split(|byte| *byte == b','))
+            .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
 /// An IP address as text, without an allocation.

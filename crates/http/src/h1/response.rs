@@ -2,7 +2,7 @@
 
 use sluice_wire::h1::{FieldKind, Framing, ResponseHead, Version};
 
-use super::request::{has, write_field, write_via};
+use super::request::{write_field, write_via};
 
 /// How a response's body reaches the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
                 _ => true,
             }
     });
-    if head.status >= 200 && !has(&head.fields, FieldKind::Date) {
+    if head.status >= 200 && !head.fields.has(FieldKind::Date) {
         write_field(out, "Date", back.date);
     }
     if let Some(name) = back.via {
@@ -80,10 +80,7 @@ pub fn write_status_line(status: u16, reason: &[u8], out: &mut Vec<u8>) {
 fn write_hop(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>) {
     // 101 switches to the protocol named in Upgrade; 426 asks for it (RFC 9110, 15.2.2 and 15.5.22).
     let upgrade = matches!(head.status, 101 | 426)
-        .then(|| {
-            let mut fields = head.fields.iter();
-            fields.find(|field| field.kind == FieldKind::Upgrade)
-        })
+        .then(|| head.fields.first(FieldKind::Upgrade))
         .flatten();
     let connection: &[u8] = match (upgrade.is_some(), back.keep_alive, back.client) {
         (true, true, _) => b"Connection: upgrade\r\n",
@@ -93,8 +90,8 @@ fn write_hop(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>) 
         (false, _, _) => b"",
     };
     out.extend_from_slice(connection);
-    if let Some(field) = upgrade {
-        write_field(out, "Upgrade", field.value);
+    if let Some(protocols) = upgrade {
+        write_field(out, "Upgrade", protocols);
     }
     let is_chunked = back.delivery == Delivery::Chunk
         || (back.delivery == Delivery::AsIs && head.framing == Framing::Chunked);

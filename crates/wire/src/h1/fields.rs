@@ -42,6 +42,8 @@ pub struct Fields<'s, 'b> {
     pub(super) lines: &'s [Header<'b>],
     /// One mark for each line.
     pub(super) marks: &'s [Mark],
+    /// The kinds among them.
+    pub(super) kinds: Kinds,
 }
 
 impl<'s, 'b> Fields<'s, 'b> {
@@ -63,8 +65,19 @@ impl<'s, 'b> Fields<'s, 'b> {
         }
     }
 
+    /// Whether there is a field of that kind.
+    #[inline]
+    pub fn has(&self, kind: FieldKind) -> bool {
+        self.kinds.contains(kind)
+    }
+
     /// The value of the first field of that kind.
+    #[inline]
     pub fn first(&self, kind: FieldKind) -> Option<&'b [u8]> {
+        // Most of what is asked for is not there.
+        if !self.has(kind) {
+            return None;
+        }
         let found = self.marks.iter().position(|mark| mark.kind == kind)?;
         self.lines.get(found).map(|line| line.value)
     }
@@ -176,6 +189,22 @@ impl Mark {
             kind: self.kind,
             hop_by_hop: self.hop_by_hop,
         }
+    }
+}
+
+/// A set of kinds: one bit for each.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Kinds(u64);
+
+impl Kinds {
+    #[inline]
+    pub(super) fn add(&mut self, kind: FieldKind) {
+        self.0 |= 1 << kind as u8;
+    }
+
+    #[inline]
+    fn contains(self, kind: FieldKind) -> bool {
+        self.0 >> kind as u8 & 1 == 1
     }
 }
 

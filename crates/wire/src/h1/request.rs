@@ -82,7 +82,12 @@ pub fn parse_request<'s, 'b>(
     let marks = storage.marks.get_mut(..lines.len()).unwrap_or_default();
     let mut found = Survey::default();
     survey(head, lines, marks, &mut found)?;
-    let fields = Fields { head, lines, marks };
+    let fields = Fields {
+        head,
+        lines,
+        marks,
+        kinds: found.kinds,
+    };
     let method = Method::from_token(method);
     let target = Target::parse(target, &method)?;
     let version = Version::from_minor(request.version);

@@ -91,7 +91,12 @@ pub fn parse_response<'s, 'b>(
         status,
         version,
         reason: response.reason.unwrap_or_default(),
-        fields: Fields { head, lines, marks },
+        fields: Fields {
+            head,
+            lines,
+            marks,
+            kinds: found.kinds,
+        },
         framing,
         persistent: persistent && framing != Framing::UntilClose,
         upgrade: found.upgrade(version),

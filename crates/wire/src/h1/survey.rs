@@ -6,7 +6,7 @@ use super::Version;
 use super::connection::Options;
 use super::error::FieldsError;
 use super::field::FieldKind;
-use super::fields::{Mark, offset};
+use super::fields::{Kinds, Mark, offset};
 
 /// What one pass over the fields found. Values borrow the head.
 #[derive(Debug, Default)]
@@ -17,6 +17,7 @@ pub(super) struct Survey<'b> {
     pub(super) upgrade: Once<'b>,
     pub(super) expect: Once<'b>,
     pub(super) connection: Options,
+    pub(super) kinds: Kinds,
 }
 
 impl<'b> Survey<'b> {
@@ -65,9 +66,11 @@ pub(super) fn survey<'b>(
     marks: &mut [Mark],
     found: &mut Survey<'b>,
 ) -> Result<(), FieldsError> {
+    let mut kinds = Kinds::default();
     for (line, mark) in lines.iter().zip(marks.iter_mut()) {
         check_line_end(head, offset(head, line))?;
         let kind = FieldKind::of(line.name);
+        kinds.add(kind);
         *mark = Mark {
             kind,
             hop_by_hop: kind.is_hop_by_hop(),
@@ -82,6 +85,7 @@ pub(super) fn survey<'b>(
             _ => {}
         }
     }
+    found.kinds = kinds;
     // The last line before the empty one, and the empty one itself.
     let end = head.len();
     check_line_end(head, end)?;
