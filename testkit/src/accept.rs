@@ -48,7 +48,7 @@ pub(crate) struct AcceptLoop {
     connections: Arc<Connections>,
     stopping: Arc<AtomicBool>,
     streams: Arc<Mutex<Streams>>,
-    accepting: Option<JoinHandle<()>>,
+    accepting: Option<(Arc<TcpListener>, JoinHandle<()>)>,
 }
 
 impl AcceptLoop {
@@ -69,7 +69,9 @@ impl AcceptLoop {
         let connections = Arc::new(Connections::default());
         let stopping = Arc::new(AtomicBool::new(false));
         let streams = Arc::new(Mutex::new(Streams::new()));
+        let listener = Arc::new(listener);
         let accepting = std::thread::spawn({
+            let listener = Arc::clone(&listener);
             let (connections, stopping, streams) =
                 (connections.clone(), stopping.clone(), streams.clone());
             move || {
@@ -87,7 +89,7 @@ impl AcceptLoop {
             connections,
             stopping,
             streams,
-            accepting: Some(accepting),
+            accepting: Some((listener, accepting)),
         }
     }
 
@@ -99,14 +101,16 @@ impl AcceptLoop {
         &self.connections
     }
 
-    /// Closes the listener and every connection; a later connect is refused.
+    /// Closes the listener and every connection; a later connect is refused. Who waits to be accepted is reset.
     pub(crate) fn stop(&mut self) {
-        let Some(accepting) = self.accepting.take() else {
+        let Some((listener, accepting)) = self.accepting.take() else {
             return;
         };
         self.stopping.store(true, Ordering::SeqCst);
-        // Wakes the accept; its failing means that the loop has already ended.
-        let _ = TcpStream::connect(self.address);
+        // Fails the accept that waits, and every later one. (A connection to wake it would need a free local port.)
+        socket2::SockRef::from(&*listener)
+            .shutdown(Shutdown::Both)
+            .expect("an end to listening");
         let _ = accepting.join();
         for (_, stream) in lock(&self.streams).drain() {
             // Already closed by its own script is fine.
@@ -161,4 +165,30 @@ fn accept<F>(
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::in_private_network;
+
+    #[test]
+    fn stopping_needs_no_local_port() {
+        let range = [("net/ipv4/ip_local_port_range", "40000 40003")];
+        in_private_network(
+            "accept::tests::stopping_needs_no_local_port",
+            &range,
+            || {
+                let mut server = AcceptLoop::start(|stream, _| {
+                    let _ = std::io::copy(&mut &stream, &mut std::io::sink());
+                });
+                let connect = || TcpStream::connect(server.address());
+                let taken: Vec<_> = (0..8).map_while(|_| connect().ok()).collect();
+                let refused = connect().expect_err("no port is left");
+                assert_eq!(refused.kind(), std::io::ErrorKind::AddrNotAvailable);
+                server.stop();
+                drop(taken);
+            },
+        );
+    }
 }

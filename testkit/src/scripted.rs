@@ -338,6 +338,7 @@ mod tests {
     fn a_dead_server_refuses() {
         let mut server = ScriptedServer::start([Script::silent()]);
         let mut client = RawClient::connect(server.address());
+        server.connections().wait_for_accepted(1);
         server.die();
         assert!(TcpStream::connect(server.address()).is_err());
         assert_eq!(client.read_to_end().expect("an orderly close"), b"");

@@ -4,34 +4,19 @@
 #![expect(clippy::float_cmp, reason = "counters are whole numbers")]
 
 use std::net::TcpListener;
-use std::process::Command;
 
-use testkit::{Balancer, Metrics, RawClient, Script, ScriptedServer, TcpEchoServer};
+use testkit::{
+    Balancer, Metrics, RawClient, Script, ScriptedServer, TcpEchoServer, in_private_network,
+};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const PORTS: usize = 8;
-/// Says to the test's second process that it stands inside.
-const INSIDE: &str = "SLUICE_TEST_FEW_PORTS";
-
-/// Runs `test` in a network namespace with eight ephemeral ports and two more, which two listeners have: this program again,
-/// with the name of the one test. The namespace ends with its processes. (The kernel leaves out the last of an odd number.)
+/// Runs `test` where there are eight ephemeral ports and two more, which two listeners have. (The kernel leaves out the last
+/// of an odd number.)
 fn with_few_ports(name: &str, test: impl FnOnce()) {
-    if std::env::var_os(INSIDE).is_some() {
-        return test();
-    }
-    let last = 40_000 + PORTS + 2 - 1;
-    let set_up = format!(
-        "ip link set lo up && echo 40000 {last} > /proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\""
-    );
-    let status = Command::new("unshare")
-        .args(["--map-root-user", "--net", "sh", "-c", &set_up])
-        .arg(std::env::current_exe().expect("this program"))
-        .args(["--exact", name, "--nocapture"])
-        .env(INSIDE, "1")
-        .status()
-        .expect("unshare, of util-linux");
-    assert!(status.success(), "inside: {status}");
+    let range = format!("40000 {}", 40_000 + PORTS + 2 - 1);
+    in_private_network(name, &[("net/ipv4/ip_local_port_range", &range)], test);
 }
 
 /// Clients come in by a file beside the configuration.
