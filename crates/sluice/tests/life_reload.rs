@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use testkit::{
     Balancer, EchoReply, EchoServer, Gate, Metrics, RawClient, Script, ScriptedServer, Signal,
-    TcpEchoServer, free_port, wait_until,
+    TcpEchoServer, free_port, in_private_network, wait_until,
 };
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
@@ -403,8 +403,18 @@ fn a_listener_may_move_and_be_renamed() {
     assert_eq!(ask(&mut RawClient::connect(balancer.address("moved"))), "b");
 }
 
+/// Without the setting the kernel resets a handshake that is under way while its listening socket closes, whatever the
+/// owner of the sockets does.
 #[test]
 fn a_listener_bound_anew_refuses_nobody() {
+    in_private_network(
+        "a_listener_bound_anew_refuses_nobody",
+        &[("net/ipv4/tcp_migrate_req", "1")],
+        bind_anew_under_traffic,
+    );
+}
+
+fn bind_anew_under_traffic() {
     let with = |backlog: usize| {
         answering("here", "").replace("[[routes]]", &format!("backlog = {backlog}\n[[routes]]"))
     };
