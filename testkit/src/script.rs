@@ -31,6 +31,7 @@ pub(crate) enum Step {
     ReadToEnd,
     Write(Vec<u8>),
     WritePieces(Vec<u8>, usize),
+    WriteLast(Vec<u8>),
     Wait(Gate),
     HalfClose,
     Reset,
@@ -102,6 +103,13 @@ impl Script {
     pub fn write_pieces(self, bytes: impl AsRef<[u8]>, size: usize) -> Self {
         assert!(size > 0, "pieces have at least one byte");
         self.then(Step::WritePieces(bytes.as_ref().to_vec(), size))
+    }
+
+    /// Writes bytes and closes the server's side, in one segment where they fit into one: who has the bytes can know that
+    /// nothing follows.
+    #[must_use]
+    pub fn write_last(self, bytes: impl AsRef<[u8]>) -> Self {
+        self.then(Step::WriteLast(bytes.as_ref().to_vec()))
     }
 
     /// Goes on only when the test opens the gate.

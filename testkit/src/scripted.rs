@@ -210,6 +210,14 @@ impl<'a> Follower<'a> {
                     stream.write_all(piece)?;
                 }
             }
+            Step::WriteLast(bytes) => {
+                // Held back until the end of the stream lets it go.
+                SockRef::from(stream.stream)
+                    .set_tcp_cork(true)
+                    .map_err(sent)?;
+                stream.write_all(bytes)?;
+                stream.stream.shutdown(Shutdown::Write).map_err(sent)?;
+            }
             Step::Wait(gate) => {
                 if !gate.wait() {
                     return Err(ReadError::Deadline("a gate stayed closed".into()));

@@ -121,10 +121,21 @@ impl Stream {
         let _ = self.try_io(interest, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
 
-    /// Whether a connection that should be silent still is: not closed, nothing sent unasked.
+    /// Whether a connection that should be silent still is: not closed, nothing sent unasked. As far as the reactor has
+    /// seen: what has come since it was last asked is not known yet, and costs no system call.
     pub fn is_quiet(&self) -> bool {
         let mut byte = [0];
         matches!(self.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// The same, as the kernel knows it at this moment: a system call.
+    pub fn is_quiet_now(&self) -> bool {
+        let mut byte = [0];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        matches!(
+            recv(self, &mut byte, flags),
+            Err(rustix::io::Errno::WOULDBLOCK)
+        )
     }
 
     /// Makes closing the stream a reset (RST) instead of an orderly end, so that the other side cannot take what it

@@ -184,6 +184,35 @@ fn a_kept_connection_known_to_be_closed_is_not_used() {
 }
 
 #[test]
+fn posts_to_a_server_that_closes_after_each_answer_without_saying_so_arrive_once_each() {
+    const CLIENTS: usize = 4;
+    const POSTS: usize = 50;
+    let server = ScriptedServer::start([Script::new().read_request().write_last(OK)]);
+    let balancer = start(&[server.address()], Setup::default());
+    std::thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let mut client = RawClient::connect(balancer.address("web"));
+            scope.spawn(move || {
+                for turn in 0..POSTS {
+                    client.send(POST.replace("/ ", &format!("/{number}-{turn}. ")));
+                    let response = client.response("POST");
+                    assert_eq!((response.status, response.text()), (200, "ok"));
+                }
+            });
+        }
+    });
+    assert_eq!(server.connections().accepted(), CLIENTS * POSTS);
+    let received = String::from_utf8(server.received_in_all()).expect("text");
+    for (number, turn) in (0..CLIENTS).flat_map(|number| (0..POSTS).map(move |turn| (number, turn)))
+    {
+        let line = format!("POST /{number}-{turn}. HTTP/1.1\r\n");
+        assert_eq!(received.matches(&line).count(), 1, "{line}");
+    }
+    let metrics = balancer.metrics_after(CLIENTS * POSTS);
+    assert_eq!(metrics.count("sluice_upstream_retries_total", &[]), 0);
+}
+
+#[test]
 fn a_server_that_does_not_take_connections_in_time_is_skipped() {
     let (silent, server) = (SilentPort::start(), EchoServer::start("b"));
     let setup = Setup {

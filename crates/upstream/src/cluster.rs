@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::connection::{ConnectError, Connection};
 use crate::endpoint::Endpoints;
-use crate::lane::{InFlight, Lane};
+use crate::lane::{Check, InFlight, Lane};
 
 /// How many servers one request tries at most, however many there are.
 pub const MAX_ATTEMPTS: usize = 8;
@@ -153,9 +153,14 @@ impl Cluster {
         }
     }
 
-    /// An idle connection of the lane that this client may use.
-    pub fn take_idle(&self, lane: &Lane, client: SocketAddr) -> Option<Box<Connection>> {
-        lane.take_idle(self.bound_to(client))
+    /// An idle connection of the lane that this client may use and that is still open by `check`.
+    pub fn take_idle(
+        &self,
+        lane: &Lane,
+        client: SocketAddr,
+        check: Check,
+    ) -> Option<Box<Connection>> {
+        lane.take_idle(self.bound_to(client), check)
     }
 
     /// Keeps a connection on which nothing is under way for the next request.

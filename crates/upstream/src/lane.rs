@@ -71,8 +71,12 @@ impl Lane {
         fitting().nth(position).copied()
     }
 
-    /// An idle connection that `client` may use and that is still open, as far as is known without asking the kernel.
-    pub(crate) fn take_idle(&self, client: Option<SocketAddr>) -> Option<Box<Connection>> {
+    /// An idle connection that `client` may use and that is still open by `check`.
+    pub(crate) fn take_idle(
+        &self,
+        client: Option<SocketAddr>,
+        check: Check,
+    ) -> Option<Box<Connection>> {
         let mut idle = self.idle.borrow_mut();
         let found = loop {
             // Nearly always the last. One that began with a PROXY header is its client's alone, even where headers are not
@@ -84,7 +88,11 @@ impl Lane {
             }) else {
                 break None;
             };
-            if connection.stream.is_quiet() {
+            let is_open = match check {
+                Check::Seen => connection.stream.is_quiet(),
+                Check::Asked => connection.stream.is_quiet_now(),
+            };
+            if is_open {
                 self.metrics.connections_reused.increment();
                 break Some(connection);
             }
@@ -123,6 +131,16 @@ impl Lane {
             .connections_idle
             .set(i64::try_from(idle.len()).unwrap_or(i64::MAX));
     }
+}
+
+/// How it is found out whether an idle connection is still open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// By what the reactor has seen: costs nothing. One that has closed since costs a second try.
+    Seen,
+    /// By asking the kernel, which costs a system call: for a request that cannot be sent a second time. Only a close
+    /// that is still on its way is missed.
+    Asked,
 }
 
 /// A place at a server, held by the request or connection it works on; given back when dropped.

@@ -14,4 +14,4 @@ mod lane;
 pub use cluster::{Cluster, MAX_ATTEMPTS, Tried};
 pub use connection::{ConnectError, Connection};
 pub use endpoint::{Endpoint, EndpointKey, Endpoints, ResolveError};
-pub use lane::{InFlight, Lane};
+pub use lane::{Check, InFlight, Lane};

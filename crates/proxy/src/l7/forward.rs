@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
-use sluice_upstream::{Cluster, ConnectError, Connection, InFlight, Tried};
+use sluice_upstream::{Check, Cluster, ConnectError, Connection, InFlight, Tried};
 
 use super::decide::Outgoing;
 use super::exchange::{Ended, Exchange, Fault};
@@ -125,7 +125,12 @@ async fn try_server(
     place: &InFlight,
 ) -> Outcome {
     let lane = place.lane();
-    let mut kept = cluster.take_idle(lane, downstream.client);
+    let check = if request.is_idempotent && request.body.is_received() {
+        Check::Seen
+    } else {
+        Check::Asked
+    };
+    let mut kept = cluster.take_idle(lane, downstream.client, check);
     loop {
         let is_kept = kept.is_some();
         let mut server = match kept.take() {
