@@ -1,15 +1,17 @@
 //! The state of an algorithm over a tier, and the one place that knows them all.
 
 use fastrand::Rng;
-use sluice_model::Weight;
+use sluice_model::{Moment, Weight};
 
 use crate::kind::Kind;
+use crate::prequal::Prequal;
+use crate::probe::Probe;
 use crate::random::Random;
 use crate::round_robin::RoundRobin;
 use crate::scan::Sample;
 use crate::servers::{ServerShape, Servers};
 use crate::view::{Member, View};
-use crate::{least_bandwidth, least_connections, least_response_time, peak_ewma, power_of_two};
+use crate::{c3, least_bandwidth, least_connections, least_response_time, peak_ewma, power_of_two};
 
 /// An algorithm at work.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub(crate) enum Algorithm {
     LeastResponseTime(Sample),
     PeakEwma(Sample),
     LeastBandwidth(Sample),
+    Prequal(Prequal),
+    C3 { sample: Sample, balancers: f32 },
 }
 
 impl Algorithm {
@@ -40,6 +44,11 @@ impl Algorithm {
             Kind::LeastResponseTime(sample) => Self::LeastResponseTime(sample),
             Kind::PeakEwma(sample) => Self::PeakEwma(sample),
             Kind::LeastBandwidth(sample) => Self::LeastBandwidth(sample),
+            Kind::Prequal(probes) => Self::Prequal(Prequal::new(probes, members)),
+            Kind::C3 { sample, balancers } => Self::C3 {
+                sample,
+                balancers: balancers.get() as f32,
+            },
         }
     }
 
@@ -53,6 +62,30 @@ impl Algorithm {
             Self::LeastResponseTime(sample) => least_response_time::pick(view, *sample, rng),
             Self::PeakEwma(sample) => peak_ewma::pick(view, *sample, rng),
             Self::LeastBandwidth(sample) => least_bandwidth::pick(view, *sample, rng),
+            Self::Prequal(prequal) => prequal.pick(view, rng),
+            Self::C3 { sample, balancers } => c3::pick(view, *sample, *balancers, rng),
+        }
+    }
+
+    /// The place of a server to ask for its load now.
+    pub(crate) fn probe_target(&mut self, now: Moment, rng: &mut Rng) -> Option<usize> {
+        match self {
+            Self::Prequal(prequal) => prequal.probe_target(now, rng),
+            _ => None,
+        }
+    }
+
+    /// What the server at `place` answered.
+    pub(crate) fn probed(
+        &mut self,
+        place: usize,
+        member: &Member,
+        probe: Probe,
+        now: Moment,
+        rng: &mut Rng,
+    ) {
+        if let Self::Prequal(prequal) = self {
+            prequal.probed(place, member, probe, now, rng);
         }
     }
 }

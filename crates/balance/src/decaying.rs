@@ -26,6 +26,8 @@ pub(crate) struct Known {
 
 /// An average rests on that many samples at most, so that it follows a server that changes.
 pub(crate) const MASS_MAX: f32 = 64.0;
+/// A latency counts once it rests on so many samples: a cold server's first answers are forgiven.
+pub(crate) const EXPLORED: f32 = 3.0;
 
 impl Decaying {
     /// What is known; mass 0 where nothing is.
@@ -71,8 +73,13 @@ impl Decaying {
 
     /// Adds a sample to an average in which the samples of the last `decay` count.
     pub(crate) fn average(&self, now: Moment, decay: Duration, sample: f32) {
+        self.average_of_late(now, decay, sample, MASS_MAX);
+    }
+
+    /// Likewise, of about the last `most` samples.
+    pub(crate) fn average_of_late(&self, now: Moment, decay: Duration, sample: f32, most: f32) {
         let known = self.at(now);
-        let mass = (known.mass * known.kept(decay) + 1.0).min(MASS_MAX);
+        let mass = (known.mass * known.kept(decay) + 1.0).min(most);
         self.set(now, known.value + (sample - known.value) / mass, mass);
     }
 }

@@ -1,5 +1,8 @@
 //! Which algorithm chooses, with its options.
 
+use std::num::NonZeroU32;
+
+use crate::prequal::Probes;
 use crate::scan::Sample;
 
 /// An algorithm by its name, with its options.
@@ -20,6 +23,15 @@ pub enum Kind {
     PeakEwma(Sample),
     /// The fewest bytes a second.
     LeastBandwidth(Sample),
+    /// The lowest latency among those that are not busier than most.
+    Prequal(Probes),
+    /// The lowest cubic score of latency and queue, where so many balancers send to the same servers.
+    C3 {
+        /// Of how many servers it looks at the score.
+        sample: Sample,
+        /// Balancers that send to the same servers, this one among them.
+        balancers: NonZeroU32,
+    },
 }
 
 impl Kind {
@@ -29,10 +41,12 @@ impl Kind {
             Self::RoundRobin | Self::Random | Self::LeastConnections(_) | Self::PowerOfTwo => {
                 Signals::default()
             }
-            Self::LeastResponseTime(_) | Self::PeakEwma(_) => Signals {
-                latency: true,
-                ..Signals::default()
-            },
+            Self::LeastResponseTime(_) | Self::PeakEwma(_) | Self::Prequal(_) | Self::C3 { .. } => {
+                Signals {
+                    latency: true,
+                    ..Signals::default()
+                }
+            }
             Self::LeastBandwidth(_) => Signals {
                 bandwidth: true,
                 ..Signals::default()
@@ -49,7 +63,9 @@ impl Kind {
             | Self::PowerOfTwo
             | Self::LeastResponseTime(_)
             | Self::PeakEwma(_)
-            | Self::LeastBandwidth(_) => true,
+            | Self::LeastBandwidth(_)
+            | Self::Prequal(_)
+            | Self::C3 { .. } => true,
         }
     }
 }

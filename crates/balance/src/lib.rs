@@ -19,9 +19,11 @@
 )]
 
 mod algorithm;
+mod c3;
 mod decaying;
 mod key;
 mod kind;
+mod latency_by_load;
 mod least_bandwidth;
 mod least_connections;
 mod least_response_time;
@@ -29,6 +31,8 @@ mod load;
 mod peak_ewma;
 mod policy;
 mod power_of_two;
+mod prequal;
+mod probe;
 mod random;
 mod round_robin;
 mod scan;
@@ -41,5 +45,7 @@ pub use key::key_hash;
 pub use kind::{Kind, Signals};
 pub use load::{COLDEST, Load, Report};
 pub use policy::{Policy, Settings};
+pub use prequal::Probes;
+pub use probe::Probe;
 pub use scan::Sample;
 pub use servers::{Ask, ServerShape, Servers};

@@ -7,6 +7,8 @@ use std::time::Duration;
 use sluice_model::Moment;
 
 use crate::decaying::{Decaying, Known};
+use crate::latency_by_load::LatencyByLoad;
+use crate::probe::Probe;
 
 /// A server's load, as far as it is known here. On cache lines of its own, as every worker writes to it.
 #[derive(Debug, Default)]
@@ -14,6 +16,7 @@ use crate::decaying::{Decaying, Known};
 pub struct Load {
     in_flight: AtomicU32,
     latency: Decaying,
+    latencies: LatencyByLoad,
     peak: Decaying,
     failures: Decaying,
     bandwidth: Decaying,
@@ -59,6 +62,8 @@ impl Load {
     pub fn answered(&self, now: Moment, latency: Duration, decay: Duration) {
         let sample = latency.as_secs_f32();
         self.latency.average(now, decay, sample);
+        self.latencies
+            .add(now, decay, self.known_in_flight(now), sample);
         let peak = self.peak.faded(now, decay);
         // Up at once, down slowly: a peak is believed until it has been quiet for a while.
         let value = sample.max(peak.value + sample * (1.0 - peak.kept(decay)));
@@ -113,6 +118,18 @@ impl Load {
         }
     }
 
+    /// What the server would say of itself, as far as it is known here. A server that asks its own load so can answer
+    /// the probes of others.
+    pub fn probe(&self, now: Moment, decay: Duration) -> Probe {
+        let in_flight = self.known_in_flight(now);
+        Probe {
+            in_flight,
+            latency: self
+                .latency_of_one_more(now, decay)
+                .map(|seconds| Duration::try_from_secs_f32(seconds).unwrap_or(Duration::MAX)),
+        }
+    }
+
     /// The share of late requests that failed: 0 to 1.
     pub fn failing(&self, now: Moment) -> f32 {
         self.failures.faded(now, FAILURES_DECAY).value
@@ -127,6 +144,17 @@ impl Load {
     pub(crate) fn latency(&self, now: Moment, decay: Duration) -> (f32, f32) {
         let known = self.latency.at(now);
         (known.value, known.mass * known.kept(decay))
+    }
+
+    /// Seconds that one more request would take beside those in flight, where enough is known.
+    pub(crate) fn latency_of_one_more(&self, now: Moment, decay: Duration) -> Option<f32> {
+        self.latencies
+            .at(now, decay, self.known_in_flight(now) + 1.0)
+    }
+
+    /// Average latency in seconds while no other request was in flight, where enough is known.
+    pub(crate) fn latency_alone(&self, now: Moment, decay: Duration) -> Option<f32> {
+        self.latencies.alone(now, decay)
     }
 
     /// Peak latency in seconds, falling by itself, and how many samples of the last `decay` it rests on.

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use fastrand::Rng;
+use sluice_model::Moment;
 
 use crate::kind::Kind;
+use crate::probe::Probe;
 use crate::servers::{Ask, ServerShape, Servers};
 use crate::tier::Tier;
 
@@ -79,6 +81,23 @@ impl Policy {
             .pick(settings, servers, ask, rng)
             .or_else(|| second.pick(settings, servers, ask, rng))
             .or_else(|| self.backups.pick(settings, servers, ask, rng))
+    }
+
+    /// The index of a server that the caller should ask for its load now; ask again until there is none. Only
+    /// [`crate::Probes::Asked`] has any.
+    pub fn probe_target(&mut self, now: Moment) -> Option<usize> {
+        let rng = &mut self.rng;
+        [&mut self.own_zone, &mut self.other_zones, &mut self.backups]
+            .into_iter()
+            .find_map(|tier| tier.probe_target(now, rng))
+    }
+
+    /// What a server answered to being asked for its load. One that did not answer is not told of.
+    pub fn probed(&mut self, server: usize, probe: Probe, now: Moment) {
+        let rng = &mut self.rng;
+        for tier in [&mut self.own_zone, &mut self.other_zones, &mut self.backups] {
+            tier.probed(server, probe, now, rng);
+        }
     }
 
     /// How it chooses.

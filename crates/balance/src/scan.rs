@@ -1,5 +1,7 @@
 //! The eligible server that costs least, among all of a tier or a sample of it.
 
+use std::cmp::Ordering;
+
 use fastrand::Rng;
 
 use crate::servers::Servers;
@@ -34,16 +36,16 @@ impl Sample {
     }
 }
 
-/// The place of the eligible server of least cost; equals have chances by their weights. A cost that is not a number never
-/// wins against one that is.
-pub(crate) fn cheapest<S: Servers>(
+/// The place of the eligible server of least cost; equals have chances by their weights. A cost that cannot be compared,
+/// as one that is not a number, never wins against one that can.
+pub(crate) fn cheapest<S: Servers, C: PartialOrd>(
     view: &View<'_, S>,
     sample: Sample,
     rng: &mut Rng,
-    cost: impl Fn(usize) -> f32,
+    cost: impl Fn(usize) -> C,
 ) -> Option<usize> {
     let servers = view.len();
-    let mut cheapest = Cheapest::default();
+    let mut cheapest = Cheapest::new();
     if let Some(sample) = sample.of(servers) {
         for _ in 0..sample {
             let place = rng.usize(..servers);
@@ -51,42 +53,64 @@ pub(crate) fn cheapest<S: Servers>(
                 cheapest.consider(view, place, cost(place), rng);
             }
         }
-        if cheapest.place.is_some() {
-            return cheapest.place;
+        if cheapest.place().is_some() {
+            return cheapest.place();
         }
     }
     for place in (0..servers).filter(|&place| view.is_eligible(place)) {
         cheapest.consider(view, place, cost(place), rng);
     }
-    cheapest.place
+    cheapest.place()
 }
 
 /// The cheapest so far.
-#[derive(Default)]
-struct Cheapest {
-    place: Option<usize>,
-    cost: f32,
+pub(crate) struct Cheapest<C> {
+    best: Option<(usize, C)>,
     /// The weights of the equals together; 0 while there are none.
     equals: f32,
 }
 
-impl Cheapest {
-    fn consider<S: Servers>(&mut self, view: &View<'_, S>, place: usize, cost: f32, rng: &mut Rng) {
-        match self.place {
-            #[expect(clippy::float_cmp, reason = "equal is equal: two idle servers")]
-            Some(first) if cost == self.cost => {
+impl<C: PartialOrd> Cheapest<C> {
+    /// None so far.
+    pub(crate) const fn new() -> Self {
+        Self {
+            best: None,
+            equals: 0.0,
+        }
+    }
+
+    /// Where the cheapest is.
+    pub(crate) fn place(&self) -> Option<usize> {
+        self.best.as_ref().map(|&(place, _)| place)
+    }
+
+    /// Takes it where it costs less.
+    pub(crate) fn consider<S: Servers>(
+        &mut self,
+        view: &View<'_, S>,
+        place: usize,
+        cost: C,
+        rng: &mut Rng,
+    ) {
+        let Some((first, least)) = &mut self.best else {
+            self.best = Some((place, cost));
+            return;
+        };
+        match cost.partial_cmp(least) {
+            Some(Ordering::Equal) => {
                 if self.equals == 0.0 {
-                    self.equals = view.weight(first);
+                    self.equals = view.weight(*first);
                 }
                 // The k-th of equals takes over with its share of the k: in the end each has had its own.
                 let weight = view.weight(place);
                 self.equals += weight;
                 if rng.f32() * self.equals < weight {
-                    self.place = Some(place);
+                    *first = place;
                 }
             }
-            Some(_) if cost > self.cost || cost.is_nan() => {}
-            _ => (self.place, self.cost, self.equals) = (Some(place), cost, 0.0),
+            Some(Ordering::Less) => (self.best, self.equals) = (Some((place, cost)), 0.0),
+            None if cost.partial_cmp(&cost).is_some() => self.best = Some((place, cost)),
+            Some(Ordering::Greater) | None => {}
         }
     }
 }

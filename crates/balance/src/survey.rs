@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sluice_model::Moment;
 
+use crate::decaying::EXPLORED;
 use crate::servers::Servers;
 use crate::view::Member;
 
@@ -92,8 +93,6 @@ impl Survey {
 const EVERY: Duration = Duration::from_millis(50);
 /// Servers that are looked at in one go at most; the others in the next ones.
 const SURVEYED_MAX: usize = 256;
-/// A latency counts once it rests on so many samples: a cold server's first answers are forgiven.
-const EXPLORED: f32 = 3.0;
 /// A server fails if half of its late requests did.
 const FAILING: f32 = 0.5;
 

@@ -1,9 +1,11 @@
 //! Servers of one rank, among which an algorithm chooses.
 
 use fastrand::Rng;
+use sluice_model::Moment;
 
 use crate::algorithm::Algorithm;
 use crate::policy::Settings;
+use crate::probe::Probe;
 use crate::servers::{Ask, ServerShape, Servers};
 use crate::survey::Survey;
 use crate::view::{Care, Member, View};
@@ -46,6 +48,26 @@ impl Tier {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
+    }
+
+    /// The index among all servers of one to ask for its load now.
+    pub(crate) fn probe_target(&mut self, now: Moment, rng: &mut Rng) -> Option<usize> {
+        let place = self.algorithm.probe_target(now, rng)?;
+        self.members.get(place).map(|member| member.server)
+    }
+
+    /// What a server answered, if it is of this tier.
+    pub(crate) fn probed(&mut self, server: usize, probe: Probe, now: Moment, rng: &mut Rng) {
+        // Members stand in the order of the servers.
+        let place = self
+            .members
+            .binary_search_by_key(&server, |member| member.server);
+        if let Some((place, member)) = place
+            .ok()
+            .and_then(|place| Some((place, self.members.get(place)?)))
+        {
+            self.algorithm.probed(place, member, probe, now, rng);
+        }
     }
 
     /// The index among all servers of the one that takes the request. Servers that fail are avoided; where most do, or no

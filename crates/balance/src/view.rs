@@ -96,6 +96,34 @@ impl<'a, S: Servers> View<'a, S> {
         self.survey.latency_of(known)
     }
 
+    /// Seconds that one more request would take beside those it works on. Where that is not known, what is usual for a
+    /// server that is as busy, so that a cold one gets its share and not everything.
+    pub(crate) fn latency_of_one_more(&self, place: usize) -> f32 {
+        self.load(place)
+            .and_then(|load| load.latency_of_one_more(self.ask.now, self.decay))
+            .unwrap_or_else(|| {
+                let in_flight = self.in_flight(place) / self.weight(place);
+                self.survey.mean_latency * (in_flight + 1.0) / (self.survey.mean_in_flight + 1.0)
+            })
+    }
+
+    /// Its average latency in seconds while it worked on nothing else, where that is known.
+    pub(crate) fn latency_alone(&self, place: usize) -> Option<f32> {
+        self.load(place)?.latency_alone(self.ask.now, self.decay)
+    }
+
+    /// Requests it works on from here.
+    pub(crate) fn own_in_flight(&self, place: usize) -> f32 {
+        self.load(place).map_or(0.0, |load| load.in_flight() as f32)
+    }
+
+    /// Requests it says it works on; none where it says nothing.
+    pub(crate) fn reported_in_flight(&self, place: usize) -> f32 {
+        self.load(place)
+            .and_then(|load| load.report(self.ask.now).in_flight)
+            .unwrap_or(0.0)
+    }
+
     /// As [`View::latency`], of its worst moments.
     pub(crate) fn peak(&self, place: usize) -> f32 {
         let known = self

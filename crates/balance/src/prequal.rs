@@ -1,0 +1,136 @@
+//! Prequal: among servers that are not busier than others the one that answers soonest. Load itself is not evened out, as
+//! a server that is busy with something else is better left alone, whatever it has in flight from here.
+//!
+//! Wydrowski, Kleinberg, Rumble, Archer, "Load is not what you should balance: Introducing Prequal" (NSDI 2024). A server
+//! is hot where it has more in flight than a share of [`HOT_ABOVE`] of the servers have. Of cold servers the one of the
+//! lowest latency wins, latency being what requests took that came with about as many in flight; where all are hot, the
+//! one with the fewest in flight.
+//!
+//! Few servers are all looked at. Of many, only those that were probed of late: see [`Pool`].
+
+use fastrand::Rng;
+use sluice_model::Moment;
+
+use crate::probe::Probe;
+use crate::scan::{Sample, cheapest};
+use crate::servers::Servers;
+use crate::view::{Member, View};
+
+use pool::Pool;
+
+mod pool;
+
+/// Where Prequal learns of servers from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Probes {
+    /// From the traffic through this balancer, which all its workers see: a look at a [`crate::Load`] is the probe.
+    #[default]
+    Local,
+    /// From the servers: the caller asks whom [`crate::Policy::probe_target`] names, and hands what they answer to
+    /// [`crate::Policy::probed`]. For many balancers, none of which sees the whole load.
+    Asked,
+}
+
+/// Prequal over a tier.
+#[derive(Clone, Debug)]
+pub(crate) enum Prequal {
+    WholeSet,
+    Pool(Box<Pool>),
+}
+
+impl Prequal {
+    /// Over these servers.
+    pub(crate) fn new(probes: Probes, members: &[Member]) -> Self {
+        if probes == Probes::Local && members.len() <= WHOLE_SET_UP_TO {
+            Self::WholeSet
+        } else {
+            Self::Pool(Box::new(Pool::new(probes, members)))
+        }
+    }
+
+    /// The place of the server that takes the request.
+    pub(crate) fn pick<S: Servers>(&mut self, view: &View<'_, S>, rng: &mut Rng) -> Option<usize> {
+        match self {
+            Self::WholeSet => best_of_all(view, rng),
+            Self::Pool(pool) => pool.pick(view, rng),
+        }
+    }
+
+    /// The place of a server to ask now.
+    pub(crate) fn probe_target(&mut self, now: Moment, rng: &mut Rng) -> Option<usize> {
+        match self {
+            Self::WholeSet => None,
+            Self::Pool(pool) => pool.probe_target(now, rng),
+        }
+    }
+
+    /// What the server at `place` answered.
+    pub(crate) fn probed(
+        &mut self,
+        place: usize,
+        member: &Member,
+        probe: Probe,
+        now: Moment,
+        rng: &mut Rng,
+    ) {
+        if let Self::Pool(pool) = self {
+            pool.add(place, member.weight, probe, now, rng);
+        }
+    }
+}
+
+/// How a server stands beside others: any cold one comes before any hot one.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+enum Standing {
+    /// By latency.
+    Cold(f32),
+    /// By requests in flight.
+    Hot(f32),
+}
+
+impl Standing {
+    fn new(in_flight: f32, latency: f32, limit: f32) -> Self {
+        if in_flight > limit {
+            Self::Hot(in_flight)
+        } else {
+            Self::Cold(latency)
+        }
+    }
+}
+
+fn best_of_all<S: Servers>(view: &View<'_, S>, rng: &mut Rng) -> Option<usize> {
+    let in_flight = |place: usize| view.in_flight(place) / view.weight(place);
+    let mut seen = [0.0; WHOLE_SET_UP_TO];
+    let eligible = (0..view.len()).filter(|&place| view.is_eligible(place));
+    let mut count = 0;
+    for (slot, place) in seen.iter_mut().zip(eligible) {
+        *slot = in_flight(place);
+        count += 1;
+    }
+    let limit = seen.get_mut(..count).map_or(0.0, hot_limit);
+    cheapest(view, Sample::All, rng, |place| {
+        let latency = view.latency_of_one_more(place) / view.weight(place);
+        Standing::new(in_flight(place), latency, limit)
+    })
+}
+
+/// The requests in flight above which a server is hot, from what several have; puts them out of order.
+fn hot_limit(in_flight: &mut [f32]) -> f32 {
+    let count = in_flight.len();
+    if count == 0 {
+        return 0.0;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a small count"
+    )]
+    let rank = (HOT_ABOVE * count as f32).ceil() as usize;
+    let at = rank.clamp(1, count) - 1;
+    *in_flight.select_nth_unstable_by(at, f32::total_cmp).1
+}
+
+/// The share of servers that are not hot: 2^(−1/4), as in the paper.
+const HOT_ABOVE: f32 = 0.84;
+/// So many servers are all looked at for each request.
+const WHOLE_SET_UP_TO: usize = 16;
