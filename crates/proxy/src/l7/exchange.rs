@@ -23,6 +23,7 @@ use sluice_http::h1::relay::{Outbox, Relay, RelayError, Sides};
 use sluice_net::Stream;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
+use sluice_wire::h1::HeadEnd;
 
 pub(super) use self::fault::Fault;
 use super::decide::Outgoing;
@@ -74,6 +75,7 @@ enum Answering {
     /// Bytes of a head that is not whole, and interim responses on their way to the client.
     Head {
         early: Vec<u8>,
+        end: HeadEnd,
         interim: Outbox,
         spoke: bool,
     },
@@ -118,6 +120,7 @@ impl<'a> Exchange<'a> {
             sending: Sending::Head,
             answer: Answering::Head {
                 early: Vec::new(),
+                end: HeadEnd::default(),
                 interim: Outbox::default(),
                 spoke: false,
             },

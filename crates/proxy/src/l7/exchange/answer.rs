@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use sluice_http::h1::relay::{Outbox, Relay, Sides};
 use sluice_http::h1::response::{Delivery, Return, compose};
 use sluice_telemetry::End;
-use sluice_wire::h1::{FieldStorage, Framing, Limits, ResponseHead, parse_response};
+use sluice_wire::h1::{FieldStorage, Framing, HeadEnd, Limits, ResponseHead, parse_response};
 
 use super::{Answering, Ended, Exchange, Fault, Sending};
 
@@ -49,7 +49,10 @@ impl Exchange<'_> {
             Poll::Ready(Ok(count)) => count,
         };
         self.received += count as u64;
-        let Answering::Head { early, spoke, .. } = &mut self.answer else {
+        let Answering::Head {
+            early, end, spoke, ..
+        } = &mut self.answer
+        else {
             return Poll::Ready(Ok(None));
         };
         *spoke = true;
@@ -69,6 +72,9 @@ impl Exchange<'_> {
             }
         } else {
             early.extend_from_slice(scratch.received(count));
+            if !end.is_due(early, LIMITS.max_head) {
+                return Poll::Ready(Ok(None));
+            }
         }
         drop(scratch);
         Poll::Ready(self.read_early())
@@ -85,7 +91,9 @@ impl Exchange<'_> {
             let head = match parse_response(&bytes, &mut storage, &LIMITS, self.request.is_head) {
                 Ok(Some(head)) => head,
                 Ok(None) => {
-                    if let Answering::Head { early, .. } = &mut self.answer {
+                    if let Answering::Head { early, end, .. } = &mut self.answer {
+                        // All of it was parsed just now.
+                        end.is_due(&bytes, LIMITS.max_head);
                         *early = bytes;
                     }
                     return Ok(None);
@@ -118,6 +126,9 @@ impl Exchange<'_> {
                 }
             }
             bytes.drain(..length);
+            if let Answering::Head { end, .. } = &mut self.answer {
+                *end = HeadEnd::default();
+            }
         }
     }
 
