@@ -3,6 +3,7 @@
 use fastrand::Rng;
 use sluice_model::{Moment, Weight};
 
+use crate::keyed::Keyed;
 use crate::kind::Kind;
 use crate::prequal::Prequal;
 use crate::probe::Probe;
@@ -25,6 +26,7 @@ pub(crate) enum Algorithm {
     LeastBandwidth(Sample),
     Prequal(Prequal),
     C3 { sample: Sample, balancers: f32 },
+    Keyed(Keyed),
 }
 
 impl Algorithm {
@@ -49,6 +51,12 @@ impl Algorithm {
                 sample,
                 balancers: balancers.get() as f32,
             },
+            Kind::ConsistentHash {
+                virtual_nodes,
+                load_bound,
+            } => Self::Keyed(Keyed::consistent_hash(members, virtual_nodes, load_bound)),
+            Kind::Maglev { table_size } => Self::Keyed(Keyed::maglev(members, table_size)),
+            Kind::IpHash => Self::Keyed(Keyed::ip_hash(members)),
         }
     }
 
@@ -64,6 +72,7 @@ impl Algorithm {
             Self::LeastBandwidth(sample) => least_bandwidth::pick(view, *sample, rng),
             Self::Prequal(prequal) => prequal.pick(view, rng),
             Self::C3 { sample, balancers } => c3::pick(view, *sample, *balancers, rng),
+            Self::Keyed(keyed) => keyed.pick(view, rng),
         }
     }
 

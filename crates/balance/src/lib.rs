@@ -19,21 +19,26 @@
 )]
 
 mod algorithm;
+mod bounded_load;
 mod c3;
+mod consistent_hash;
 mod decaying;
 mod key;
+mod keyed;
 mod kind;
 mod latency_by_load;
 mod least_bandwidth;
 mod least_connections;
 mod least_response_time;
 mod load;
+mod maglev;
 mod peak_ewma;
 mod policy;
 mod power_of_two;
 mod prequal;
 mod probe;
 mod random;
+mod rendezvous;
 mod round_robin;
 mod scan;
 mod servers;

@@ -10,6 +10,7 @@ use crate::kind::Kind;
 use crate::probe::Probe;
 use crate::servers::{Ask, ServerShape, Servers};
 use crate::tier::Tier;
+use crate::view::chance;
 
 /// Chooses among an upstream's servers. One for each worker, which needs no lock then.
 #[derive(Clone, Debug)]
@@ -70,7 +71,7 @@ impl Policy {
 
     /// The index of the server that takes the request, `None` where none is eligible.
     pub fn pick<S: Servers>(&mut self, servers: &S, ask: &Ask) -> Option<usize> {
-        let spills = self.spills();
+        let spills = self.spills(ask);
         let (settings, rng) = (&self.settings, &mut self.rng);
         let (first, second) = if spills {
             (&mut self.other_zones, &mut self.own_zone)
@@ -107,16 +108,22 @@ impl Policy {
 
     /// Whether this request leaves the own zone. The more loaded that is beside the others, the more do, so that load
     /// settles instead of going to and fro.
-    fn spills(&mut self) -> bool {
+    fn spills(&mut self, ask: &Ask) -> bool {
         if self.other_zones.is_empty() {
             return false;
         }
         // Plus one: a few requests in an idle upstream are no overload.
         let bearable = self.settings.zone_spill * (self.other_zones.mean_in_flight() + 1.0);
         let own = self.own_zone.mean_in_flight();
-        own > bearable && self.rng.f32() < 1.0 - bearable / own
+        if own <= bearable {
+            return false;
+        }
+        // By its key, where that decides: then a request spills whenever the one before it with the same key did.
+        let key = ask.key.filter(|_| self.settings.kind.signals().key);
+        let draw = key.map_or_else(|| self.rng.f32(), chance);
+        draw < 1.0 - bearable / own
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,7 @@
 //! Random by weight: needs no knowledge at all, and many balancers that do not know of each other cannot fall into step.
 
+use std::sync::Arc;
+
 use fastrand::Rng;
 
 use crate::servers::Servers;
@@ -9,7 +11,7 @@ use crate::view::{Member, View};
 #[derive(Clone, Debug)]
 pub(crate) struct Random {
     /// For each place the share of draws that stay there, and the place that takes the others.
-    columns: Box<[(f32, u32)]>,
+    columns: Arc<[(f32, u32)]>,
 }
 
 impl Random {

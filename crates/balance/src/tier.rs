@@ -86,6 +86,7 @@ impl Tier {
             avoids_failing: self.survey.failing_share <= 1.0 - settings.panic_threshold,
             thins: !settings.kind.weighs_anew(),
         };
+        let key = ask.key.filter(|_| settings.kind.signals().key);
         let mut view = View {
             servers,
             members: &self.members,
@@ -94,7 +95,8 @@ impl Tier {
             decay,
             slow_start: settings.slow_start,
             care: careful,
-            pick: self.picks,
+            // A key goes round a server that warms up until its time has come, and not to and fro.
+            pick: key.unwrap_or(self.picks),
         };
         let place = self.algorithm.pick(&view, rng).or_else(|| {
             view.care = Care::NONE;

@@ -18,6 +18,19 @@ pub(crate) struct Member {
     pub(crate) weight: f32,
 }
 
+impl Member {
+    /// Its weight as a number to count with.
+    pub(crate) fn whole_weight(&self) -> u64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a whole number of 16 bits"
+        )]
+        let weight = self.weight as u64;
+        weight
+    }
+}
+
 /// What an algorithm may look at for one pick.
 pub(crate) struct View<'a, S> {
     pub(crate) servers: &'a S,
@@ -28,7 +41,7 @@ pub(crate) struct View<'a, S> {
     pub(crate) decay: Duration,
     pub(crate) slow_start: Duration,
     pub(crate) care: Care,
-    /// Tells this pick from others: chance that is the same however often it is asked within one pick.
+    /// Tells this pick from others, or the request's key where that decides: chance that is the same however often it is asked within one pick.
     pub(crate) pick: u64,
 }
 
@@ -168,7 +181,7 @@ const MODESTY_MIN: f32 = 0.1;
 const MODESTY_MAX: f32 = 2.0;
 
 /// A number from 0 to below 1 that looks random, and is the same for the same `word` (the finaliser of `MurmurHash3`).
-fn chance(word: u64) -> f32 {
+pub(crate) fn chance(word: u64) -> f32 {
     let mut mixed = word;
     mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
