@@ -1,7 +1,7 @@
 //! The state of an algorithm over a tier, and the one place that knows them all.
 
 use fastrand::Rng;
-use sluice_model::{Moment, Weight};
+use sluice_model::Moment;
 
 use crate::keyed::Keyed;
 use crate::kind::Kind;
@@ -10,7 +10,7 @@ use crate::probe::Probe;
 use crate::random::Random;
 use crate::round_robin::RoundRobin;
 use crate::scan::Sample;
-use crate::servers::{ServerShape, Servers};
+use crate::servers::Servers;
 use crate::view::{Member, View};
 use crate::{c3, least_bandwidth, least_connections, least_response_time, peak_ewma, power_of_two};
 
@@ -31,15 +31,12 @@ pub(crate) enum Algorithm {
 
 impl Algorithm {
     /// The algorithm over the servers of a tier.
-    pub(crate) fn new(kind: Kind, servers: &[ServerShape], members: &[Member], seed: u64) -> Self {
-        let weights = || {
-            servers
-                .iter()
-                .map(|server| server.weight)
-                .collect::<Vec<Weight>>()
-        };
+    pub(crate) fn new(kind: Kind, members: &[Member], seed: u64) -> Self {
         match kind {
-            Kind::RoundRobin => Self::RoundRobin(RoundRobin::new(&weights(), seed)),
+            Kind::RoundRobin => {
+                let weights = members.iter().map(Member::whole_weight);
+                Self::RoundRobin(RoundRobin::new(weights, seed))
+            }
             Kind::Random => Self::Random(Random::new(members)),
             Kind::LeastConnections(sample) => Self::LeastConnections(sample),
             Kind::PowerOfTwo => Self::PowerOfTwo(Random::new(members)),
@@ -73,6 +70,23 @@ impl Algorithm {
             Self::Prequal(prequal) => prequal.pick(view, rng),
             Self::C3 { sample, balancers } => c3::pick(view, *sample, *balancers, rng),
             Self::Keyed(keyed) => keyed.pick(view, rng),
+        }
+    }
+
+    /// Begins anew with another seed. What was learned of servers stays.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        if let Self::RoundRobin(round_robin) = self {
+            round_robin.restart(seed);
+        }
+    }
+
+    /// Takes over what comes of the weights from `other`, which is of the same kind over the same servers. What came of requests
+    /// stays.
+    pub(crate) fn reweigh(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::RoundRobin(own), Self::RoundRobin(other)) => own.reweigh(other),
+            (Self::Prequal(own), Self::Prequal(other)) => own.reweigh(other),
+            (own, other) => *own = other.clone(),
         }
     }
 

@@ -29,7 +29,7 @@ impl Ring {
     /// [`POINTS_MAX`] in all.
     pub(crate) fn new(members: &[Member], virtual_nodes: u16, load_bound: Option<f32>) -> Self {
         let servers = u64::try_from(members.len()).unwrap_or(u64::MAX).max(1);
-        let nodes = u64::from(virtual_nodes).min(POINTS_MAX / servers).max(1);
+        let nodes = nodes(virtual_nodes, servers);
         let total: u64 = members.iter().map(Member::whole_weight).sum();
         let unit = rounded((total << FRACTION) / servers).max(1);
         let mut points = Vec::new();
@@ -89,9 +89,85 @@ const POINTS_MAX: u64 = 1 << 22;
 /// Bits behind the point of an average weight.
 const FRACTION: u32 = 16;
 
+fn nodes(virtual_nodes: u16, servers: u64) -> u64 {
+    u64::from(virtual_nodes).min(POINTS_MAX / servers).max(1)
+}
+
 /// Four digits of the average weight, in binary: so it stays the same for most servers that come and go or change their weight,
 /// and the others' points with it.
 fn rounded(average: u64) -> u64 {
     let dropped = average.max(1).ilog2().saturating_sub(3);
     (average + (1 << dropped >> 1)) >> dropped << dropped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kind::Kind;
+
+    fn members(weights: &[f32]) -> Vec<Member> {
+        let member = |(server, &weight)| Member {
+            server,
+            id: crate::key_hash(&usize::to_le_bytes(server)),
+            weight,
+        };
+        weights.iter().enumerate().map(member).collect()
+    }
+
+    fn ring(weights: &[f32], virtual_nodes: u16) -> Ring {
+        Ring::new(&members(weights), virtual_nodes, None)
+    }
+
+    #[test]
+    fn a_ring_is_as_large_as_said() {
+        let ring = ring(&[1.0; 1_000], Kind::VIRTUAL_NODES);
+        assert_eq!(
+            size_of_val(&*ring.points) + size_of_val(&*ring.owners),
+            1_800_000
+        );
+        assert!(ring.points.is_sorted());
+    }
+
+    #[test]
+    fn points_are_by_weight_and_bounded() {
+        let count = |ring: &Ring, owner| ring.owners.iter().filter(|&&own| own == owner).count();
+        let uneven = ring(&[1.0, 3.0, 4.0, 8.0], 100);
+        assert_eq!(
+            [0, 1, 2, 3].map(|owner| count(&uneven, owner)),
+            [25, 75, 100, 200]
+        );
+        let tiny = ring(&[1.0, 65_535.0], 1);
+        assert_eq!([0, 1].map(|owner| count(&tiny, owner)), [1, 2]);
+        assert_eq!(ring(&[1.0; 3], 0).points.len(), 3);
+        assert!(ring(&[], 9).points.is_empty());
+        assert_eq!(nodes(u16::MAX, 64), 65_535);
+        assert_eq!(nodes(u16::MAX, 100), 41_943);
+        assert_eq!(nodes(150, 10_000_000), 1);
+    }
+
+    #[test]
+    fn a_server_that_changes_its_weight_leaves_the_others_points() {
+        // The mean of twenty moves by less than its four digits show.
+        let mut weights = [10.0; 20];
+        let before = ring(&weights, 100);
+        weights[7] = 15.0;
+        let after = ring(&weights, 100);
+        let points_of_others = |ring: &Ring| -> Vec<u64> {
+            let pairs = ring.points.iter().zip(ring.owners.iter());
+            pairs
+                .filter(|(_, owner)| **owner != 7)
+                .map(|(point, _)| *point)
+                .collect()
+        };
+        assert_eq!(points_of_others(&before), points_of_others(&after));
+        assert_eq!(after.points.len() - before.points.len(), 50);
+    }
+
+    #[test]
+    fn averages_keep_four_digits() {
+        assert_eq!(
+            [1, 2, 15, 16, 17, 18, 31, 32].map(rounded),
+            [1, 2, 15, 16, 18, 18, 32, 32]
+        );
+    }
 }

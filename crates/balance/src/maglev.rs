@@ -161,4 +161,65 @@ mod tests {
             assert!((100..=201).contains(&(size / servers)), "{size}");
         }
     }
+
+    fn counts(weights: &[f32], size: Option<u32>) -> Vec<f64> {
+        let member = |(server, &weight)| Member {
+            server,
+            id: crate::key_hash(&usize::to_le_bytes(server)),
+            weight,
+        };
+        let members: Vec<Member> = weights.iter().enumerate().map(member).collect();
+        let mut counts = vec![0.0; weights.len()];
+        for &entry in Table::new(&members, size).entries.iter() {
+            counts[usize::try_from(entry).expect("a place")] += 1.0;
+        }
+        counts
+    }
+
+    #[test]
+    fn a_table_is_as_large_as_said() {
+        let table = Table::new(&[], None);
+        assert_eq!(size_of_val(&*table.entries), 262_148);
+        assert!(table.entries.iter().all(|&entry| entry == FREE));
+    }
+
+    #[test]
+    fn shares_of_the_table_are_even_to_a_hundredth() {
+        for servers in [1, 3, 100, 655, 1_000] {
+            let counts = counts(&vec![1.0; servers], None);
+            let (least, most) = counts
+                .iter()
+                .fold((f64::MAX, 0.0_f64), |(least, most), &count| {
+                    (least.min(count), most.max(count))
+                });
+            assert!(most <= least * 1.01, "{servers}: {least} to {most}");
+        }
+        for weights in [
+            &[5.0, 1.0, 1.0][..],
+            &[1.0, 2.0, 3.0, 50.0],
+            &[65_535.0, 1.0, 300.0],
+        ] {
+            let counts = counts(weights, None);
+            let total: f64 = weights.iter().copied().map(f64::from).sum();
+            for (count, &weight) in counts.iter().zip(weights) {
+                let fair = 65_537.0 * f64::from(weight) / total;
+                assert!(
+                    (count - fair).abs() <= 1.0 + fair * 0.001,
+                    "{weight}: {count} for {fair}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_server_has_an_entry() {
+        let mut weights = vec![1.0; 500];
+        weights[3] = 65_535.0;
+        assert!(counts(&weights, None).iter().all(|&count| count >= 1.0));
+        assert!(
+            counts(&[1.0; 500], Some(1))
+                .iter()
+                .all(|&count| count >= 1.0)
+        );
+    }
 }

@@ -4,21 +4,25 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use sluice_model::Moment;
+use sluice_model::{Moment, Weight};
 
 use crate::kind::Kind;
 use crate::probe::Probe;
 use crate::servers::{Ask, ServerShape, Servers};
+use crate::subset::Subset;
 use crate::tier::Tier;
 use crate::view::chance;
 
-/// Chooses among an upstream's servers. One for each worker, which needs no lock then.
+/// Chooses among an upstream's servers. One for each worker, which needs no lock then; tables are shared by all that come of
+/// one by [`Policy::reseeded`].
 #[derive(Clone, Debug)]
 pub struct Policy {
     settings: Settings,
     /// In the balancer's own zone; all primary servers, where zones do not matter.
     own_zone: Tier,
     other_zones: Tier,
+    /// Primary servers outside of the balancer's subset.
+    outside: Tier,
     backups: Tier,
     rng: Rng,
 }
@@ -37,6 +41,9 @@ pub struct Settings {
     pub zone_spill: f32,
     /// How long a latency is remembered: it counts 1/e after that time.
     pub latency_decay: Duration,
+    /// The part of the primary servers that this balancer keeps to, as long as any of it can take a request. None: all of
+    /// them.
+    pub subset: Option<Subset>,
 }
 
 impl Default for Settings {
@@ -47,6 +54,7 @@ impl Default for Settings {
             panic_threshold: 0.5,
             zone_spill: 1.5,
             latency_decay: Duration::from_secs(10),
+            subset: None,
         }
     }
 }
@@ -57,16 +65,63 @@ impl Policy {
         let zones_matter = servers
             .iter()
             .any(|server| !server.backup && server.in_own_zone);
-        let tier = |chosen: &dyn Fn(&ServerShape) -> bool| {
-            Tier::new(&settings, servers, |_, shape| chosen(shape), seed)
+        let of_zone = |own: bool| {
+            let of_zone = move |server: &ServerShape| (!zones_matter || server.in_own_zone) == own;
+            let ids = servers
+                .iter()
+                .enumerate()
+                .filter(move |(_, server)| !server.backup && of_zone(server))
+                .map(|(index, server)| (index, server.id));
+            match settings.subset {
+                Some(subset) => subset.of(ids),
+                None => ids.map(|(index, _)| index).collect(),
+            }
         };
+        let (own, others) = (of_zone(true), of_zone(false));
+        let (backups, primaries): (Vec<usize>, Vec<usize>) = (0..servers.len())
+            .partition(|&index| servers.get(index).is_some_and(|server| server.backup));
+        let is_outside = |index: &usize| {
+            own.binary_search(index).is_err() && others.binary_search(index).is_err()
+        };
+        let outside: Vec<usize> = primaries.into_iter().filter(is_outside).collect();
+        let tier = |chosen: &[usize]| Tier::new(&settings, servers, chosen, seed);
         Self {
-            own_zone: tier(&|server| !server.backup && (!zones_matter || server.in_own_zone)),
-            other_zones: tier(&|server| !server.backup && zones_matter && !server.in_own_zone),
-            backups: tier(&|server| server.backup),
+            own_zone: tier(&own),
+            other_zones: tier(&others),
+            outside: tier(&outside),
+            backups: tier(&backups),
             settings,
             rng: Rng::with_seed(seed),
         }
+    }
+
+    /// One that begins with another seed, for another worker. It shares the tables.
+    #[must_use]
+    pub fn reseeded(&self, seed: u64) -> Self {
+        let mut other = self.clone();
+        other.rng = Rng::with_seed(seed);
+        for tier in other.tiers().0 {
+            tier.reseed(seed);
+        }
+        other
+    }
+
+    /// Gives the servers other weights, one for each in their order; a server without one keeps its own. What comes of weights
+    /// is worked out anew, where they changed: that takes as long as [`Policy::new`]. All else goes on as it was.
+    pub fn set_weights(&mut self, weights: &[Weight]) {
+        let (tiers, settings, _) = self.tiers();
+        for tier in tiers {
+            tier.set_weights(settings, weights);
+        }
+    }
+
+    /// Takes over the weights of `other`, a policy over the same servers with the same settings, and what was worked out from
+    /// them. So a worker need not do it again.
+    pub fn share_weights(&mut self, other: &Self) {
+        self.own_zone.reweigh(&other.own_zone);
+        self.other_zones.reweigh(&other.other_zones);
+        self.outside.reweigh(&other.outside);
+        self.backups.reweigh(&other.backups);
     }
 
     /// The index of the server that takes the request, `None` where none is eligible.
@@ -81,6 +136,7 @@ impl Policy {
         first
             .pick(settings, servers, ask, rng)
             .or_else(|| second.pick(settings, servers, ask, rng))
+            .or_else(|| self.outside.pick(settings, servers, ask, rng))
             .or_else(|| self.backups.pick(settings, servers, ask, rng))
     }
 
@@ -95,8 +151,8 @@ impl Policy {
 
     /// What a server answered to being asked for its load. One that did not answer is not told of.
     pub fn probed(&mut self, server: usize, probe: Probe, now: Moment) {
-        let rng = &mut self.rng;
-        for tier in [&mut self.own_zone, &mut self.other_zones, &mut self.backups] {
+        let (tiers, _, rng) = self.tiers();
+        for tier in tiers {
             tier.probed(server, probe, now, rng);
         }
     }
@@ -104,6 +160,16 @@ impl Policy {
     /// How it chooses.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    fn tiers(&mut self) -> ([&mut Tier; 4], &Settings, &mut Rng) {
+        let tiers = [
+            &mut self.own_zone,
+            &mut self.other_zones,
+            &mut self.outside,
+            &mut self.backups,
+        ];
+        (tiers, &self.settings, &mut self.rng)
     }
 
     /// Whether this request leaves the own zone. The more loaded that is beside the others, the more do, so that load

@@ -56,6 +56,13 @@ impl Prequal {
         }
     }
 
+    /// Draws by the weights of `other`.
+    pub(crate) fn reweigh(&mut self, other: &Self) {
+        if let (Self::Pool(own), Self::Pool(other)) = (self, other) {
+            own.reweigh(other);
+        }
+    }
+
     /// The place of a server to ask now.
     pub(crate) fn probe_target(&mut self, now: Moment, rng: &mut Rng) -> Option<usize> {
         match self {

@@ -4,15 +4,17 @@
 //! chosen and pays the sum of all weights. Weights 5, 1, 1 give a a b a c a a, where plain weighted round robin would
 //! send five requests in a row to one server.
 
-use sluice_model::Weight;
+use std::sync::Arc;
 
-/// Servers in turn. With all servers eligible a pick takes constant time.
+/// Servers in turn. With all servers eligible a pick takes constant time. Clones share all but where they are.
 #[derive(Clone, Debug)]
 pub(crate) struct RoundRobin {
     /// Divided by their greatest common divisor.
-    weights: Box<[i64]>,
+    weights: Arc<[i64]>,
     /// One whole cycle worked out in advance; empty where it would be longer than [`SCHEDULE_MAX`].
-    schedule: Box<[u32]>,
+    schedule: Arc<[u32]>,
+    /// The turn that it began with, modulo the length of the cycle.
+    start: u64,
     /// The next turn in the schedule.
     turn: usize,
     /// What each server has gained and not yet paid. Without a schedule it decides every pick. With one it decides
@@ -22,31 +24,80 @@ pub(crate) struct RoundRobin {
 }
 
 impl RoundRobin {
-    /// Servers with these weights. The cycle begins at the turn `start` (modulo its length).
-    pub(crate) fn new(weights: &[Weight], start: u64) -> Self {
+    /// Servers with these weights, 16 bits each. The cycle begins at the turn `start` (modulo its length).
+    pub(crate) fn new(weights: impl Iterator<Item = u64>, start: u64) -> Self {
+        let weights: Vec<i64> = weights
+            .filter_map(|weight| i64::try_from(weight).ok())
+            .collect();
         let divisor = weights
             .iter()
-            .fold(0, |divisor, weight| gcd(divisor, weight.value()));
-        let weights: Box<[i64]> = weights
+            .fold(0, |divisor, &weight| gcd(divisor, weight));
+        let weights: Arc<[i64]> = weights
             .iter()
-            .map(|weight| i64::from(weight.value() / divisor.max(1)))
+            .map(|weight| weight / divisor.max(1))
             .collect();
-        let mut credit: Box<[i64]> = weights.iter().map(|_| 0).collect();
-        let start = usize::try_from(start).unwrap_or(0);
         let cycle = usize::try_from(weights.iter().sum::<i64>()).unwrap_or(usize::MAX);
         let schedule = if cycle <= SCHEDULE_MAX.max(weights.len()) {
             schedule(&weights, cycle)
         } else {
-            for _ in 0..start % weights.len().clamp(1, ADVANCE_MAX) {
-                richest(&weights, &mut credit, |_| true);
-            }
-            Box::default()
+            Vec::new()
         };
-        Self {
-            turn: start.checked_rem(schedule.len()).unwrap_or(0),
+        let mut new = Self {
             weights,
-            schedule,
-            credit,
+            schedule: schedule.into(),
+            start,
+            turn: 0,
+            credit: Box::default(),
+        };
+        new.restart(start);
+        new
+    }
+
+    /// Begins anew, at the turn `start`.
+    pub(crate) fn restart(&mut self, start: u64) {
+        self.start = start;
+        self.credit = self.weights.iter().map(|_| 0).collect();
+        let start = usize::try_from(start).unwrap_or(0);
+        self.turn = start.checked_rem(self.schedule.len()).unwrap_or(0);
+        if self.schedule.is_empty() {
+            for _ in 0..start % self.weights.len().clamp(1, ADVANCE_MAX) {
+                richest(&self.weights, &mut self.credit, |_| true);
+            }
+        }
+    }
+
+    /// Takes over the weights of `other`, over the same servers, and goes on as far through the cycle as it was: who has just
+    /// had a turn does not get the next one for that.
+    pub(crate) fn reweigh(&mut self, other: &Self) {
+        let (old, new) = (self.schedule.len(), other.schedule.len());
+        if new == 0 {
+            self.settle();
+        }
+        let sum = |weights: &[i64]| i128::from(weights.iter().sum::<i64>().max(1));
+        let (paid, pays) = (sum(&self.weights), sum(&other.weights));
+        for credit in &mut self.credit {
+            *credit = i64::try_from(i128::from(*credit) * pays / paid).unwrap_or(0);
+        }
+        self.turn = (self.turn * new).checked_div(old).unwrap_or_else(|| {
+            let start = usize::try_from(self.start).unwrap_or(0);
+            start.checked_rem(new).unwrap_or(0)
+        });
+        self.weights = Arc::clone(&other.weights);
+        self.schedule = Arc::clone(&other.schedule);
+    }
+
+    /// Writes what servers got by the schedule's turns so far to their credit, as it would be without a schedule.
+    fn settle(&mut self) {
+        let cycle = self.weights.iter().sum::<i64>();
+        let turns = i64::try_from(self.turn).unwrap_or(0);
+        for (credit, weight) in self.credit.iter_mut().zip(self.weights.iter()) {
+            *credit += weight * turns;
+        }
+        for server in self.schedule.iter().take(self.turn) {
+            let server = usize::try_from(*server).unwrap_or(usize::MAX);
+            if let Some(credit) = self.credit.get_mut(server) {
+                *credit -= cycle;
+            }
         }
     }
 
@@ -93,7 +144,7 @@ fn richest(weights: &[i64], credit: &mut [i64], eligible: impl Fn(usize) -> bool
     Some(server)
 }
 
-fn schedule(weights: &[i64], cycle: usize) -> Box<[u32]> {
+fn schedule(weights: &[i64], cycle: usize) -> Vec<u32> {
     if weights.iter().all(|&weight| weight == 1) {
         // What the algorithm would give, without its n² steps.
         return (0..u32::try_from(cycle).unwrap_or(0)).collect();
@@ -105,7 +156,7 @@ fn schedule(weights: &[i64], cycle: usize) -> Box<[u32]> {
         .collect()
 }
 
-fn gcd(a: u32, b: u32) -> u32 {
+fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
@@ -115,15 +166,12 @@ mod tests {
 
     use super::*;
 
-    fn weights(values: &[i64]) -> Vec<Weight> {
-        values
-            .iter()
-            .map(|&value| Weight::try_from(value).expect("a weight"))
-            .collect()
+    fn weights(values: &[i64]) -> impl Iterator<Item = u64> {
+        values.iter().map(|value| value.unsigned_abs())
     }
 
     fn letters(values: &[i64], start: u64, turns: usize, ineligible: &[usize]) -> String {
-        let mut policy = RoundRobin::new(&weights(values), start);
+        let mut policy = RoundRobin::new(weights(values), start);
         (0..turns)
             .map(|_| {
                 let server = policy.pick(|server| !ineligible.contains(&server));
@@ -146,13 +194,13 @@ mod tests {
 
     #[test]
     fn a_long_cycle_needs_no_schedule() {
-        let long = RoundRobin::new(&weights(&[65_535, 65_534, 1]), 0);
+        let long = RoundRobin::new(weights(&[65_535, 65_534, 1]), 0);
         assert!(long.schedule.is_empty());
         assert_eq!(letters(&[65_535, 65_534, 1], 0, 4, &[]), "abab");
         assert_eq!(letters(&[65_535, 65_534, 1], 1, 4, &[]), "baba");
         assert_eq!(letters(&[65_535, 65_534, 1], 0, 3, &[0, 1]), "ccc");
         assert_eq!(letters(&[65_535, 65_534, 1], 0, 3, &[0, 1, 2]), "---");
-        let many = RoundRobin::new(&vec![Weight::ONE; 10_000], 9_999);
+        let many = RoundRobin::new((0..10_000).map(|_| 1), 9_999);
         assert_eq!((many.schedule.len(), many.turn), (10_000, 9_999));
     }
 
@@ -176,13 +224,60 @@ mod tests {
         counts
     }
 
+    #[test]
+    fn new_weights_go_on_where_the_old_ones_were() {
+        let mut policy = RoundRobin::new(weights(&[1, 1, 1, 1]), 0);
+        let (doubled, long) = (
+            RoundRobin::new(weights(&[2, 2, 2, 2]), 9),
+            RoundRobin::new(weights(&[65_535, 65_534, 65_534, 65_534]), 9),
+        );
+        assert!(long.schedule.is_empty());
+        let mut picks = Vec::new();
+        for other in [&doubled, &long, &doubled, &long, &long, &long, &doubled] {
+            picks.extend(policy.pick(|_| true));
+            picks.extend(policy.pick(|_| true));
+            policy.reweigh(other);
+        }
+        assert_eq!(picks[..6], [0, 1, 2, 3, 0, 1]);
+        for server in 0..4 {
+            let count = picks.iter().filter(|&&picked| picked == server).count();
+            assert!((3..=4).contains(&count), "{picks:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn shares_hold_while_weights_change(
+            changes in prop::collection::vec((prop::collection::vec(1..9_i64, 5), 1..40_i64), 1..20),
+            factor in prop_oneof![Just(1_i64), Just(7_001)],
+        ) {
+            let mut policy = RoundRobin::new(weights(&[1, 2, 3, 4, 5]), 0);
+            let (mut counts_all, mut expected) = ([0; 8], [0.0; 8]);
+            for (values, turns) in &changes {
+                // Odd weights have no schedule: the cycle is too long.
+                let values: Vec<i64> = values.iter().map(|value| value * factor + i64::from(factor > 1)).collect();
+                policy.reweigh(&RoundRobin::new(weights(&values), 3));
+                for (all, count) in counts_all.iter_mut().zip(counts(&mut policy, *turns, u32::MAX)) {
+                    *all += count;
+                }
+                let sum: i64 = values.iter().sum();
+                for (expected, value) in expected.iter_mut().zip(&values) {
+                    *expected += *turns as f64 * *value as f64 / sum as f64;
+                }
+            }
+            for (count, expected) in counts_all.iter().zip(expected) {
+                // A turn for each change.
+                let most = 2.0 + changes.len() as f64;
+                prop_assert!((*count as f64 - expected).abs() <= most, "{} {}", count, expected);
+            }
+        }
+
         #[test]
         fn shares_are_exact_over_a_cycle(
             values in prop::collection::vec(1..60_i64, 1..8),
             start in any::<u64>(),
         ) {
-            let mut policy = RoundRobin::new(&weights(&values), start);
+            let mut policy = RoundRobin::new(weights(&values), start);
             let counts = counts(&mut policy, values.iter().sum(), u32::MAX);
             prop_assert_eq!(&counts[..values.len()], &values[..]);
         }
@@ -197,7 +292,7 @@ mod tests {
             let left = |at: usize| if mask >> at & 1 == 1 { values[at] } else { 0 };
             let left: Vec<i64> = (0..values.len()).map(left).collect();
             let rest: i64 = left.iter().sum();
-            let mut policy = RoundRobin::new(&weights(&values), start);
+            let mut policy = RoundRobin::new(weights(&values), start);
             let counts = counts(&mut policy, all * rest, mask);
             let expected: Vec<i64> = left.iter().map(|weight| weight * all).collect();
             prop_assert_eq!(&counts[..values.len()], &expected[..]);
@@ -208,7 +303,7 @@ mod tests {
             values in prop::collection::vec(1..30_i64, 1..8),
             history in prop::collection::vec(any::<u32>(), 0..200),
         ) {
-            let mut policy = RoundRobin::new(&weights(&values), 0);
+            let mut policy = RoundRobin::new(weights(&values), 0);
             for mask in history {
                 counts(&mut policy, 1, mask);
             }
@@ -222,8 +317,8 @@ mod tests {
         fn with_and_without_a_schedule_shares_are_the_same(
             values in prop::collection::vec(1..30_i64, 2..8),
         ) {
-            let mut scheduled = RoundRobin::new(&weights(&values), 0);
-            let mut classical = RoundRobin { schedule: Box::default(), ..scheduled.clone() };
+            let mut scheduled = RoundRobin::new(weights(&values), 0);
+            let mut classical = RoundRobin { schedule: Arc::default(), ..scheduled.clone() };
             for _ in 0..values.iter().sum() {
                 prop_assert_eq!(scheduled.pick(|_| true), classical.pick(|_| true));
             }

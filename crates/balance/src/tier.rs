@@ -1,7 +1,9 @@
 //! Servers of one rank, among which an algorithm chooses.
 
+use std::sync::Arc;
+
 use fastrand::Rng;
-use sluice_model::Moment;
+use sluice_model::{Moment, Weight};
 
 use crate::algorithm::Algorithm;
 use crate::policy::Settings;
@@ -10,34 +12,65 @@ use crate::servers::{Ask, ServerShape, Servers};
 use crate::survey::Survey;
 use crate::view::{Care, Member, View};
 
-/// A tier and its algorithm.
+/// A tier and its algorithm. Clones share what does not change with requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Tier {
-    members: Box<[Member]>,
+    members: Arc<[Member]>,
     algorithm: Algorithm,
     survey: Survey,
     picks: u64,
 }
 
 impl Tier {
-    /// The servers of `all` that are `chosen`.
+    /// The servers of `all` with the indices `chosen`, which rise.
     pub(crate) fn new(
         settings: &Settings,
         all: &[ServerShape],
-        chosen: impl Fn(usize, &ServerShape) -> bool,
+        chosen: &[usize],
         seed: u64,
     ) -> Self {
-        let (members, shapes): (Vec<Member>, Vec<ServerShape>) = all
+        let members: Arc<[Member]> = chosen
             .iter()
-            .enumerate()
-            .filter(|(server, shape)| chosen(*server, shape))
-            .map(|(server, shape)| (Member::new(server, shape), *shape))
-            .unzip();
+            .filter_map(|&server| Some(Member::new(server, all.get(server)?)))
+            .collect();
         Self {
-            algorithm: Algorithm::new(settings.kind, &shapes, &members, seed),
-            members: members.into(),
+            algorithm: Algorithm::new(settings.kind, &members, seed),
+            members,
             survey: Survey::default(),
             picks: seed,
+        }
+    }
+
+    /// Begins anew with another seed.
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.algorithm.reseed(seed);
+        self.survey = Survey::default();
+        self.picks = seed;
+    }
+
+    /// Gives its servers their weights among those of `all` servers.
+    pub(crate) fn set_weights(&mut self, settings: &Settings, all: &[Weight]) {
+        let reweighed = |member: &Member| Member {
+            weight: all
+                .get(member.server)
+                .map_or(member.weight, |&weight| number(weight)),
+            ..*member
+        };
+        let members: Arc<[Member]> = self.members.iter().map(reweighed).collect();
+        let pairs = || members.iter().zip(self.members.iter());
+        // Tables are not built for nothing.
+        if pairs().any(|(new, old)| new.whole_weight() != old.whole_weight()) {
+            self.algorithm
+                .reweigh(&Algorithm::new(settings.kind, &members, 0));
+            self.members = members;
+        }
+    }
+
+    /// Takes over the weights of `other`, over the same servers.
+    pub(crate) fn reweigh(&mut self, other: &Self) {
+        if !Arc::ptr_eq(&self.members, &other.members) {
+            self.members = Arc::clone(&other.members);
+            self.algorithm.reweigh(&other.algorithm);
         }
     }
 
@@ -108,12 +141,16 @@ impl Tier {
 
 impl Member {
     fn new(server: usize, shape: &ServerShape) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "a weight has 16 bits")]
-        let weight = shape.weight.value() as f32;
         Self {
             server,
             id: shape.id,
-            weight,
+            weight: number(shape.weight),
         }
     }
+}
+
+fn number(weight: Weight) -> f32 {
+    #[expect(clippy::cast_precision_loss, reason = "a weight has 16 bits")]
+    let number = weight.value() as f32;
+    number
 }

@@ -75,6 +75,11 @@ impl Pool {
         Some(best)
     }
 
+    /// Draws by the weights of `other`. What was learned stays.
+    pub(super) fn reweigh(&mut self, other: &Self) {
+        self.random = other.random.clone();
+    }
+
     /// Whom the caller should ask: as often as requests call for, and now and then without any, lest the next one finds
     /// nothing.
     pub(super) fn probe_target(&mut self, now: Moment, rng: &mut Rng) -> Option<usize> {

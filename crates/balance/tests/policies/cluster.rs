@@ -121,6 +121,48 @@ pub(crate) fn policy(kind: Kind, weights: &[i64], seed: u64) -> Policy {
     Policy::new(settings, &shapes(weights), seed)
 }
 
+pub(crate) fn of_kind(kind: Kind) -> Settings {
+    Settings {
+        kind,
+        ..Settings::default()
+    }
+}
+
+/// The next picks, each with a key of its own, of requests that are over at once.
+pub(crate) fn picks(policy: &mut Policy, cluster: &Cluster, count: u64) -> Vec<usize> {
+    (0..count)
+        .filter_map(|key| {
+            let key = Some(key_hash(&key.to_le_bytes()));
+            policy.pick(
+                cluster,
+                &Ask {
+                    key,
+                    ..cluster.ask()
+                },
+            )
+        })
+        .collect()
+}
+
+/// Every kind there is.
+pub(crate) fn every_kind() -> Vec<Kind> {
+    let mut kinds = by_load();
+    kinds.extend([
+        Kind::RoundRobin,
+        Kind::Random,
+        Kind::LeastBandwidth(Sample::Auto),
+        Kind::ConsistentHash {
+            virtual_nodes: 40,
+            load_bound: Some(2.0),
+        },
+        Kind::Maglev {
+            table_size: Some(2_003),
+        },
+        Kind::IpHash,
+    ]);
+    kinds
+}
+
 /// The kinds that look at load.
 pub(crate) fn by_load() -> Vec<Kind> {
     vec![

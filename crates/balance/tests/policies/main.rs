@@ -3,3 +3,5 @@
 mod cluster;
 mod probes;
 mod slow_server;
+mod subsets;
+mod workers;
