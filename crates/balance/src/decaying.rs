@@ -73,13 +73,8 @@ impl Decaying {
 
     /// Adds a sample to an average in which the samples of the last `decay` count.
     pub(crate) fn average(&self, now: Moment, decay: Duration, sample: f32) {
-        self.average_of_late(now, decay, sample, MASS_MAX);
-    }
-
-    /// Likewise, of about the last `most` samples.
-    pub(crate) fn average_of_late(&self, now: Moment, decay: Duration, sample: f32, most: f32) {
         let known = self.at(now);
-        let mass = (known.mass * known.kept(decay) + 1.0).min(most);
+        let mass = (known.mass * known.kept(decay) + 1.0).min(MASS_MAX);
         self.set(now, known.value + (sample - known.value) / mass, mass);
     }
 }

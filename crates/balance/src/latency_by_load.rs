@@ -15,7 +15,7 @@ impl LatencyByLoad {
     /// One of `in_flight` requests took so many seconds.
     pub(crate) fn add(&self, now: Moment, decay: Duration, in_flight: f32, seconds: f32) {
         if let Some(step) = self.0.get(step(in_flight)) {
-            step.average_of_late(now, decay, seconds, SAMPLES_MAX);
+            step.average(now, decay, seconds);
         }
     }
 
@@ -44,9 +44,6 @@ impl LatencyByLoad {
 }
 
 const STEPS: usize = 8;
-/// An average rests on that many samples at most: fewer than elsewhere, as what is seldom added to must follow all the
-/// same when it is.
-const SAMPLES_MAX: f32 = 16.0;
 
 /// The step that so many in flight belong to.
 #[expect(

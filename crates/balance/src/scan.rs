@@ -1,7 +1,5 @@
 //! The eligible server that costs least, among all of a tier or a sample of it.
 
-use std::cmp::Ordering;
-
 use fastrand::Rng;
 
 use crate::servers::Servers;
@@ -36,16 +34,16 @@ impl Sample {
     }
 }
 
-/// The place of the eligible server of least cost; equals have chances by their weights. A cost that cannot be compared,
-/// as one that is not a number, never wins against one that can.
-pub(crate) fn cheapest<S: Servers, C: PartialOrd>(
+/// The place of the eligible server of least cost; equals have chances by their weights. A cost that is not a number never
+/// wins against one that is.
+pub(crate) fn cheapest<S: Servers>(
     view: &View<'_, S>,
     sample: Sample,
     rng: &mut Rng,
-    cost: impl Fn(usize) -> C,
+    cost: impl Fn(usize) -> f32,
 ) -> Option<usize> {
     let servers = view.len();
-    let mut cheapest = Cheapest::new();
+    let mut cheapest = Cheapest::default();
     if let Some(sample) = sample.of(servers) {
         for _ in 0..sample {
             let place = rng.usize(..servers);
@@ -53,64 +51,42 @@ pub(crate) fn cheapest<S: Servers, C: PartialOrd>(
                 cheapest.consider(view, place, cost(place), rng);
             }
         }
-        if cheapest.place().is_some() {
-            return cheapest.place();
+        if cheapest.place.is_some() {
+            return cheapest.place;
         }
     }
     for place in (0..servers).filter(|&place| view.is_eligible(place)) {
         cheapest.consider(view, place, cost(place), rng);
     }
-    cheapest.place()
+    cheapest.place
 }
 
 /// The cheapest so far.
-pub(crate) struct Cheapest<C> {
-    best: Option<(usize, C)>,
+#[derive(Default)]
+struct Cheapest {
+    place: Option<usize>,
+    cost: f32,
     /// The weights of the equals together; 0 while there are none.
     equals: f32,
 }
 
-impl<C: PartialOrd> Cheapest<C> {
-    /// None so far.
-    pub(crate) const fn new() -> Self {
-        Self {
-            best: None,
-            equals: 0.0,
-        }
-    }
-
-    /// Where the cheapest is.
-    pub(crate) fn place(&self) -> Option<usize> {
-        self.best.as_ref().map(|&(place, _)| place)
-    }
-
-    /// Takes it where it costs less.
-    pub(crate) fn consider<S: Servers>(
-        &mut self,
-        view: &View<'_, S>,
-        place: usize,
-        cost: C,
-        rng: &mut Rng,
-    ) {
-        let Some((first, least)) = &mut self.best else {
-            self.best = Some((place, cost));
-            return;
-        };
-        match cost.partial_cmp(least) {
-            Some(Ordering::Equal) => {
+impl Cheapest {
+    fn consider<S: Servers>(&mut self, view: &View<'_, S>, place: usize, cost: f32, rng: &mut Rng) {
+        match self.place {
+            #[expect(clippy::float_cmp, reason = "equal is equal: two idle servers")]
+            Some(first) if cost == self.cost => {
                 if self.equals == 0.0 {
-                    self.equals = view.weight(*first);
+                    self.equals = view.weight(first);
                 }
                 // The k-th of equals takes over with its share of the k: in the end each has had its own.
                 let weight = view.weight(place);
                 self.equals += weight;
                 if rng.f32() * self.equals < weight {
-                    *first = place;
+                    self.place = Some(place);
                 }
             }
-            Some(Ordering::Less) => (self.best, self.equals) = (Some((place, cost)), 0.0),
-            None if cost.partial_cmp(&cost).is_some() => self.best = Some((place, cost)),
-            Some(Ordering::Greater) | None => {}
+            Some(_) if cost > self.cost || cost.is_nan() => {}
+            _ => (self.place, self.cost, self.equals) = (Some(place), cost, 0.0),
         }
     }
 }

@@ -1,16 +1,14 @@
 //! What was learned of a few servers a moment ago, for each request anew: constant work among however many servers, and
 //! as servers are drawn anew all the time, many balancers do not run to the same one.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use fastrand::Rng;
 use sluice_model::Moment;
 
-use super::{Probes, Standing};
+use super::{Candidate, Probes, best, worst};
 use crate::probe::Probe;
 use crate::random::Random;
-use crate::scan::Cheapest;
 use crate::servers::Servers;
 use crate::view::{Member, View};
 
@@ -150,24 +148,23 @@ impl Pool {
         view: &View<'_, S>,
         rng: &mut Rng,
     ) -> Option<(usize, usize)> {
-        let (mut best, mut worst) = (Cheapest::new(), Cheapest::new());
-        let mut eligible = 0;
-        for kept in &self.probes {
-            if view.is_eligible(kept.place) {
-                eligible += 1;
-                let standing = self.standing(kept, view);
-                best.consider(view, kept.place, standing, rng);
-                worst.consider(view, kept.place, Reverse(standing), rng);
-            }
+        let mut candidates = [Candidate::default(); PROBES_MAX];
+        let eligible = self
+            .probes
+            .iter()
+            .filter(|kept| view.is_eligible(kept.place));
+        let mut count = 0;
+        for (slot, kept) in candidates.iter_mut().zip(eligible) {
+            *slot = self.candidate(kept, view);
+            count += 1;
         }
-        if eligible < PROBES_MIN {
-            return None;
-        }
-        best.place().zip(worst.place())
+        let candidates = candidates.get(..count).filter(|_| count >= PROBES_MIN)?;
+        let limit = self.usual.hot_limit;
+        best(candidates, limit, rng).zip(worst(candidates, limit))
     }
 
-    /// How the server of a probe stands now. What is known here is not older than now.
-    fn standing<S: Servers>(&self, kept: &Kept, view: &View<'_, S>) -> Standing {
+    /// The server of a probe as it stands now. What is known here is not older than now.
+    fn candidate<S: Servers>(&self, kept: &Kept, view: &View<'_, S>) -> Candidate {
         let (in_flight, latency) = match self.source {
             Probes::Local => (
                 view.in_flight(kept.place),
@@ -178,8 +175,7 @@ impl Pool {
                 kept.latency.unwrap_or(view.survey.mean_latency),
             ),
         };
-        let weight = view.weight(kept.place);
-        Standing::new(in_flight / weight, latency / weight, self.usual.hot_limit)
+        Candidate::new(kept.place, view.weight(kept.place), in_flight, latency)
     }
 
     /// A request goes there: until the next probe it counts as in flight.

@@ -83,7 +83,7 @@ fn the_soonest_of_those_that_are_not_busy() {
         let busy: u32 = counts.iter().skip(1).step_by(10).sum();
         if servers > 3 {
             assert!(busy < 60, "{busy} of 1900 to busy ones, {counts:?}");
-            assert!(slow < 200, "{slow} of 1900 to slow ones, {counts:?}");
+            assert!(slow < 300, "{slow} of 1900 to slow ones, {counts:?}");
         } else {
             assert_eq!(counts.iter().sum::<u32>(), 1_900);
         }
