@@ -26,10 +26,26 @@ pub(super) fn cases() -> Vec<Case> {
         .closed(),
         refused(505, "HTTP/0.9 by name", "GET / HTTP/0.9\r\nHost: a\r\n\r\n"),
         refused(400, "HTTP/0.9 without a version", "GET /\r\n\r\n"),
-        refused(505, "HTTP/1.2", "GET / HTTP/1.2\r\nHost: a\r\n\r\n"),
-        refused(505, "HTTP/2", "GET / HTTP/2\r\nHost: a\r\n\r\n"),
+        passed(
+            "HTTP/1.2",
+            "GET / HTTP/1.2\r\nHost: a\r\n\r\n",
+            "GET / HTTP/1.1\nHost: a",
+            b"",
+        ),
+        passed(
+            "HTTP/1.9 with chunks",
+            "POST / HTTP/1.9\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\nHost: a\nTransfer-Encoding: chunked",
+            b"hi",
+        ),
+        refused(
+            400,
+            "HTTP/2 without a minor version",
+            "GET / HTTP/2\r\nHost: a\r\n\r\n",
+        ),
         refused(505, "HTTP/2.0", "GET / HTTP/2.0\r\nHost: a\r\n\r\n"),
         refused(505, "HTTP/3.0", "GET / HTTP/3.0\r\nHost: a\r\n\r\n"),
+        refused(505, "HTTP/3.7", "GET / HTTP/3.7\r\nHost: a\r\n\r\n"),
         refused(
             505,
             "the preface of HTTP/2",
@@ -46,7 +62,7 @@ pub(super) fn cases() -> Vec<Case> {
             "two digits before the point",
             "GET / HTTP/11.1\r\nHost: a\r\n\r\n",
         ),
-        refused(505, "a leading zero", "GET / HTTP/01.1\r\nHost: a\r\n\r\n"),
+        refused(400, "a leading zero", "GET / HTTP/01.1\r\nHost: a\r\n\r\n"),
         refused(400, "no minor version", "GET / HTTP/1\r\nHost: a\r\n\r\n"),
         refused(
             400,

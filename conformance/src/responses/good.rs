@@ -17,6 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
             .asked(Asked::Get10)
             .alone(),
         whole("HTTP/1.0", 200, b"hello", "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello").then(Then::Close).alone(),
+        whole("HTTP/1.2", 200, b"hello", "HTTP/1.2 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
         whole("HTTP/1.0 that is kept", 200, b"hello", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello"),
         whole("a server that says close", 200, b"hello", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello").alone(),
         whole("204", 204, b"", "HTTP/1.1 204 No Content\r\n\r\n"),

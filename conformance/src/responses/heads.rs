@@ -81,8 +81,8 @@ const HEADS: &[(&str, &[u8])] = &[
         b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
     ),
     (
-        "HTTP/1.2 in the status line",
-        b"HTTP/1.2 200 OK\r\nContent-Length: 0\r\n\r\n",
+        "a leading zero in the status line",
+        b"HTTP/01.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     ),
     (
         "HTTP/2 in the status line",

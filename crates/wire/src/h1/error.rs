@@ -95,10 +95,10 @@ pub enum RequestError {
     /// The target is longer than [`Limits::max_target`](super::Limits::max_target).
     #[error("the request target is too long")]
     TargetTooLong,
-    /// The request line does not end in a protocol version.
+    /// The request line does not end in a protocol version of the right form.
     #[error("bad protocol version")]
     Version,
-    /// A version of HTTP other than 1.0 and 1.1.
+    /// A version of HTTP other than 1.x.
     #[error("unsupported protocol version")]
     VersionUnsupported,
     /// HTTP/1.1 without `Host`.
@@ -152,7 +152,7 @@ impl RequestError {
 /// Why a response was refused. The server's connection must be closed, and the client told 502.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum ResponseError {
-    /// No `HTTP/1.0` or `HTTP/1.1` status line.
+    /// No status line of HTTP/1.x.
     #[error("bad status line")]
     StatusLine,
     /// The status is not within 100 to 599.

@@ -15,6 +15,8 @@ pub const MAX_FIELDS: usize = 256;
 pub struct FieldStorage<'b> {
     pub(super) lines: [MaybeUninit<Header<'b>>; MAX_FIELDS],
     pub(super) marks: [Mark; MAX_FIELDS],
+    /// In place of `lines`, for what is parsed in pieces. Nearly always empty.
+    pub(super) rare_lines: Vec<Header<'b>>,
 }
 
 impl FieldStorage<'_> {
@@ -24,6 +26,7 @@ impl FieldStorage<'_> {
         Self {
             lines: [const { MaybeUninit::uninit() }; MAX_FIELDS],
             marks: [Mark::OTHER; MAX_FIELDS],
+            rare_lines: Vec::new(),
         }
     }
 }

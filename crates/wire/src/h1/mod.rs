@@ -15,6 +15,7 @@ mod field;
 mod fields;
 mod framing;
 mod head_end;
+mod later_minor;
 mod method;
 mod request;
 mod response;
@@ -37,7 +38,7 @@ pub use response::{ResponseHead, parse_response};
 pub use status::reason_phrase;
 pub use target::Target;
 
-/// The version of a message, as its sender stated it.
+/// The version of a message, as its sender stated it; a later minor one counts as 1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Version {
     /// `HTTP/1.0`

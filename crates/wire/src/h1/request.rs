@@ -1,9 +1,10 @@
 //! Request heads.
 
-use httparse::{Error, Request, Status};
+use httparse::{Error, Header, Request, Status};
 
 use super::error::{FieldsError, RequestError};
 use super::fields::{FieldStorage, Fields, MAX_FIELDS};
+use super::later_minor::{self, RequestParts, Stated};
 use super::method::MAX_METHOD_LEN;
 use super::survey::{Once, Survey, survey};
 use super::{Framing, Limits, Method, Target, Version, authority, connection, diagnose, framing};
@@ -55,18 +56,35 @@ pub fn parse_request<'s, 'b>(
         _ => 0,
     };
     let input = input.get(skipped..).unwrap_or_default();
-    let room = storage
-        .lines
-        .get_mut(..limits.max_fields.min(MAX_FIELDS))
-        .unwrap_or_default();
+    let max_fields = limits.max_fields.min(MAX_FIELDS);
+    let room = storage.lines.get_mut(..max_fields).unwrap_or_default();
     let mut request = Request::new(&mut []);
-    let len = match request.parse_with_uninit_headers(input, room) {
-        Ok(Status::Complete(len)) => len,
-        Ok(Status::Partial) => return check_partial(input, skipped, limits).map(|()| None),
-        Err(error) => return Err(explain(error, input, limits)),
+    let outcome = match request.parse_with_uninit_headers(input, room) {
+        Ok(Status::Complete(len)) => {
+            let (Some(method), Some(target)) = (request.method, request.path) else {
+                return Err(RequestError::Target);
+            };
+            Ok(Some(RequestParts {
+                method,
+                target,
+                version: Version::from_minor(request.version),
+                lines: request.headers,
+                len,
+            }))
+        }
+        Ok(Status::Partial) => Ok(None),
+        Err(Error::Version) => other_version(input, &mut storage.rare_lines, max_fields, limits),
+        Err(error) => Err(explain(error, input, limits)),
     };
-    let (Some(method), Some(target)) = (request.method, request.path) else {
-        return Err(RequestError::Target);
+    let Some(RequestParts {
+        method,
+        target,
+        version,
+        lines,
+        len,
+    }) = outcome?
+    else {
+        return check_partial(input, skipped, limits).map(|()| None);
     };
     if method.len() > MAX_METHOD_LEN {
         return Err(RequestError::Method);
@@ -78,7 +96,6 @@ pub fn parse_request<'s, 'b>(
         return Err(FieldsError::TooLong.into());
     }
     let head = input.get(..len).unwrap_or_default();
-    let lines = &*request.headers;
     let marks = storage.marks.get_mut(..lines.len()).unwrap_or_default();
     let mut found = Survey::default();
     survey(head, lines, marks, &mut found)?;
@@ -90,7 +107,6 @@ pub fn parse_request<'s, 'b>(
     };
     let method = Method::from_token(method);
     let target = Target::parse(target, &method)?;
-    let version = Version::from_minor(request.version);
     compose(method, target, version, fields, &found, skipped + len).map(Some)
 }
 
@@ -187,20 +203,28 @@ fn explain(error: Error, input: &[u8], limits: &Limits) -> RequestError {
             }
             _ => RequestError::Method,
         },
-        Error::Version => explain_version(input),
+        Error::Version => RequestError::Version,
     }
 }
 
-/// Something like `HTTP/2.0` is a version we do not speak (1.2 included: nobody has said what it would be), anything
-/// else is none.
-fn explain_version(input: &[u8]) -> RequestError {
-    let word = input.split(|&byte| byte == b' ').nth(2).unwrap_or_default();
-    match word.strip_prefix(b"HTTP/") {
-        Some([b'1', b'.', b'2'..=b'9', ..] | [b'0' | b'2'..=b'9', ..]) => {
-            RequestError::VersionUnsupported
-        }
-        _ => RequestError::Version,
-    }
+/// A head with a version that the parser does not know; `None` where it is not whole yet.
+#[cold]
+fn other_version<'s, 'b>(
+    input: &'b [u8],
+    fields: &'s mut Vec<Header<'b>>,
+    max_fields: usize,
+    limits: &Limits,
+) -> Result<Option<RequestParts<'s, 'b>>, RequestError> {
+    // A method or target that is too long is more to the point.
+    check_words(input, limits)?;
+    let minor_at = match later_minor::stated(input) {
+        Stated::LaterMinor(minor_at) => minor_at,
+        Stated::Unsupported => return Err(RequestError::VersionUnsupported),
+        Stated::Malformed => return Err(RequestError::Version),
+        Stated::Unfinished => return Ok(None),
+    };
+    later_minor::request(input, minor_at, fields, max_fields)
+        .map_err(|error| explain(error, input, limits))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use httparse::{Error, Response, Status};
 use super::error::{FieldsError, ResponseError};
 use super::field::FieldKind;
 use super::fields::{FieldStorage, Fields, MAX_FIELDS};
+use super::later_minor::{self, ResponseParts};
 use super::survey::{Survey, survey};
 use super::{Framing, Limits, Version, diagnose, framing};
 
@@ -45,26 +46,39 @@ pub fn parse_response<'s, 'b>(
     if matches!(input.first(), Some(b'\r' | b'\n')) {
         return Err(ResponseError::StatusLine);
     }
-    let room = storage
-        .lines
-        .get_mut(..limits.max_fields.min(MAX_FIELDS))
-        .unwrap_or_default();
+    let max_fields = limits.max_fields.min(MAX_FIELDS);
+    let room = storage.lines.get_mut(..max_fields).unwrap_or_default();
     let mut response = Response::new(&mut []);
     let parser = httparse::ParserConfig::default();
-    let len = match parser.parse_response_with_uninit_headers(&mut response, input, room) {
-        Ok(Status::Complete(len)) => len,
-        Ok(Status::Partial) => return check_partial(input, limits).map(|()| None),
-        Err(error) => return Err(explain(error, input)),
+    let outcome = match parser.parse_response_with_uninit_headers(&mut response, input, room) {
+        Ok(Status::Complete(len)) => Ok(Some(ResponseParts {
+            status: response.code,
+            reason: response.reason.unwrap_or_default(),
+            version: Version::from_minor(response.version),
+            lines: response.headers,
+            len,
+        })),
+        Ok(Status::Partial) => Ok(None),
+        Err(Error::Version) => later_minor::response(input, &mut storage.rare_lines, max_fields),
+        Err(error) => Err(error),
+    };
+    let Some(ResponseParts {
+        status,
+        reason,
+        version,
+        lines,
+        len,
+    }) = outcome.map_err(|error| explain(error, input))?
+    else {
+        return check_partial(input, limits).map(|()| None);
     };
     if len > limits.max_head {
         return Err(FieldsError::TooLong.into());
     }
-    let Some(status @ 100..=599) = response.code else {
+    let Some(status @ 100..=599) = status else {
         return Err(ResponseError::Status);
     };
-    let version = Version::from_minor(response.version);
     let head = input.get(..len).unwrap_or_default();
-    let lines = &*response.headers;
     let marks = storage.marks.get_mut(..lines.len()).unwrap_or_default();
     let mut found = Survey::default();
     survey(head, lines, marks, &mut found)?;
@@ -90,7 +104,7 @@ pub fn parse_response<'s, 'b>(
     Ok(Some(ResponseHead {
         status,
         version,
-        reason: response.reason.unwrap_or_default(),
+        reason,
         fields: Fields {
             head,
             lines,

@@ -79,6 +79,11 @@ fn check(input: &[u8], expected: &str) {
 fn accepted() {
     let table: &[(&str, &str)] = &[
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET a / 1.1 none keep"),
+        ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", "GET a / 1.1 none keep"),
+        (
+            "\r\nPOST /b?c HTTP/1.9\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST a /b?c 1.1 chunked keep",
+        ),
         (
             "GET /a?b HTTP/1.1\r\nhost:a:8080\r\n\r\n",
             "GET a:8080 /a?b 1.1 none keep",
