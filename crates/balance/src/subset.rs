@@ -3,8 +3,8 @@
 //!
 //! Servers stand in a circle in the order of their identities, balancers at even distances on it, and each takes the next `size`
 //! servers from where it stands on: the circle is that of the deterministic aperture of Twitter's Finagle, the subsets
-//! whole servers of it. When a server comes or leaves, one balancer in three changes one server of its subset, beside those that had
-//! or get the server itself; none changes more than two. The shuffled rounds of
+//! whole servers of it. When a server comes or leaves, of the balancers that do not have it at most one in
+//! three changes one server of its subset; those that have it change that one, and a second one now and then. The shuffled rounds of
 //! "Site Reliability Engineering" (Beyer et al., 2016, chapter 20) change most of every subset then, and leave some servers
 //! to fewer balancers where subsets do not divide them. The price: the keepers of a server that fails are neighbours, so that
 //! the next to it on the circle take most of its load; and when a balancer comes or leaves, most others move on the circle.
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn one_balancer_in_three_changes_a_server_beside_the_one_that_left() {
+    fn at_most_one_balancer_in_three_changes_a_server_beside_the_one_that_left() {
         for (size, balancers, servers) in [(20, 50, 60), (8, 60, 40), (10, 7, 80)] {
             let all: Vec<usize> = (0..servers).collect();
             let with = subsets(size, balancers, &all);
@@ -137,7 +137,9 @@ mod tests {
             }
             let trials = servers as f64 * f64::from(balancers);
             let beside = (changes - necessary) as f64 / trials;
-            assert!((0.2..0.36).contains(&beside), "{beside}");
+            // A third of those that did not have it anyway; few balancers stand where it moves less.
+            let third = (1.0 - f64::from(size) / servers as f64) / 3.0;
+            assert!(beside <= third + 0.01, "{beside} for {third}");
         }
     }
 
