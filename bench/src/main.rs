@@ -2,14 +2,15 @@
 //!
 //! `options` is the command line, `subjects` the programs compared,
 //! `load` the clients and servers, `window` one measured stretch of time,
-//! `scenarios` what is measured, `report` what is said of it; `instructions`
-//! counts the hot path's instructions, which is what CI guards.
+//! `scenarios` what is measured, `report` what is said of it; `balance` sets
+//! policies against each other, `instructions` counts the hot path's instructions, which is what CI guards.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "tables and progress are what this program is for"
 )]
 
+mod balance;
 mod conditions;
 mod cores;
 mod forwarder;
@@ -40,6 +41,7 @@ fn main() -> Result<()> {
             to,
             workers,
         }) => forwarder::run(listen, &to, workers),
+        Some(Part::Balance(options)) => balance::run(&options),
         Some(Part::Instructions { accept }) => instructions::guard(accept),
         Some(Part::Repeat { step, times }) => instructions::repeat(step, times),
         None => compare(&options.run),

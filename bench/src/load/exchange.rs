@@ -14,8 +14,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use memchr::memmem::Finder;
 
+use super::answer::{Answer, Progress, Reader};
 use super::poll::{EDGES, EventFlags, Poll};
 use super::socket::{self, Moved};
 use super::{Clients, Tally, requests};
@@ -40,20 +40,6 @@ struct Connection {
     due: Instant,
 }
 
-/// How far the answer a connection waits for has come.
-#[derive(Default)]
-struct Answer {
-    /// A head that is not yet whole.
-    partial: Vec<u8>,
-    /// Bytes of the body still to come, once the head is there.
-    remaining: usize,
-}
-
-struct Reader {
-    scratch: Vec<u8>,
-    head_end: Finder<'static>,
-}
-
 /// When requests are due in the open loop, and how long they took.
 struct Pace {
     interval: Duration,
@@ -61,12 +47,6 @@ struct Pace {
     free: Vec<usize>,
     waiting: VecDeque<Instant>,
     latencies: Histogram<u64>,
-}
-
-enum Progress {
-    Waiting,
-    Complete,
-    Failed(&'static str),
 }
 
 impl HttpClients {
@@ -79,10 +59,7 @@ impl HttpClients {
             connections: Vec::new(),
             count,
             pace: None,
-            reader: Reader {
-                scratch: vec![0; SCRATCH],
-                head_end: Finder::new(b"\r\n\r\n"),
-            },
+            reader: Reader::default(),
             completed: 0,
             bytes: 0,
         }
@@ -235,58 +212,6 @@ impl Clients for HttpClients {
     }
 }
 
-impl Answer {
-    fn advance(&mut self, socket: &OwnedFd, reader: &mut Reader, body_length: usize) -> Progress {
-        loop {
-            if self.remaining > 0 {
-                match socket::discard(socket, &mut reader.scratch[..self.remaining.min(SCRATCH)]) {
-                    Moved::Bytes(0) | Moved::Broken => {
-                        return Progress::Failed("the answer's body was cut short");
-                    }
-                    Moved::WouldBlock => return Progress::Waiting,
-                    Moved::Bytes(length) => self.remaining -= length,
-                }
-                if self.remaining == 0 {
-                    return Progress::Complete;
-                }
-                continue;
-            }
-            let length = match socket::receive(socket, &mut reader.scratch[..HEAD_READ]) {
-                Moved::Bytes(0) => return Progress::Failed("the connection was closed"),
-                Moved::Broken => return Progress::Failed("the connection was reset"),
-                Moved::WouldBlock => return Progress::Waiting,
-                Moved::Bytes(length) => length,
-            };
-            let mut received = &reader.scratch[..length];
-            if !self.partial.is_empty() {
-                self.partial.extend_from_slice(received);
-                received = &self.partial;
-            }
-            let Some(end) = reader.head_end.find(received) else {
-                if received.len() > HEAD_LIMIT {
-                    return Progress::Failed("the answer's head has no end");
-                }
-                if self.partial.is_empty() {
-                    self.partial = received.to_vec();
-                }
-                return Progress::Waiting;
-            };
-            if !received.starts_with(b"HTTP/1.1 200 ") {
-                return Progress::Failed("the answer is not 200");
-            }
-            let body = received.len() - end - 4;
-            self.partial = Vec::new();
-            if body > body_length {
-                return Progress::Failed("the answer is longer than it should be");
-            }
-            self.remaining = body_length - body;
-            if self.remaining == 0 {
-                return Progress::Complete;
-            }
-        }
-    }
-}
-
 impl Pace {
     fn record(&mut self, latency: Duration) {
         let latency = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
@@ -294,8 +219,4 @@ impl Pace {
     }
 }
 
-/// What a head is read into; what comes beyond it is body and is not looked at.
-const HEAD_READ: usize = 4 * 1024;
-const HEAD_LIMIT: usize = 16 * 1024;
-const SCRATCH: usize = 256 * 1024;
 const LONGEST: Duration = Duration::from_mins(1);

@@ -1,6 +1,7 @@
 //! The load: clients and servers on threads of their own, driven from the
 //! harness by shared counters.
 
+pub(crate) mod answer;
 pub(crate) mod bulk;
 pub(crate) mod connects;
 pub(crate) mod exchange;
@@ -25,6 +26,10 @@ use poll::{Event, EventFlags, Poll};
 
 /// What the clients of one load thread do.
 pub(crate) trait Clients: Send + 'static {
+    /// Called once before the proxy is there: for clients that bring servers of their own.
+    fn prepare(&mut self, _: &Poll) -> io::Result<()> {
+        Ok(())
+    }
     /// Opens what is to be open from the start; called once, when the proxy is there.
     fn start(&mut self, poll: &Poll) -> io::Result<()>;
     /// Acts on the readiness of the socket registered under `token`.
@@ -100,8 +105,9 @@ impl<C: Clients> Load<C> {
             tally,
             threads: Vec::new(),
         };
-        for clients in clients {
+        for mut clients in clients {
             let poll = Poll::new()?;
+            clients.prepare(&poll).context("starting the servers")?;
             let origin = Origin::new(service, servers, &poll).context("starting the servers")?;
             let tally = Arc::clone(&load.tally);
             load.threads.push(std::thread::spawn(move || {

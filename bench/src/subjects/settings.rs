@@ -23,6 +23,8 @@ pub(crate) struct Job {
     pub(crate) workers: usize,
     /// The core to stay on.
     pub(crate) core: Option<usize>,
+    /// How to balance, in the subject's own words, where that is what is compared.
+    pub(crate) balance: Option<&'static str>,
 }
 
 /// What the subject shall understand of what passes through it.
@@ -46,6 +48,7 @@ impl Job {
             servers: servers.to_vec(),
             workers,
             core,
+            balance: None,
         })
     }
 
@@ -110,6 +113,7 @@ impl Job {
                 "workers" => self.workers.to_string(),
                 "directory" => directory.display().to_string(),
                 "modules" => subject.modules.clone(),
+                "balance" => self.balance?.to_owned(),
                 _ => return None,
             })
         })?;
@@ -119,6 +123,15 @@ impl Job {
     }
 
     fn template(&self, kind: Kind) -> &'static str {
+        if self.balance.is_some() {
+            return match kind {
+                Kind::Sluice => include_str!("../../peers/sluice-balance.toml"),
+                Kind::Nginx => include_str!("../../peers/nginx-balance.conf"),
+                Kind::Haproxy => include_str!("../../peers/haproxy-balance.cfg"),
+                Kind::Envoy => include_str!("../../peers/envoy-balance.yaml"),
+                Kind::Forwarder => "",
+            };
+        }
         match (kind, self.protocol) {
             (Kind::Sluice, Protocol::Http) => include_str!("../../peers/sluice.toml"),
             (Kind::Sluice, Protocol::Tcp) => include_str!("../../peers/sluice-tcp.toml"),

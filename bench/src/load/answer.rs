@@ -1,0 +1,102 @@
+//! Answers as the clients take them: looked at for their status and their
+//! length, the body thrown away.
+
+use std::os::fd::OwnedFd;
+
+use memchr::memmem::Finder;
+
+use super::socket::{self, Moved};
+
+/// How far the answer a connection waits for has come.
+#[derive(Default)]
+pub(crate) struct Answer {
+    /// A head that is not yet whole.
+    partial: Vec<u8>,
+    /// Bytes of the body still to come, once the head is there.
+    remaining: usize,
+}
+
+/// What all connections of a thread read with.
+pub(crate) struct Reader {
+    scratch: Vec<u8>,
+    head_end: Finder<'static>,
+}
+
+/// What one look at an answer came to.
+pub(crate) enum Progress {
+    Waiting,
+    Complete,
+    Failed(&'static str),
+}
+
+impl Answer {
+    /// Reads what is there, until an answer of 200 with a body of `body_length` bytes is whole.
+    pub(crate) fn advance(
+        &mut self,
+        socket: &OwnedFd,
+        reader: &mut Reader,
+        body_length: usize,
+    ) -> Progress {
+        loop {
+            if self.remaining > 0 {
+                match socket::discard(socket, &mut reader.scratch[..self.remaining.min(SCRATCH)]) {
+                    Moved::Bytes(0) | Moved::Broken => {
+                        return Progress::Failed("the answer's body was cut short");
+                    }
+                    Moved::WouldBlock => return Progress::Waiting,
+                    Moved::Bytes(length) => self.remaining -= length,
+                }
+                if self.remaining == 0 {
+                    return Progress::Complete;
+                }
+                continue;
+            }
+            let length = match socket::receive(socket, &mut reader.scratch[..HEAD_READ]) {
+                Moved::Bytes(0) => return Progress::Failed("the connection was closed"),
+                Moved::Broken => return Progress::Failed("the connection was reset"),
+                Moved::WouldBlock => return Progress::Waiting,
+                Moved::Bytes(length) => length,
+            };
+            let mut received = &reader.scratch[..length];
+            if !self.partial.is_empty() {
+                self.partial.extend_from_slice(received);
+                received = &self.partial;
+            }
+            let Some(end) = reader.head_end.find(received) else {
+                if received.len() > HEAD_LIMIT {
+                    return Progress::Failed("the answer's head has no end");
+                }
+                if self.partial.is_empty() {
+                    self.partial = received.to_vec();
+                }
+                return Progress::Waiting;
+            };
+            if !received.starts_with(b"HTTP/1.1 200 ") {
+                return Progress::Failed("the answer is not 200");
+            }
+            let body = received.len() - end - 4;
+            self.partial = Vec::new();
+            if body > body_length {
+                return Progress::Failed("the answer is longer than it should be");
+            }
+            self.remaining = body_length - body;
+            if self.remaining == 0 {
+                return Progress::Complete;
+            }
+        }
+    }
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self {
+            scratch: vec![0; SCRATCH],
+            head_end: Finder::new(b"\r\n\r\n"),
+        }
+    }
+}
+
+/// What a head is read into; what comes beyond it is body and is not looked at.
+const HEAD_READ: usize = 4 * 1024;
+const HEAD_LIMIT: usize = 16 * 1024;
+const SCRATCH: usize = 256 * 1024;
