@@ -4,7 +4,7 @@
 //! Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads" (2016). Theirs moves balls when others leave;
 //! a request stays where it is. So the bound holds for each request when it is given to its server.
 
-use crate::kind::Kind;
+use crate::scan::Sample;
 use crate::servers::Servers;
 use crate::view::View;
 
@@ -50,5 +50,5 @@ impl Bound {
 
 /// Whether the mean is known exactly: then there is always a server below it.
 pub(crate) fn is_exact<S: Servers>(view: &View<'_, S>) -> bool {
-    view.len() <= Kind::RENDEZVOUS_UP_TO
+    view.len() <= Sample::ALL_UP_TO
 }

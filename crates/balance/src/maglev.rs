@@ -3,7 +3,10 @@
 //!
 //! Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer" (NSDI 2016), section 3.4. Every server
 //! prefers the entries in an order of its own, by an offset and a step [`derived`] from its identity; they take turns in choosing, as
-//! often as their weights say.
+//! often as their weights say: the k-th turn of a server is due at k / weight, k from 0, and of equals the lower identity comes first.
+//!
+//! Where one of twenty to a thousand servers comes or leaves, less than 1.5 % of the other servers' keys move; where the table has
+//! to grow, nearly all do, which happens at 656 servers, 1,311, and so on.
 //!
 //! Memory: 4 bytes an entry, hence 262,148 bytes for up to 655 servers, and from 400 to 800 bytes a server above; shared by all
 //! workers.
@@ -150,6 +153,8 @@ mod tests {
         assert_eq!(table_size(0, None), 65_537);
         assert_eq!(table_size(655, None), 65_537);
         assert_eq!(table_size(656, None), 131_101);
+        assert_eq!(table_size(1_310, None), 131_101);
+        assert_eq!(table_size(1_311, None), 262_147);
         assert_eq!(table_size(10_000, None), 1_048_583);
         assert_eq!(table_size(10_000_000, None), 8_388_617);
         assert_eq!(table_size(3, Some(0)), 3);
