@@ -245,6 +245,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn turns_of_a_schedule_count_where_there_is_none_any_more() {
+        let mut policy = RoundRobin::new(weights(&[1, 1, 1, 1]), 0);
+        let served: Vec<_> = (0..2).filter_map(|_| policy.pick(|_| true)).collect();
+        policy.reweigh(&RoundRobin::new(
+            weights(&[65_535, 65_534, 65_534, 65_534]),
+            0,
+        ));
+        assert!(policy.schedule.is_empty());
+        let next: Vec<_> = (0..2).filter_map(|_| policy.pick(|_| true)).collect();
+        assert_eq!((served, next), (vec![0, 1], vec![2, 3]));
+    }
+
     proptest! {
         #[test]
         fn shares_hold_while_weights_change(
