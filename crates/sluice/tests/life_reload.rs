@@ -403,8 +403,8 @@ fn a_listener_may_move_and_be_renamed() {
     assert_eq!(ask(&mut RawClient::connect(balancer.address("moved"))), "b");
 }
 
-/// Without the setting the kernel resets a handshake that is under way while its listening socket closes, whatever the
-/// owner of the sockets does.
+/// Without the setting a handshake that is under way while its listening socket closes is often reset; with it, rarely: that
+/// rest is why the test may be repeated.
 #[test]
 fn a_listener_bound_anew_refuses_nobody() {
     in_private_network(
