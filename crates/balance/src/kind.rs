@@ -34,8 +34,8 @@ pub enum Kind {
     },
     /// The next on a ring from the request's key on.
     ConsistentHash {
-        /// Points on the ring of a server of average weight, give or take a sixteenth, 1 at least; others have as many as their weight says. The
-        /// more, the more even are the shares: see [`Kind::VIRTUAL_NODES`].
+        /// Points on the ring of a server of average weight, give or take a sixteenth, 1 at least; others have as many as
+        /// their weight says. The more, the more even are the shares: see [`Kind::VIRTUAL_NODES`].
         virtual_nodes: u16,
         /// How many times the mean of requests in flight a server may have before its requests go on to the next on the
         /// ring, 1.0 at least. None: a key always has the same server.
@@ -48,7 +48,8 @@ pub enum Kind {
         table_size: Option<u32>,
     },
     /// The server that the client's address has of old: rendezvous hashing up to [`Kind::RENDEZVOUS_UP_TO`] servers, above
-    /// them the table of [`Kind::Maglev`]; where their number crosses that, most keys move once. The request's key is the hash of the client's address.
+    /// them the table of [`Kind::Maglev`]; where their number crosses that, most keys move once. The request's key is the
+    /// hash of the client's address.
     IpHash,
 }
 

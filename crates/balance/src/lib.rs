@@ -4,9 +4,9 @@
 //! it now; the index of one of these flows out. One algorithm a file. Pure: no I/O, no clock, and chance only as a seed.
 //!
 //! ```text
-//! Policy ── zones and backups ──► Tier ── failing servers, slow start ──► Algorithm ── one of round_robin, random, …
-//!                                  └─ Survey: what is usual in the tier    └─ View: the tier as an algorithm sees it
-//!                                                  Load: what is learned of a server, shared by all workers
+//! Policy ── zones, subsets, backups ──► Tier ── failing servers, slow start ──► Algorithm ── one of round_robin, random, …
+//!                                         └─ Survey: what is usual in the tier    └─ View: the tier as an algorithm sees it
+//!                                                         Load: what is learned of a server, shared by all workers
 //! ```
 #![cfg_attr(
     not(test),

@@ -3,8 +3,8 @@
 //! few of them.
 //!
 //! Thaler and Ravishankar, "A Name-Based Mapping Scheme for Rendezvous" (1996); weights as in Schindelhauer and Schomaker,
-//! "Weighted Distributed Hash Tables" (2005): the lowest −ln u / weight wins, u being the upper 52 bits, and a half, of what is [`derived`] from
-//! key and identity, as a number between 0 and 1. Memory: none.
+//! "Weighted Distributed Hash Tables" (2005): the lowest −ln u / weight wins, u being the upper 52 bits, and a half, of what
+//! is [`derived`] from key and identity, as a number between 0 and 1. Memory: none.
 
 use crate::key::derived;
 use crate::servers::Servers;

@@ -41,7 +41,8 @@ pub(crate) struct View<'a, S> {
     pub(crate) decay: Duration,
     pub(crate) slow_start: Duration,
     pub(crate) care: Care,
-    /// Tells this pick from others, or the request's key where that decides: chance that is the same however often it is asked within one pick.
+    /// Tells this pick from others, or the request's key where that decides: chance that is the same however often it is
+    /// asked within one pick.
     pub(crate) pick: u64,
 }
 
