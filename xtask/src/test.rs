@@ -33,6 +33,12 @@ const STEPS: &[Step] = &[
         "documentation tests",
         Work::Doctests("test --locked --workspace --doc --no-fail-fast --quiet"),
     ),
+    // Atomics that try every order in which threads may meet are another build of the same code.
+    Step::new(
+        "interleavings",
+        Work::Nextest("nextest run --locked --package sluice-balance --test interleavings --no-fail-fast --color never"),
+    )
+    .with("RUSTFLAGS", "--cfg loom"),
     // A workspace of their own, as fuzzing needs a compiler of its own. That they build is seen with this one, without
     // the fuzzer itself: naming another keeps it from being compiled, and a check links nothing.
     Step::new(

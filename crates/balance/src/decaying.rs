@@ -4,10 +4,11 @@
 //! Writers do not wait for each other. Where two write at the same moment one sample may be lost, which an average of
 //! many does not notice; what is read is always whole.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sluice_model::Moment;
+
+use crate::atomic::{AtomicU64, Ordering};
 
 /// A learned number, shared by all workers.
 #[derive(Debug, Default)]
@@ -44,6 +45,12 @@ impl Decaying {
                 seconds(ticks)
             },
         }
+    }
+
+    /// Whether the number was less than `limit` when it was last added to: a look that costs next to nothing, and settles
+    /// it, as numbers only fade by themselves.
+    pub(crate) fn is_below(&self, limit: f32) -> bool {
+        f32::from_bits(low_half(self.0.load(Ordering::Relaxed) >> 32) & !MASS_BITS) < limit
     }
 
     /// What is known after forgetting with the time constant `decay`: both value and mass shrink to 1/e in that time.

@@ -29,8 +29,8 @@ impl LatencyByLoad {
             let known = self.0.get(step)?.at(now);
             (known.mass * known.kept(decay) >= EXPLORED).then_some((step, known.value))
         })?;
-        Some(if found <= own {
-            seconds * in_flight / middle(found)
+        Some(if found < own {
+            seconds * in_flight / most(found)
         } else {
             seconds
         })
@@ -57,12 +57,10 @@ fn step(in_flight: f32) -> usize {
     usize::try_from(step).map_or(STEPS - 1, |step| step.min(STEPS - 1))
 }
 
-/// Requests in flight in the middle of a step.
-fn middle(step: usize) -> f32 {
-    MIDDLES.get(step).copied().unwrap_or(1.0)
+/// The most requests in flight that belong to a step.
+fn most(step: usize) -> f32 {
+    (1_u16 << step.min(STEPS)).into()
 }
-
-const MIDDLES: [f32; STEPS] = [1.0, 2.0, 3.5, 6.5, 12.5, 24.5, 48.5, 96.5];
 
 #[cfg(test)]
 mod tests {

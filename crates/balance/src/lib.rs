@@ -19,6 +19,7 @@
 )]
 
 mod algorithm;
+mod atomic;
 mod bounded_load;
 mod c3;
 mod consistent_hash;

@@ -1,12 +1,12 @@
 //! What is known of a server from the traffic that goes to it: requests in flight, latency, failures, bytes, and what it
 //! says of itself. One for each server, shared by all workers; on the hot path nothing but atomics.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use sluice_model::Moment;
 
-use crate::decaying::{Decaying, Known};
+use crate::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::decaying::{Decaying, EXPLORED, Known};
 use crate::latency_by_load::LatencyByLoad;
 use crate::probe::Probe;
 
@@ -65,8 +65,13 @@ impl Load {
         self.latencies
             .add(now, decay, self.known_in_flight(now), sample);
         let peak = self.peak.faded(now, decay);
-        // Up at once, down slowly: a peak is believed until it has been quiet for a while.
-        let value = sample.max(peak.value + sample * (1.0 - peak.kept(decay)));
+        // Up at once, down slowly: a peak is believed until it has been quiet for a while. But not one of a cold server,
+        // whose caches and connections are not warm.
+        let value = if peak.mass < EXPLORED {
+            sample
+        } else {
+            sample.max(peak.value + sample * (1.0 - peak.kept(decay)))
+        };
         self.peak.set(now, value, peak.mass + 1.0);
     }
 
@@ -135,9 +140,18 @@ impl Load {
         self.failures.faded(now, FAILURES_DECAY).value
     }
 
+    /// What a server is worth beside one of which no request fails. Those that fail at once make it look fast and idle by
+    /// their share; squared, it gets less instead of as much as the others.
+    pub(crate) fn soundness(&self, now: Moment) -> f32 {
+        if self.failures.is_below(FORGIVEN) {
+            return 1.0;
+        }
+        (1.0 - self.failing(now)).powi(2).max(SOUNDNESS_MIN)
+    }
+
     /// Whether the share of late requests that failed is `limit` at least.
     pub(crate) fn is_failing(&self, now: Moment, limit: f32) -> bool {
-        self.failures.at(now).value >= limit && self.failing(now) >= limit
+        !self.failures.is_below(limit) && self.failing(now) >= limit
     }
 
     /// Average latency in seconds and how many samples of the last `decay` it rests on.
@@ -197,6 +211,8 @@ const FAILURES_DECAY: Duration = Duration::from_secs(7);
 const FAILURES_STEP: f32 = 0.1;
 /// A share of failures so small that a success need not be written down.
 const FORGIVEN: f32 = 0.01;
+/// However many fail, a server counts for this share of its weight.
+const SOUNDNESS_MIN: f32 = 0.01;
 /// What a server said of itself is not believed for longer, in seconds.
 const REPORT_AGE: f32 = 5.0;
 
@@ -235,7 +251,9 @@ mod tests {
     #[test]
     fn a_peak_rises_at_once_and_falls_slowly() {
         let load = Load::default();
-        load.answered(at(1.0), Duration::from_millis(10), DECAY);
+        for _ in 0..4 {
+            load.answered(at(1.0), Duration::from_millis(10), DECAY);
+        }
         load.answered(at(1.1), Duration::from_millis(500), DECAY);
         let (peak, _) = load.peak(at(1.1), DECAY);
         assert!((peak - 0.5).abs() < 0.01, "{peak}");

@@ -97,8 +97,8 @@ struct Candidate {
     weight: f32,
     /// For each unit of weight.
     in_flight: f32,
-    /// Of one more request, for a server of weight 1.
-    latency: f32,
+    /// Latency × (in flight + 1), for each unit of weight.
+    wait: f32,
 }
 
 impl Candidate {
@@ -107,7 +107,7 @@ impl Candidate {
             place,
             weight,
             in_flight: in_flight / weight,
-            latency: latency / weight,
+            wait: latency * (in_flight + 1.0) / weight,
         }
     }
 
@@ -115,7 +115,7 @@ impl Candidate {
         if self.in_flight > limit {
             Standing::Hot(self.in_flight)
         } else {
-            Standing::Cold(self.latency * (self.in_flight + 1.0))
+            Standing::Cold(self.wait)
         }
     }
 }

@@ -93,12 +93,19 @@ impl<'a, S: Servers> View<'a, S> {
             .map_or(0.0, |load| load.known_in_flight(self.ask.now))
     }
 
-    /// Its weight as it counts now: less while it warms up, less where it says that it is busier than the others. Never 0.
+    /// Its weight as it counts now: less while it warms up, less where it says that it is busier than the others, less where
+    /// some of its requests fail. Never 0.
     pub(crate) fn weight(&self, place: usize) -> f32 {
         let (Some(member), Some(load)) = (self.members.get(place), self.load(place)) else {
             return 1.0;
         };
-        member.weight * load.warmth(self.ask.now, self.slow_start) * self.modesty(load)
+        let weight =
+            member.weight * load.warmth(self.ask.now, self.slow_start) * self.modesty(load);
+        if self.care.avoids_failing {
+            weight * load.soundness(self.ask.now)
+        } else {
+            weight
+        }
     }
 
     /// Its average latency in seconds. One that has hardly been tried is taken for average, so that it is tried, and its

@@ -15,7 +15,7 @@ fn one_in_few_and_in_many() {
             let mut cluster = Cluster::of(servers);
             let mut policy = policy(kind, &vec![1; servers], 7);
             let pace = MILLISECOND * 2 / u32::try_from(servers).unwrap();
-            let fair = 200;
+            let fair = 100;
             let requests = fair * u32::try_from(servers).unwrap();
             cluster.run(&mut policy, requests / 2, pace, shared);
             let counts = cluster.run(&mut policy, requests, pace, shared);
