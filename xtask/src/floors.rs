@@ -24,6 +24,7 @@ const TABLE: &[(&str, u8)] = &[
     ("sluice-proxy", 7),
     ("sluice-control", 8),
     ("sluice-admin", 9),
+    ("sluice-simulate", 9),
     ("sluice", 10),
 ];
 

@@ -13,6 +13,7 @@ mod command_line;
 mod demo;
 mod explain;
 mod run;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
             println!("{}", sluice_config::schema_json());
             ExitCode::SUCCESS
         }
+        Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     }
 }

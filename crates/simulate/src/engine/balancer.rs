@@ -1,0 +1,134 @@
+//! A balancer: the policy of production, and what it has learned of servers. It sees nothing of the other balancers.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use sluice_balance::{Ask, Load, Policy, ServerShape, Servers, Settings, Signals, key_hash};
+use sluice_model::Moment;
+
+use super::jobs::{Job, NOBODY};
+use crate::scenario::{Nanos, Scenario};
+
+/// A balancer at work.
+#[derive(Debug)]
+pub(super) struct Balancer {
+    policy: Policy,
+    loads: Box<[Load]>,
+}
+
+/// The balancers of a scenario, each with its own seed.
+pub(super) fn all(scenario: &Scenario, settings: &Settings, chance: &mut Rng) -> Box<[Balancer]> {
+    let zones = &scenario.balancers.zones;
+    let balancers = (0..scenario.balancers.count as usize).map(|index| {
+        let zone = (!zones.is_empty()).then(|| zones[index % zones.len()].as_str());
+        let shapes = shapes(scenario, zone);
+        Balancer {
+            policy: Policy::new(*settings, &shapes, chance.u64(..)),
+            loads: shapes.iter().map(|_| Load::default()).collect(),
+        }
+    });
+    balancers.collect()
+}
+
+fn shapes(scenario: &Scenario, zone: Option<&str>) -> Vec<ServerShape> {
+    let of_group = scenario
+        .groups
+        .iter()
+        .flat_map(|group| (0..group.count).map(move |_| group));
+    of_group
+        .zip(0_u32..)
+        .map(|(group, index)| ServerShape {
+            id: key_hash(&index.to_le_bytes()),
+            weight: group.weight,
+            backup: group.backup,
+            in_own_zone: zone.is_some() && group.zone.as_deref() == zone,
+        })
+        .collect()
+}
+
+/// The servers as a balancer sees them for one request.
+struct Seen<'a> {
+    loads: &'a [Load],
+    known_down: &'a [bool],
+    tried: &'a [u32],
+    limit: Option<u32>,
+}
+
+impl Servers for Seen<'_> {
+    fn is_eligible(&self, server: usize) -> bool {
+        !self.known_down[server]
+            && !self.tried.iter().any(|&tried| tried as usize == server)
+            && self
+                .limit
+                .is_none_or(|limit| self.loads[server].in_flight() < limit)
+    }
+
+    fn load(&self, server: usize) -> Option<&Load> {
+        self.loads.get(server)
+    }
+}
+
+impl Balancer {
+    /// The server that takes the request, which counts there from now on.
+    pub(super) fn pick(
+        &mut self,
+        now: Nanos,
+        key: u64,
+        tried: &[u32],
+        known_down: &[bool],
+        limit: Option<u32>,
+    ) -> Option<u32> {
+        let seen = Seen {
+            loads: &self.loads,
+            known_down,
+            tried,
+            limit,
+        };
+        let ask = Ask {
+            now: Moment::from_nanos(now),
+            key: Some(key),
+        };
+        let server = self.policy.pick(&seen, &ask)?;
+        let entered = self.loads[server].try_enter(limit);
+        debug_assert!(entered, "a server without a place was picked");
+        u32::try_from(server).ok()
+    }
+
+    /// The server answered, with what was asked of it if `done`.
+    pub(super) fn answered(&mut self, now: Nanos, job: &Job, done: bool, signals: Signals) {
+        let load = &self.loads[job.server as usize];
+        let decay = self.policy.settings().latency_decay;
+        let moment = Moment::from_nanos(now);
+        load.leave();
+        load.ended(moment, !done);
+        if signals.latency && done {
+            load.answered(moment, Duration::from_nanos(now - job.sent), decay);
+        }
+        if signals.bandwidth {
+            load.moved(moment, job.bytes, decay);
+        }
+        if job.report.in_flight.is_some() {
+            load.reported(moment, job.report);
+        }
+    }
+
+    /// The client did not wait for the server's answer.
+    pub(super) fn gave_up(&mut self, now: Nanos, server: u32) {
+        if server != NOBODY {
+            let load = &self.loads[server as usize];
+            load.leave();
+            load.ended(Moment::from_nanos(now), true);
+        }
+    }
+
+    /// Whether it has no request anywhere.
+    #[cfg(test)]
+    pub(super) fn is_idle(&self) -> bool {
+        self.loads.iter().all(|load| load.in_flight() == 0)
+    }
+
+    /// The server is back.
+    pub(super) fn recovered(&mut self, now: Nanos, server: u32) {
+        self.loads[server as usize].warm_up(Moment::from_nanos(now));
+    }
+}
