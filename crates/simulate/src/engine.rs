@@ -9,6 +9,7 @@ mod changes;
 mod jobs;
 mod lane;
 mod outcome;
+mod probes;
 mod server;
 mod source;
 
@@ -26,6 +27,7 @@ use changes::Calendar;
 use jobs::{Job, Jobs, State};
 use lane::Lane;
 use outcome::{End, Measured, Tally};
+use probes::Asking;
 use server::Server;
 use source::Source;
 
@@ -45,11 +47,12 @@ pub struct Simulation {
     /// Whether balancers know that the server is away.
     known_down: Box<[bool]>,
     /// On their way to a server.
-    outbound: Lane,
+    outbound: Lane<u32>,
     /// On their way back.
-    inbound: Lane,
-    /// When each request is given up.
-    deadlines: Lane,
+    inbound: Lane<u32>,
+    /// When each request is given up, with its generation.
+    deadlines: Lane<(u32, u32)>,
+    asking: Asking,
     /// When each service ends, with the request in the low bits. An entry of which the request knows nothing any more
     /// does not count.
     services_end: BinaryHeap<Reverse<u128>>,
@@ -65,7 +68,7 @@ impl Simulation {
         let mut calendar = Calendar::default();
         let servers: Box<[Server]> = server::all(scenario);
         calendar.fill(scenario, &mut Rng::with_seed(chance.u64(..)));
-        let balancers = balancer::all(scenario, &policy.settings, &mut chance);
+        let balancers = balancer::all(scenario, policy, &mut chance);
         Self {
             now: 0,
             opens: scenario.warm_up,
@@ -84,6 +87,7 @@ impl Simulation {
             outbound: Lane::default(),
             inbound: Lane::default(),
             deadlines: Lane::default(),
+            asking: Asking::new(policy),
             services_end: BinaryHeap::new(),
             calendar,
             tally: Tally::default(),
@@ -134,8 +138,9 @@ impl Simulation {
             .peek()
             .map_or(Nanos::MAX, |Reverse(entry)| time_of(*entry));
         let travels = self.outbound.next_at().min(self.inbound.next_at());
+        let asked = self.asking.next_at();
         let rare = self.deadlines.next_at().min(self.calendar.next_at());
-        let next = arrival.min(served).min(travels).min(rare);
+        let next = arrival.min(served).min(travels).min(asked).min(rare);
         if next == Nanos::MAX {
             return false;
         }
@@ -143,18 +148,23 @@ impl Simulation {
         self.now = next;
         // What is under way comes before what is new.
         if next == self.inbound.next_at() {
-            let (job, _) = self.inbound.take();
-            self.answered(job);
+            self.inbound
+                .take()
+                .into_iter()
+                .for_each(|job| self.answered(job));
         } else if next == served {
             self.served();
         } else if next == self.outbound.next_at() {
-            let (job, _) = self.outbound.take();
-            self.reached(job);
+            self.outbound
+                .take()
+                .into_iter()
+                .for_each(|job| self.reached(job));
+        } else if next == asked {
+            self.asked();
         } else if next == arrival {
             self.arrive();
         } else if next == self.deadlines.next_at() {
-            let (job, generation) = self.deadlines.take();
-            self.late(job, generation);
+            self.late();
         } else {
             self.change();
         }
@@ -179,7 +189,7 @@ impl Simulation {
         }
         if let Some(timeout) = self.settings.timeout {
             let generation = self.jobs[job].generation;
-            self.deadlines.put(self.now + timeout, job, generation);
+            self.deadlines.put(self.now + timeout, (job, generation));
         }
         self.dispatch(job);
     }
@@ -198,9 +208,11 @@ impl Simulation {
         job.attempts += 1;
         job.sent = self.now;
         job.state = State::Travels;
-        let generation = job.generation;
-        self.outbound
-            .put(self.now + self.settings.one_way, index, generation);
+        self.outbound.put(self.now + self.settings.one_way, index);
+        if self.asking.wanted {
+            let balancer = job.balancer;
+            self.ask(balancer);
+        }
     }
 
     /// A request comes to its server.
@@ -208,18 +220,24 @@ impl Simulation {
         let job = &mut self.jobs[index];
         let server = &mut self.servers[job.server as usize];
         server.taken += u64::from(job.measured);
-        if server.is_down {
+        let fails = server.fails(job.lot, job.attempts);
+        if server.is_down || (fails.is_none() && server.is_full()) {
             self.reply(index, State::Refused);
-        } else if let Some(after) = server.fails(job.lot, job.attempts) {
+            return;
+        }
+        if self.asking.wanted {
+            job.reached = self.now;
+            server.load.try_enter(None);
+        }
+        if let Some(after) = fails {
             job.state = State::Fails;
             job.ends = self.now + after;
             self.services_end.push(entry(job.ends, index));
         } else if server.has_slot() {
             self.start(index);
-        } else if server.wait(index, &mut self.jobs) {
-            self.jobs[index].state = State::Waits;
         } else {
-            self.reply(index, State::Refused);
+            job.state = State::Waits;
+            server.wait(index, &mut self.jobs);
         }
     }
 
@@ -258,6 +276,9 @@ impl Simulation {
         while let Some(next) = self.servers[number].next(&mut self.jobs) {
             if self.jobs[next].abandoned {
                 // Its client has gone away while it waited.
+                if self.asking.wanted {
+                    self.servers[number].load.leave();
+                }
                 self.jobs.remove(next);
             } else {
                 self.start(next);
@@ -274,9 +295,15 @@ impl Simulation {
         if server.reports_load {
             job.report = server.report(self.now);
         }
-        let generation = job.generation;
-        self.inbound
-            .put(self.now + self.settings.one_way, index, generation);
+        if self.asking.wanted && matches!(state, State::Done | State::Failed) {
+            server.remember(
+                self.now,
+                job.reached,
+                state == State::Done,
+                self.asking.decay,
+            );
+        }
+        self.inbound.put(self.now + self.settings.one_way, index);
     }
 
     /// An answer is back at the balancer.
@@ -301,7 +328,10 @@ impl Simulation {
     }
 
     /// A request has taken too long: the client does not wait any more. A server that is at it goes on in vain.
-    fn late(&mut self, index: u32, generation: u32) {
+    fn late(&mut self) {
+        let Some((index, generation)) = self.deadlines.take() else {
+            return;
+        };
         let Some(job) = self.jobs.find(index, generation) else {
             return;
         };

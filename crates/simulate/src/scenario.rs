@@ -153,7 +153,7 @@ impl Scenario {
     pub fn set_policies(&mut self, names: &[String]) -> Result<(), String> {
         self.policies = names
             .iter()
-            .map(|name| check::policy_by_name(name))
+            .map(|name| check::policy_by_name(name, self.balancers.count))
             .collect::<Result<_, _>>()?;
         Ok(())
     }

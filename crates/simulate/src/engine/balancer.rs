@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use sluice_balance::{Ask, Load, Policy, ServerShape, Servers, Settings, Signals, key_hash};
+use sluice_balance::{
+    Ask, Load, Policy, Probe, ServerShape, Servers, Settings, Signals, Subset, key_hash,
+};
 use sluice_model::Moment;
 
 use super::jobs::{Job, NOBODY};
-use crate::scenario::{Nanos, Scenario};
+use crate::scenario::{NamedPolicy, Nanos, Scenario};
 
 /// A balancer at work.
 #[derive(Debug)]
@@ -16,18 +18,41 @@ pub(super) struct Balancer {
     loads: Box<[Load]>,
 }
 
-/// The balancers of a scenario, each with its own seed.
-pub(super) fn all(scenario: &Scenario, settings: &Settings, chance: &mut Rng) -> Box<[Balancer]> {
+/// The balancers of a scenario, each with its own seed. Those that would have the same tables share them.
+pub(super) fn all(scenario: &Scenario, policy: &NamedPolicy, chance: &mut Rng) -> Box<[Balancer]> {
     let zones = &scenario.balancers.zones;
-    let balancers = (0..scenario.balancers.count as usize).map(|index| {
-        let zone = (!zones.is_empty()).then(|| zones[index % zones.len()].as_str());
-        let shapes = shapes(scenario, zone);
+    let kinds = zones.len().max(1);
+    let count = scenario.balancers.count as usize;
+    let mut first_of_kind: Vec<Policy> = Vec::new();
+    let balancers = (0..count).map(|index| {
+        let zone = zones.get(index % kinds).map(String::as_str);
+        let seed = chance.u64(..);
+        let settings = Settings {
+            subset: policy.subset.map(|size| Subset {
+                size: size.get(),
+                balancer: narrow(index / kinds),
+                // Of this one's zone.
+                balancers: narrow((count - index % kinds).div_ceil(kinds)),
+            }),
+            ..policy.settings
+        };
+        let chooser = match first_of_kind.get(index % kinds) {
+            Some(first) if policy.subset.is_none() => first.reseeded(seed),
+            _ => Policy::new(settings, &shapes(scenario, zone), seed),
+        };
+        if index < kinds {
+            first_of_kind.push(chooser.clone());
+        }
         Balancer {
-            policy: Policy::new(*settings, &shapes, chance.u64(..)),
-            loads: shapes.iter().map(|_| Load::default()).collect(),
+            policy: chooser,
+            loads: (0..scenario.servers()).map(|_| Load::default()).collect(),
         }
     });
     balancers.collect()
+}
+
+fn narrow(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn shapes(scenario: &Scenario, zone: Option<&str>) -> Vec<ServerShape> {
@@ -99,11 +124,11 @@ impl Balancer {
         let load = &self.loads[job.server as usize];
         let decay = self.policy.settings().latency_decay;
         let moment = Moment::from_nanos(now);
-        load.leave();
-        load.ended(moment, !done);
         if signals.latency && done {
             load.answered(moment, Duration::from_nanos(now - job.sent), decay);
         }
+        load.leave();
+        load.ended(moment, !done);
         if signals.bandwidth {
             load.moved(moment, job.bytes, decay);
         }
@@ -119,6 +144,18 @@ impl Balancer {
             load.leave();
             load.ended(Moment::from_nanos(now), true);
         }
+    }
+
+    /// A server to ask for its load now.
+    pub(super) fn probe_target(&mut self, now: Nanos) -> Option<u32> {
+        let target = self.policy.probe_target(Moment::from_nanos(now))?;
+        u32::try_from(target).ok()
+    }
+
+    /// What a server answered to that.
+    pub(super) fn probed(&mut self, now: Nanos, server: u32, probe: Probe) {
+        let moment = Moment::from_nanos(now);
+        self.policy.probed(server as usize, probe, moment);
     }
 
     /// Whether it has no request anywhere.

@@ -13,6 +13,8 @@ pub(super) struct Job {
     pub(super) arrived: Nanos,
     /// To its server, for the last time.
     pub(super) sent: Nanos,
+    /// At its server.
+    pub(super) reached: Nanos,
     /// When its service ends; never, while it is not served.
     pub(super) ends: Nanos,
     /// What decides about its work.
@@ -66,6 +68,7 @@ impl Default for Job {
         Self {
             arrived: 0,
             sent: 0,
+            reached: 0,
             ends: Nanos::MAX,
             lot: 0,
             key: 0,

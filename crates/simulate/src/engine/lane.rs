@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 
 use crate::scenario::Nanos;
 
-/// Requests with the time of their next event, in its order.
+/// What is under way, with the time of its next event, in the order of these.
 #[derive(Debug)]
-pub(super) struct Lane {
-    queue: VecDeque<(Nanos, u32, u32)>,
+pub(super) struct Lane<T> {
+    queue: VecDeque<(Nanos, T)>,
     /// The time of the first; beside the queue, as it is looked at in every step.
     next_at: Nanos,
 }
 
-impl Default for Lane {
+impl<T> Default for Lane<T> {
     fn default() -> Self {
         Self {
             queue: VecDeque::new(),
@@ -21,25 +21,25 @@ impl Default for Lane {
     }
 }
 
-impl Lane {
+impl<T> Lane<T> {
     /// When the first is due; never, where there is none.
     pub(super) fn next_at(&self) -> Nanos {
         self.next_at
     }
 
-    /// Adds a request of some generation, due no sooner than those before.
-    pub(super) fn put(&mut self, at: Nanos, job: u32, generation: u32) {
+    /// Adds one, due no sooner than those before.
+    pub(super) fn put(&mut self, at: Nanos, item: T) {
         debug_assert!(self.queue.back().is_none_or(|last| last.0 <= at));
         if self.queue.is_empty() {
             self.next_at = at;
         }
-        self.queue.push_back((at, job, generation));
+        self.queue.push_back((at, item));
     }
 
-    /// The first, with its generation. There must be one.
-    pub(super) fn take(&mut self) -> (u32, u32) {
+    /// The first.
+    pub(super) fn take(&mut self) -> Option<T> {
         let first = self.queue.pop_front();
         self.next_at = self.queue.front().map_or(Nanos::MAX, |next| next.0);
-        first.map_or((u32::MAX, 0), |(_, job, generation)| (job, generation))
+        first.map(|(_, item)| item)
     }
 }

@@ -1,7 +1,10 @@
 //! A server: slots in which requests are served, and a queue before them.
 
+use std::time::Duration;
+
 use fastrand::Rng;
-use sluice_balance::Report;
+use sluice_balance::{Load, Report};
+use sluice_model::Moment;
 
 use super::jobs::{Jobs, NOBODY};
 use crate::scenario::{FailFast, Group, Nanos, Scenario, seconds};
@@ -15,6 +18,8 @@ pub(super) struct Server {
     /// Measured requests that came to it.
     pub(super) taken: u64,
     pub(super) reports_load: bool,
+    /// What it knows of itself, where balancers ask for it.
+    pub(super) load: Load,
     capacity: u32,
     /// What it works on.
     running: Vec<u32>,
@@ -50,6 +55,7 @@ impl Server {
             is_down: false,
             taken: 0,
             reports_load: group.reports_load,
+            load: Load::default(),
             capacity: group.capacity,
             running: Vec::new(),
             first: NOBODY,
@@ -105,11 +111,13 @@ impl Server {
         }
     }
 
-    /// Lets a request wait, unless too many do.
-    pub(super) fn wait(&mut self, job: u32, jobs: &mut Jobs) -> bool {
-        if self.waiting >= self.queue_limit {
-            return false;
-        }
+    /// Whether no more may wait.
+    pub(super) fn is_full(&self) -> bool {
+        !self.has_slot() && self.waiting >= self.queue_limit
+    }
+
+    /// Lets a request wait.
+    pub(super) fn wait(&mut self, job: u32, jobs: &mut Jobs) {
         jobs[job].next = NOBODY;
         if self.last == NOBODY {
             self.first = job;
@@ -118,7 +126,6 @@ impl Server {
         }
         self.last = job;
         self.waiting += 1;
-        true
     }
 
     /// The one that has waited longest, which waits no more.
@@ -133,6 +140,15 @@ impl Server {
         }
         self.waiting -= 1;
         Some(job)
+    }
+
+    /// A request that came at `reached` leaves it, `done` or with an error.
+    pub(super) fn remember(&mut self, now: Nanos, reached: Nanos, done: bool, decay: Duration) {
+        if done {
+            let took = Duration::from_nanos(now - reached);
+            self.load.answered(Moment::from_nanos(now), took, decay);
+        }
+        self.load.leave();
     }
 
     /// What it works on.

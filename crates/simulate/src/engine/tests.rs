@@ -105,9 +105,9 @@ fn the_power_of_two_keeps_queues_as_short_as_its_law_says() {
         }
     }
     assert!(looks > 100_000);
-    for at_least in 1..=6 {
+    for (at_least, seen) in (0..).zip(seen).skip(1).take(6) {
         let law = 0.9_f64.powi((1 << at_least) - 1);
-        let share = f64::from(seen[at_least]) / f64::from(looks);
+        let share = f64::from(seen) / f64::from(looks);
         assert!(
             (share - law).abs() < 0.015,
             "{at_least}: {share}, not {law}"
@@ -115,7 +115,7 @@ fn the_power_of_two_keeps_queues_as_short_as_its_law_says() {
     }
 }
 
-const EVERYTHING: &str = "policies = ['power-of-two', 'peak-ewma', 'round-robin']
+const EVERYTHING: &str = "policies = ['power-of-two', 'peak-ewma', 'round-robin', 'c3', 'maglev', { policy = 'prequal', probes = 'asked' }]
 requests = 5_000
 seeds = 3
 [arrivals]

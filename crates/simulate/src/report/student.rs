@@ -24,7 +24,8 @@ fn quantile(freedom: usize) -> f64 {
     let (z, freedom) = (1.959_964_f64, freedom as f64);
     z + (z.powi(3) + z) / (4.0 * freedom)
         + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * freedom.powi(2))
-        + (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / (384.0 * freedom.powi(3))
+        + (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z)
+            / (384.0 * freedom.powi(3))
 }
 
 const QUANTILES: [f64; 10] = [

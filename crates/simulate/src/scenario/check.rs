@@ -1,5 +1,6 @@
 //! From what is written to what is meant: defaults are filled in, and what makes no sense is refused with its place.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::Path;
 
@@ -26,12 +27,13 @@ pub(super) fn parse(name: &str, text: &str, folder: &Path) -> Result<Scenario, S
 }
 
 /// A policy as the command line names it.
-pub(super) fn policy_by_name(name: &str) -> Result<NamedPolicy, String> {
+pub(super) fn policy_by_name(name: &str, balancers: u32) -> Result<NamedPolicy, String> {
     let options = PolicyOptions {
         policy: name.to_owned(),
         ..PolicyOptions::default()
     };
-    policy_of(&options).map_err(|(message, help)| match help {
+    let balancers = NonZeroU32::new(balancers).unwrap_or(NonZeroU32::MIN);
+    policy_of(&options, balancers).map_err(|(message, help)| match help {
         Some(help) => format!("{message}: {help}"),
         None => message,
     })
@@ -70,9 +72,9 @@ impl From<ScenarioError> for Refused {
 }
 
 fn scenario(file: File, folder: &Path) -> Result<Scenario, Refused> {
-    let policies = policies(&file.policies)?;
     let groups = groups(&file.servers)?;
     let balancers = balancers(&file.balancers)?;
+    let policies = policies(&file.policies, balancers.count)?;
     let servers: u64 = groups.iter().map(|group| u64::from(group.count)).sum();
     let span = file.servers.span();
     within(&span, servers, 1, SERVERS_MAX, "servers in all")?;
@@ -100,10 +102,14 @@ fn scenario(file: File, folder: &Path) -> Result<Scenario, Refused> {
     })
 }
 
-fn policies(entries: &Spanned<Vec<Spanned<file::PolicyEntry>>>) -> Result<Vec<NamedPolicy>, Fault> {
+fn policies(
+    entries: &Spanned<Vec<Spanned<file::PolicyEntry>>>,
+    balancers: u32,
+) -> Result<Vec<NamedPolicy>, Fault> {
+    let balancers = NonZeroU32::new(balancers).unwrap_or(NonZeroU32::MIN);
     let mut policies: Vec<NamedPolicy> = Vec::new();
     for entry in entries.get_ref() {
-        let policy = policy_of(&entry.get_ref().options)
+        let policy = policy_of(&entry.get_ref().options, balancers)
             .map_err(|(message, help)| Fault::new(entry.span(), message).maybe_help(help))?;
         if policies.iter().any(|other| other.name == policy.name) {
             let message = format!("`{}` is compared with itself", policy.name);

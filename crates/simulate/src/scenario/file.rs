@@ -1,5 +1,7 @@
 //! A scenario's file as it is written: keys and types, no meaning yet.
 
+use std::num::{NonZeroU16, NonZeroU32};
+
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use toml::Spanned;
@@ -35,6 +37,12 @@ pub(super) struct PolicyOptions {
     pub(super) policy: String,
     pub(super) name: Option<String>,
     pub(super) sample: Option<SampleOption>,
+    pub(super) probes: Option<ProbesOption>,
+    pub(super) balancers: Option<NonZeroU32>,
+    pub(super) virtual_nodes: Option<NonZeroU16>,
+    pub(super) load_bound: Option<LoadBoundOption>,
+    pub(super) table_size: Option<NonZeroU32>,
+    pub(super) subset: Option<NonZeroU32>,
     pub(super) latency_decay: Option<Length>,
     pub(super) panic_threshold: Option<Share>,
     pub(super) zone_spill: Option<f32>,
@@ -57,6 +65,31 @@ pub(super) enum SampleOption {
 pub(super) enum SampleWord {
     Auto,
     All,
+}
+
+/// `probes`, of Prequal.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ProbesOption {
+    Local,
+    Asked,
+}
+
+/// `load-bound = 1.25` or `load-bound = "none"`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "`load-bound` is a number from 1.0 on, or \"none\""
+)]
+pub(super) enum LoadBoundOption {
+    Of(f32),
+    Word(NoBound),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum NoBound {
+    None,
 }
 
 /// `[arrivals]`
