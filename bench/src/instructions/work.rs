@@ -123,6 +123,7 @@ impl Work {
             delivery: response::Delivery::of(head.framing, Version::Http11),
             date: b"Sat, 01 Jan 2022 00:00:00 GMT",
             via: None,
+            for_us: None,
         };
         self.out.clear();
         response::compose(head, &back, &mut self.out);

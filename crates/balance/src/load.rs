@@ -54,7 +54,8 @@ impl Load {
 
     /// Gives back a place that [`Load::try_enter`] gave.
     pub fn leave(&self) {
-        let before = self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        // In one order with whatever the caller looks at next: whether somebody waits for the place.
+        let before = self.in_flight.fetch_sub(1, Ordering::SeqCst);
         debug_assert!(before > 0, "more left than entered");
     }
 

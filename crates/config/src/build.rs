@@ -1,5 +1,6 @@
 //! The fourth stage: the values of the file become the plan. Names turn into indices, conditions are compiled.
 
+mod balance;
 mod listener;
 mod process;
 mod route;
@@ -8,7 +9,7 @@ mod upstream;
 use crate::check;
 use crate::diagnostic::{Diagnostic, Findings, Span};
 use crate::plan::{Plan, RouteId, UpstreamId};
-use crate::read::{Read, Section, Typed};
+use crate::read::Section;
 use crate::suggest::{all_of, closest};
 
 pub(crate) use listener::HalfListener;
@@ -16,11 +17,15 @@ pub(crate) use route::HalfRoute;
 
 /// Builds the plan; `None` where a part of it could not be built, which is then reported.
 pub(crate) fn build(file: &Section, source: &str, findings: &mut Findings) -> Option<Plan> {
+    let runtime = file.table("runtime");
+    let zone: Option<String> = runtime.and_then(|table| table.value("zone"));
     let mut builder = Builder {
         source,
         findings,
         listeners: file.tables("listeners"),
         upstreams: file.tables("upstreams"),
+        zone: zone.as_deref(),
+        balancer: runtime.and_then(|table| table.table("balancer")),
         unresolved: false,
     };
     // All before the first `?`, so that each reports what is wrong with it.
@@ -65,6 +70,10 @@ struct Builder<'a> {
     findings: &'a mut Findings,
     listeners: &'a [Section],
     upstreams: &'a [Section],
+    /// `runtime.zone`
+    zone: Option<&'a str>,
+    /// `runtime.balancer`
+    balancer: Option<&'a Section>,
     /// Whether a name of an upstream led nowhere. Which upstreams are unused is then not known.
     unresolved: bool,
 }
@@ -178,13 +187,4 @@ fn is_wrong(section: &Section, key: &str) -> bool {
 
 fn all<T>(parts: Vec<Option<T>>) -> Option<Vec<T>> {
     parts.into_iter().collect()
-}
-
-/// The word of a choice, be it written by itself or within a table under `key`.
-fn word(read: &Read, key: &str) -> Option<&'static str> {
-    match &read.typed {
-        Typed::Word(word) => Some(word),
-        Typed::Table(section) => section.value(key),
-        _ => None,
-    }
 }

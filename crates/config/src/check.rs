@@ -5,7 +5,7 @@ use sluice_route::PathPattern;
 
 use crate::build::{HalfListener, HalfRoute};
 use crate::diagnostic::{Diagnostic, Findings, Span};
-use crate::plan::{Action, Upstream};
+use crate::plan::{Action, HashKey, Upstream};
 use crate::read::{Section, Typed};
 
 /// Reports what does not go together. Parts that could not be built are `None`.
@@ -22,6 +22,7 @@ pub(crate) fn check(
     unreachable(routes, findings);
     redirect_loops(routes, findings);
     own_servers(file, listeners, routes, upstreams, findings);
+    keys_of_connections(file, listeners, findings);
 }
 
 /// An address can be bound once.
@@ -204,6 +205,40 @@ fn own_servers(
                 ),
             );
         }
+    }
+}
+
+/// A tcp connection has an address, and nothing else that could be a key.
+fn keys_of_connections(
+    file: &Section,
+    listeners: &[Option<HalfListener>],
+    findings: &mut Findings,
+) {
+    for (section, half) in file.tables("listeners").iter().zip(listeners) {
+        let upstream = half
+            .as_ref()
+            .and_then(HalfListener::upstream)
+            .and_then(|id| file.tables("upstreams").get(id.0));
+        let key = upstream
+            .and_then(|upstream| upstream.table("balance"))
+            .and_then(|balance| balance.with_span::<HashKey>("key"));
+        let Some((key, span)) = key.filter(|(key, _)| *key != HashKey::ClientIp) else {
+            continue;
+        };
+        let part = match key {
+            HashKey::Header(_) => "header",
+            HashKey::Cookie(_) => "cookie",
+            HashKey::Query(_) => "query",
+            HashKey::Path | HashKey::ClientIp => "path",
+        };
+        findings.push(
+            Diagnostic::error(span.clone(), format!("a tcp connection has no {part}"))
+                .related(
+                    section.name_span.clone(),
+                    "this tcp listener sends connections here",
+                )
+                .help("`key = \"client-ip\"` is what is known of a connection"),
+        );
     }
 }
 

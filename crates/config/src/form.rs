@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use sluice_model::{AddressError, BindAddress, ServerAddress};
 use sluice_route::{HostPattern, PathPattern, Pattern};
 
-use crate::plan::LogTarget;
+use crate::plan::{HashKey, LoadReport, LogTarget};
 use crate::read::Typed;
 use crate::schema::Form;
 use crate::suggest::closest;
@@ -60,6 +60,8 @@ impl Form {
             Self::FieldValue => "the value of a header field",
             Self::Pseudonym => "a name for `Via`",
             Self::LogTarget => "a place for log lines",
+            Self::HashKey => "a key to hash",
+            Self::LoadReport => "a place of load reports",
         }
     }
 
@@ -94,6 +96,8 @@ impl Form {
             Self::FieldValue => field_value(text),
             Self::Pseudonym => pseudonym(text),
             Self::LogTarget => log_target(text).map(Typed::LogTarget),
+            Self::HashKey => hash_key(text).map(Typed::HashKey),
+            Self::LoadReport => load_report(text).map(Typed::LoadReport),
         }
     }
 }
@@ -290,6 +294,50 @@ fn log_target(text: &str) -> Result<LogTarget, Misfit> {
             }
         },
     }
+}
+
+fn hash_key(text: &str) -> Result<HashKey, Misfit> {
+    let name = |name: &str| match field_name(name) {
+        Ok(()) => Ok(name.to_owned()),
+        Err(_) if name.is_empty() => Err(Misfit::new("the name is missing")),
+        Err(misfit) => Err(misfit),
+    };
+    match text.split_once(':') {
+        None if text == "client-ip" => Ok(HashKey::ClientIp),
+        None if text == "path" => Ok(HashKey::Path),
+        Some(("header", of)) => Ok(HashKey::Header(name(of)?.to_ascii_lowercase().into())),
+        Some(("cookie", of)) => Ok(HashKey::Cookie(name(of)?.into())),
+        Some(("query", "")) => Err(Misfit::new("the name is missing")),
+        Some(("query", of)) => Ok(HashKey::Query(of.into())),
+        _ => Err(no_hash_key(text)),
+    }
+}
+
+fn no_hash_key(text: &str) -> Misfit {
+    let misfit = Misfit::new("it is client-ip, path, header:NAME, cookie:NAME or query:NAME");
+    let (word, name) = text.split_once(':').unwrap_or((text, "NAME"));
+    match closest(word, ["client-ip", "path", "header", "cookie", "query"]) {
+        Some(meant @ ("client-ip" | "path")) => misfit.help(format!("did you mean \"{meant}\"?")),
+        Some(meant) => misfit.help(format!("did you mean \"{meant}:{name}\"?")),
+        None if field_name(text).is_ok() => misfit.help(format!("did you mean \"header:{text}\"?")),
+        None => misfit,
+    }
+}
+
+fn load_report(text: &str) -> Result<LoadReport, Misfit> {
+    if text == "orca" {
+        return Ok(LoadReport::Orca);
+    }
+    if let Some(name) = text.strip_prefix("header:") {
+        field_name(name)?;
+        return Ok(LoadReport::Field(name.to_ascii_lowercase().into()));
+    }
+    let misfit = Misfit::new("it is orca or header:NAME");
+    Err(match closest(text, ["orca"]) {
+        Some(meant) => misfit.help(format!("did you mean \"{meant}\"?")),
+        None if field_name(text).is_ok() => misfit.help(format!("did you mean \"header:{text}\"?")),
+        None => misfit,
+    })
 }
 
 /// RFC 9110 §5.6.2

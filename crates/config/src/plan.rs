@@ -3,6 +3,8 @@
 //! Names have become indices, texts have become matchers and addresses, every default is resolved. The data plane
 //! reads only this. Two plans are compared piece by piece on reload: what is equal is not touched.
 
+mod balance;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use sluice_model::{BindAddress, ServerAddress, Weight};
 use sluice_route::{Router, Template};
+
+pub use balance::{Balance, HashKey, LoadReport, Queue};
 
 /// Everything a file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,8 +187,12 @@ pub struct Upstream {
     pub name: Arc<str>,
     /// In the order of the file, at least one.
     pub servers: Vec<Server>,
-    /// `balance`
+    /// `balance`, with what holds around any policy: `slow-start`, `panic-threshold`, `zone-spill`.
     pub balance: Balance,
+    /// `queue`; without it a request for which every server is full is refused at once.
+    pub queue: Option<Queue>,
+    /// `load-report`
+    pub load_report: Option<LoadReport>,
     /// `connect-timeout`
     pub connect_timeout: Duration,
     /// `idle-connections`: kept open for each server and worker.
@@ -213,13 +221,8 @@ pub struct Server {
     pub max_connections: Option<u32>,
     /// `backup`: used only when no other server can be.
     pub backup: bool,
-}
-
-/// Which server takes the next request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Balance {
-    /// `round-robin`, smooth where weights differ.
-    RoundRobin,
+    /// Whether `zone` is the one that `runtime.zone` names.
+    pub in_own_zone: bool,
 }
 
 /// What a connection to a server begins with.

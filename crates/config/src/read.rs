@@ -19,11 +19,11 @@ use crate::Surroundings;
 use crate::diagnostic::{Diagnostic, Findings, Span};
 use crate::form;
 use crate::interpolate;
-use crate::plan::{LogTarget, Secret};
+use crate::plan::{HashKey, LoadReport, LogTarget, Secret};
 use crate::schema::{Default, Key, Kind, Shape};
 use crate::syntax::{self, Entry, Table, Value, ValueKind};
 
-pub(crate) use section::Section;
+pub(crate) use section::{FromTyped, Section};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -38,6 +38,9 @@ pub(crate) enum Typed {
     Text(String),
     Flag(bool),
     Number(i64),
+    Decimal(f32),
+    /// In percent.
+    Share(u8),
     Duration(Duration),
     Size(u64),
     /// One of a choice.
@@ -51,6 +54,8 @@ pub(crate) enum Typed {
     Path(PathPattern),
     Pattern(Pattern),
     LogTarget(LogTarget),
+    HashKey(HashKey),
+    LoadReport(LoadReport),
     List(Vec<Read>),
     /// Names of header fields with their values.
     Fields(Vec<(String, Read)>),

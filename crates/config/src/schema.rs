@@ -150,6 +150,10 @@ pub(crate) enum Kind {
     Flag,
     /// A whole number in a range, both ends included.
     Number { min: i64, max: i64 },
+    /// A number, whole or not, in a range, both ends included.
+    Decimal { min: f32, max: f32 },
+    /// A share in whole percent, in a range, both ends included.
+    Share { min: u8, max: u8 },
     /// One of a few numbers.
     OneOf(&'static [i64]),
     /// A duration in a range, both ends included.
@@ -185,6 +189,8 @@ impl Kind {
             Self::Text(form) => form.noun().to_owned(),
             Self::Flag => "`true` or `false`".to_owned(),
             Self::Number { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Decimal { min, max } => format!("a number from {min} to {max}"),
+            Self::Share { .. } => "a share such as \"50%\"".to_owned(),
             Self::OneOf(numbers) => {
                 let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
                 either_of(numbers.iter().map(String::as_str))
@@ -265,6 +271,10 @@ pub(crate) enum Form {
     Pseudonym,
     /// Where log lines go.
     LogTarget,
+    /// What of a request decides about its server.
+    HashKey,
+    /// Where servers say how loaded they are.
+    LoadReport,
 }
 
 /// One of the words of a [`Kind::Choice`].

@@ -35,8 +35,9 @@ pub(crate) struct Value {
 pub(crate) enum ValueKind {
     Text(Text),
     Integer(i64),
+    Fraction(f64),
     Flag(bool),
-    /// A float or a date: no key takes one.
+    /// A date: no key takes one.
     Other(&'static str),
     List(Vec<Value>),
     Table(Table),
@@ -59,6 +60,7 @@ impl ValueKind {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) => "a number",
+            Self::Fraction(_) => "a number with a fraction",
             Self::Flag(_) => "a boolean",
             Self::Other(noun) => noun,
             Self::List(_) => "a list",
@@ -134,7 +136,10 @@ impl Conversion<'_> {
                 resolved: false,
             }),
             DeValue::Integer(number) => self.integer(&number, &span),
-            DeValue::Float(_) => ValueKind::Other("a number with a fraction"),
+            DeValue::Float(number) => match number.as_str().parse() {
+                Ok(number) => ValueKind::Fraction(number),
+                Err(_) => ValueKind::Other("a number with a fraction"),
+            },
             DeValue::Boolean(flag) => ValueKind::Flag(flag),
             DeValue::Datetime(_) => ValueKind::Other("a date or time"),
             DeValue::Array(items) => {

@@ -35,6 +35,12 @@ pub(crate) fn size(text: &str) -> Result<u64, UnitError> {
     SIZE.parse(text)
 }
 
+/// Parses a share in whole percent, `"50%"`.
+pub(crate) fn share(text: &str) -> Result<u8, UnitError> {
+    let percent = SHARE.parse(text)?;
+    u8::try_from(percent).map_err(|_| UnitError::TooLarge)
+}
+
 /// Writes a duration with the largest unit that leaves a whole number.
 pub(crate) struct ShowDuration(pub(crate) Duration);
 
@@ -116,6 +122,14 @@ pub(crate) static SIZE: Units = Units {
         ("m", "MiB"),
         ("g", "GiB"),
     ],
+};
+
+/// In percent.
+pub(crate) static SHARE: Units = Units {
+    noun: "a share",
+    form: "a whole number and `%`, such as \"50%\"",
+    scales: &[("%", 1)],
+    slips: &[("percent", "%"), ("pct", "%")],
 };
 
 impl Units {

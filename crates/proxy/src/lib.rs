@@ -21,6 +21,7 @@ mod l4;
 mod l7;
 mod live;
 mod preface;
+mod queue;
 #[cfg(test)]
 mod rig;
 mod trip;

@@ -223,7 +223,8 @@ fn explain_says_which_way_and_why() {
     let layer7 = example("layer7.toml");
     let weights = example("weights-and-backup.toml");
     let proxies = example("proxy-protocol.toml");
-    let questions: [(&str, &str, &[&str]); 9] = [
+    let balancing = example("balancing.toml");
+    let questions: [(&str, &str, &[&str]); 13] = [
         (
             &layer7,
             "layer7",
@@ -257,6 +258,18 @@ fn explain_says_which_way_and_why() {
         (&layer7, "layer7", &["GET", "http://a/x/../healthz"]),
         (&layer7, "layer7", &["GET", "http://a/%zz"]),
         (&weights, "weights-and-backup", &["GET", "http://a/"]),
+        (&balancing, "balancing", &["GET", "http://a/"]),
+        (&balancing, "balancing", &["GET", "http://a/carts/7"]),
+        (
+            &balancing,
+            "balancing",
+            &["GET", "http://a/carts/7", "-H", "x-user-id: ann"],
+        ),
+        (
+            &balancing,
+            "balancing",
+            &["GET", "http://a/carts/7", "-H", "X-User-Id: cleo"],
+        ),
         (
             &proxies,
             "proxy-protocol",

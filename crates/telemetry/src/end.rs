@@ -17,6 +17,10 @@ words! {
         NoRoute = "no-route",
         /// The upstream had no server to give the request to.
         NoServer = "no-server",
+        /// Every server was full, and the upstream's queue as well.
+        QueueFull = "queue-full",
+        /// No server had a free place within the time that a request may wait in the queue.
+        QueueTimeout = "queue-timeout",
         /// The last server tried could not be connected to.
         ConnectFailed = "connect-failed",
         /// The last server tried did not take the connection within the connect timeout.

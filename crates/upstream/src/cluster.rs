@@ -1,13 +1,14 @@
 //! What one worker holds of an upstream.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sluice_balance::{Ask, Load, Policy, ServerShape, Servers, key_hash};
-use sluice_config::plan::{Balance, SendProxyProtocol, Upstream};
+use sluice_balance::{Ask, Load, Policy, Servers, Signals};
+use sluice_config::plan::{HashKey, SendProxyProtocol, Upstream};
+use sluice_model::Moment;
 use sluice_net::Stream;
 use sluice_net::connect::connect;
 use sluice_telemetry::metrics::{Registry, UpstreamMetrics};
@@ -16,6 +17,7 @@ use tokio::time::timeout;
 use crate::connection::{ConnectError, Connection};
 use crate::endpoint::Endpoints;
 use crate::lane::{Check, InFlight, Lane};
+use crate::queue::{Place, Queue};
 
 /// How many servers one request tries at most, however many there are.
 pub const MAX_ATTEMPTS: usize = 8;
@@ -26,7 +28,24 @@ pub struct Cluster {
     settings: Upstream,
     lanes: Vec<Rc<Lane>>,
     policy: RefCell<Policy>,
+    /// What the policy wants to be told of requests.
+    signals: Signals,
+    /// The origin of all moments.
+    epoch: Instant,
+    /// Tells this pick from others.
+    picks: Cell<u64>,
+    /// More than the identity of any endpoint of these lanes.
+    made_before: u64,
     metrics: Arc<UpstreamMetrics>,
+}
+
+/// What a policy is told of a request that looks for a server.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// The time.
+    pub now: Instant,
+    /// The hash of what decides about the server: wanted where [`Cluster::key`] says of what.
+    pub key: Option<u64>,
 }
 
 impl Cluster {
@@ -62,24 +81,14 @@ impl Cluster {
                 )
             })
             .collect();
-        let shapes: Vec<_> = settings
-            .servers
-            .iter()
-            .map(|server| ServerShape {
-                id: key_hash(server.address.to_string().as_bytes()),
-                weight: server.weight,
-                backup: server.backup,
-                in_own_zone: false,
-            })
-            .collect();
-        let Balance::RoundRobin = settings.balance;
+        let how = settings.balance.settings;
         Self {
             lanes,
-            policy: RefCell::new(Policy::new(
-                sluice_balance::Settings::default(),
-                &shapes,
-                u64::from(seed),
-            )),
+            policy: RefCell::new(Policy::new(how, &settings.shapes(), u64::from(seed))),
+            signals: how.kind.signals(),
+            epoch: endpoints.epoch(),
+            picks: Cell::new(0),
+            made_before: endpoints.made_before(),
             metrics: registry.upstream(worker, &settings.name),
             settings: settings.clone(),
         }
@@ -100,25 +109,46 @@ impl Cluster {
         &self.lanes
     }
 
+    /// What of a request decides about its server; `None` where the policy does not go by such.
+    pub fn key(&self) -> Option<&HashKey> {
+        self.settings.balance.key.as_ref()
+    }
+
     /// A place at the server that is next by the policy, among those not tried yet that have one free.
-    pub fn pick(&self, tried: &mut Tried) -> Option<InFlight> {
-        // A server may fill up between looking and entering: then it counts as tried.
-        while !tried.is_exhausted() {
+    pub fn pick(&self, tried: &mut Tried, asked: Asked) -> Option<InFlight> {
+        let ask = Ask {
+            now: self.moment(asked.now),
+            key: asked.key,
+        };
+        self.picks.set(self.picks.get().wrapping_add(1));
+        // A server may fill up between looking and entering.
+        for _ in 0..MAX_ATTEMPTS {
+            if tried.is_exhausted() {
+                return None;
+            }
             let mut policy = self.policy.borrow_mut();
             let candidates = Candidates {
                 cluster: self,
                 tried,
             };
-            let position = policy.pick(&candidates, &Ask::default())?;
+            let position = policy.pick(&candidates, &ask)?;
             drop(policy);
-            tried.add(position);
             let lane = self.lanes.get(position)?;
             let limit = self.limit(position);
             if let Some(place) = InFlight::enter(lane, limit) {
+                tried.add(position);
                 return Some(place);
             }
         }
         None
+    }
+
+    /// Remembers that the request has had this place, where it has not got it from [`Cluster::pick`].
+    pub fn note_tried(&self, tried: &mut Tried, place: &InFlight) {
+        let mut lanes = self.lanes.iter();
+        if let Some(position) = lanes.position(|lane| Rc::ptr_eq(lane, place.lane())) {
+            tried.add(position);
+        }
     }
 
     /// A new connection.
@@ -188,10 +218,57 @@ impl Cluster {
             return false;
         };
         let has_place = lane.endpoint().load().in_flight() < limit;
-        if !has_place {
+        // A policy may ask more than once.
+        if !has_place && lane.is_first_in(self.picks.get()) {
             lane.metrics().limit_reached.increment();
         }
         has_place
+    }
+
+    /// The moment that the policy and what is learned of servers reckon with.
+    pub(crate) fn moment(&self, at: Instant) -> Moment {
+        let nanos = at.saturating_duration_since(self.epoch).as_nanos();
+        Moment::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// Where requests wait for a place at one of the servers.
+    pub(crate) fn queue(&self) -> Option<&Arc<Queue>> {
+        self.lanes.first().map(|lane| lane.endpoint().queue())
+    }
+
+    pub(crate) fn made_before(&self) -> u64 {
+        self.made_before
+    }
+
+    /// Whether a place may become free at a server that was not tried.
+    pub(crate) fn may_become_free(&self, tried: &Tried) -> bool {
+        !tried.is_exhausted()
+            && (0..self.lanes.len())
+                .any(|position| !tried.contains(position) && self.limit(position).is_some())
+    }
+
+    /// The identities of the servers that were tried.
+    pub(crate) fn ids(&self, tried: &Tried) -> Vec<u64> {
+        tried
+            .positions()
+            .filter_map(|position| self.lanes.get(position))
+            .map(|lane| lane.endpoint().id())
+            .collect()
+    }
+
+    /// A place that was handed over; given back at once where its server is none of this cluster's.
+    pub(crate) fn taken_over(&self, place: Place) -> Option<InFlight> {
+        let position = self
+            .lanes
+            .iter()
+            .position(|lane| place.is_at(lane.endpoint()) && !lane.is_retired())?;
+        let lane = self.lanes.get(position)?;
+        place.into_endpoint()?;
+        Some(InFlight::entered(lane, self.limit(position)))
+    }
+
+    pub(crate) fn signals(&self) -> Signals {
+        self.signals
     }
 
     fn limit(&self, position: usize) -> Option<u32> {
@@ -254,10 +331,12 @@ impl Tried {
     }
 
     fn contains(&self, position: usize) -> bool {
-        self.positions
-            .iter()
-            .take(self.count)
-            .any(|tried| *tried as usize == position)
+        self.positions().any(|tried| tried == position)
+    }
+
+    fn positions(&self) -> impl Iterator<Item = usize> {
+        let known = self.positions.iter().take(self.count);
+        known.map(|position| *position as usize)
     }
 
     fn is_exhausted(&self) -> bool {

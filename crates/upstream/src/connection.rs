@@ -68,6 +68,11 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Whether the server is to blame, and not a want of ours.
+    pub fn blames_server(&self) -> bool {
+        !matches!(self, Self::NoLocalPort | Self::NoDescriptor)
+    }
+
     /// The word for it in metrics.
     pub fn word(&self) -> ConnectFailure {
         match self {

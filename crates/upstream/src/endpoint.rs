@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
 
 use sluice_balance::Load;
 use sluice_config::plan::Upstream;
-use sluice_model::ServerAddress;
+use sluice_model::{Moment, ServerAddress};
 use sluice_net::connect::Destination;
 use thiserror::Error;
+
+use crate::queue::Queue;
 
 /// What a server is known by: state belongs to upstream and server, never to the bare address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,14 +30,25 @@ pub struct Endpoint {
     load: Load,
     connections: AtomicU32,
     closed: AtomicU64,
+    /// Rising from the first that the process made.
+    id: u64,
+    /// Who waits for a place at the upstream's servers.
+    queue: Arc<Queue>,
     key: EndpointKey,
     label: Arc<str>,
     destination: Destination,
 }
 
 impl Endpoint {
-    fn new(key: EndpointKey, destination: Destination) -> Self {
+    pub(crate) fn new(
+        key: EndpointKey,
+        destination: Destination,
+        id: u64,
+        queue: Arc<Queue>,
+    ) -> Self {
         Self {
+            id,
+            queue,
             load: Load::default(),
             connections: AtomicU32::new(0),
             closed: AtomicU64::new(0),
@@ -75,6 +89,14 @@ impl Endpoint {
         self.closed.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
     pub(crate) fn opened_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
@@ -86,14 +108,30 @@ impl Endpoint {
 }
 
 /// Every live endpoint of the process. Belongs to the control plane.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Endpoints {
     live: HashMap<EndpointKey, Arc<Endpoint>>,
+    /// The origin of all moments, from the first to the last.
+    epoch: Instant,
+    /// The identity of the next endpoint that is made.
+    next_id: u64,
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self {
+            live: HashMap::new(),
+            epoch: Instant::now(),
+            next_id: 0,
+        }
+    }
 }
 
 impl Endpoints {
     /// The endpoints that `upstreams` need: those that are live already as they are, new ones made. Whatever is not
     /// needed any more is left out, and ends with its last request.
+    ///
+    /// A server that joins others of its upstream warms up, if that has a slow start.
     ///
     /// Names are resolved here, blocking: called on the control plane, before anything is changed.
     ///
@@ -101,7 +139,14 @@ impl Endpoints {
     /// The first name that could not be resolved.
     pub fn updated(&self, upstreams: &[Upstream]) -> Result<Self, ResolveError> {
         let mut live = HashMap::new();
+        let now = self.now();
+        let mut next_id = self.next_id;
         for upstream in upstreams {
+            let known = self
+                .live
+                .values()
+                .find(|one| one.key.upstream == upstream.name);
+            let queue = known.map_or_else(Arc::default, |one| Arc::clone(&one.queue));
             for server in &upstream.servers {
                 let key = EndpointKey {
                     upstream: Arc::clone(&upstream.name),
@@ -110,12 +155,39 @@ impl Endpoints {
                 let destination = resolve(&key)?;
                 let endpoint = match self.live.get(&key) {
                     Some(known) if known.destination == destination => Arc::clone(known),
-                    _ => Arc::new(Endpoint::new(key.clone(), destination)),
+                    _ => {
+                        let new =
+                            Endpoint::new(key.clone(), destination, next_id, Arc::clone(&queue));
+                        next_id += 1;
+                        if known.is_some() {
+                            new.load.warm_up(now);
+                        }
+                        Arc::new(new)
+                    }
                 };
                 live.insert(key, endpoint);
             }
         }
-        Ok(Self { live })
+        Ok(Self {
+            live,
+            epoch: self.epoch,
+            next_id,
+        })
+    }
+
+    /// The origin of the moments that servers' loads are told.
+    pub(crate) fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
+    /// More than the identity of any endpoint here.
+    pub(crate) fn made_before(&self) -> u64 {
+        self.next_id
+    }
+
+    fn now(&self) -> Moment {
+        let nanos = self.epoch.elapsed().as_nanos();
+        Moment::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// The endpoint of a server.

@@ -12,6 +12,7 @@ use sluice_telemetry::metrics::ServerMetrics;
 
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
+use crate::queue::Place;
 
 /// What a worker holds of a server. Kept over reloads for as long as the server stays in the file.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Lane {
     idle: RefCell<VecDeque<Box<Connection>>>,
     retired: Cell<bool>,
     next_source: Cell<usize>,
+    /// The last pick that passed the server by.
+    passed_in: Cell<u64>,
 }
 
 impl Lane {
@@ -32,7 +35,13 @@ impl Lane {
             idle: RefCell::default(),
             retired: Cell::new(false),
             next_source: Cell::new(0),
+            passed_in: Cell::new(0),
         }
+    }
+
+    /// Whether this is asked for the first time in this pick.
+    pub(crate) fn is_first_in(&self, pick: u64) -> bool {
+        self.passed_in.replace(pick) != pick
     }
 
     /// The server's shared state.
@@ -147,6 +156,7 @@ pub enum Check {
 #[derive(Debug)]
 pub struct InFlight {
     lane: Rc<Lane>,
+    limit: Option<u32>,
 }
 
 impl InFlight {
@@ -155,10 +165,16 @@ impl InFlight {
         if !lane.endpoint.load().try_enter(limit) {
             return None;
         }
+        Some(Self::entered(lane, limit))
+    }
+
+    /// Takes over a place that was taken already.
+    pub(crate) fn entered(lane: &Rc<Lane>, limit: Option<u32>) -> Self {
         lane.metrics.in_flight.increment();
-        Some(Self {
+        Self {
             lane: Rc::clone(lane),
-        })
+            limit,
+        }
     }
 
     /// Where the place is.
@@ -169,7 +185,12 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.lane.endpoint.load().leave();
+        let endpoint = &self.lane.endpoint;
+        if self.lane.is_retired() {
+            endpoint.load().leave();
+        } else {
+            Place::give_back(endpoint, self.limit);
+        }
         self.lane.metrics.in_flight.decrement();
     }
 }

@@ -10,8 +10,14 @@ mod cluster;
 mod connection;
 mod endpoint;
 mod lane;
+mod learn;
+mod load_report;
+mod queue;
+mod waiting;
 
-pub use cluster::{Cluster, MAX_ATTEMPTS, Tried};
+pub use cluster::{Asked, Cluster, MAX_ATTEMPTS, Tried};
 pub use connection::{ConnectError, Connection};
 pub use endpoint::{Endpoint, EndpointKey, Endpoints, ResolveError};
 pub use lane::{Check, InFlight, Lane};
+pub use load_report::read_load_report;
+pub use waiting::{Turn, Wait};

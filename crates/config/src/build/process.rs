@@ -7,9 +7,11 @@ use crate::read::{Section, Typed};
 use sluice_model::BindAddress;
 
 impl Builder<'_> {
-    #[expect(clippy::unused_self, reason = "every table has its builder here")]
     pub(super) fn runtime(&mut self, file: &Section) -> Option<Runtime> {
         let section = file.table("runtime")?;
+        if let Some(balancer) = section.table("balancer") {
+            self.balancer(balancer);
+        }
         Some(Runtime {
             workers: match &section.read("workers")?.typed {
                 Typed::Number(workers) => Some(usize::try_from(*workers).ok()?),
@@ -18,6 +20,24 @@ impl Builder<'_> {
             secret_key: section.value("secret-key"),
             watch: section.value("watch")?,
         })
+    }
+
+    fn balancer(&mut self, section: &Section) {
+        let (Some((index, span)), Some(count)) = (
+            section.with_span::<u32>("index"),
+            section.value::<u32>("count"),
+        ) else {
+            return;
+        };
+        if index >= count {
+            self.findings.push(
+                Diagnostic::error(
+                    span.clone(),
+                    format!("there is no balancer {index} of {count}"),
+                )
+                .help(format!("they are counted from 0 to {}", count - 1)),
+            );
+        }
     }
 
     /// `None` too where it is wrong, which is then reported.

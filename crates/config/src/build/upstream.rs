@@ -1,21 +1,21 @@
 //! `[upstreams.NAME]`
 
-use super::{Builder, word};
+use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::plan::{Balance, SendProxyProtocol, Server, Upstream};
+use crate::plan::{Queue, SendProxyProtocol, Server, Upstream};
 use crate::read::{Section, Typed};
 use sluice_model::Weight;
 
 impl Builder<'_> {
     pub(super) fn upstream(&mut self, section: &Section) -> Option<Upstream> {
         let servers = self.servers(section);
+        let balance = self.balance(section);
         Some(Upstream {
             name: section.name.as_str().into(),
             servers: servers?,
-            balance: match word(section.read("balance")?, "policy")? {
-                "round-robin" | "weighted-round-robin" => Balance::RoundRobin,
-                _ => return None,
-            },
+            balance: balance?,
+            queue: section.table("queue").and_then(queue),
+            load_report: section.value("load-report"),
             connect_timeout: section.value("connect-timeout")?,
             idle_connections: section.value("idle-connections")?,
             idle_timeout: section.value("idle-timeout")?,
@@ -50,8 +50,9 @@ impl Builder<'_> {
                     weight: Weight::ONE,
                     max_connections: None,
                     backup: false,
+                    in_own_zone: false,
                 }),
-                Typed::Table(table) => server(table),
+                Typed::Table(table) => server(table, self.zone),
                 _ => None,
             };
             let Some(server) = server else { continue };
@@ -80,11 +81,20 @@ impl Builder<'_> {
     }
 }
 
-fn server(table: &Section) -> Option<Server> {
+fn queue(table: &Section) -> Option<Queue> {
+    Some(Queue {
+        length: table.value("length")?,
+        timeout: table.value("timeout")?,
+    })
+}
+
+fn server(table: &Section, own_zone: Option<&str>) -> Option<Server> {
+    let zone: Option<String> = table.value("zone");
     Some(Server {
         address: table.value("address")?,
         weight: table.value("weight")?,
         max_connections: table.value("max-connections"),
         backup: table.value("backup")?,
+        in_own_zone: zone.is_some() && zone.as_deref() == own_zone,
     })
 }

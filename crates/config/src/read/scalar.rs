@@ -9,7 +9,7 @@ use crate::plan::Secret;
 use crate::schema::{Choice, Form, Key, Kind};
 use crate::suggest::{closest, either_of, either_text};
 use crate::syntax::{Text, Value, ValueKind};
-use crate::units::{self, DURATION, SIZE, ShowDuration, ShowSize, UnitError, Units};
+use crate::units::{self, DURATION, SHARE, SIZE, ShowDuration, ShowSize, UnitError, Units};
 
 impl Reader<'_> {
     pub(super) fn scalar(
@@ -29,6 +29,27 @@ impl Reader<'_> {
             (Kind::Size { min, max }, ValueKind::Text(text)) => {
                 self.size(text, *min..=*max, &value.span, key)
             }
+            (Kind::Share { min, max }, ValueKind::Text(text)) => {
+                self.share(text, *min..=*max, &value.span, key)
+            }
+            (Kind::Decimal { min, max }, ValueKind::Integer(number)) => {
+                #[expect(clippy::cast_precision_loss, reason = "far beyond any range")]
+                let number = *number as f64;
+                self.decimal(number, *min..=*max, &value.span, key)
+            }
+            (Kind::Decimal { min, max }, ValueKind::Fraction(number)) => {
+                self.decimal(*number, *min..=*max, &value.span, key)
+            }
+            (
+                Kind::Decimal { min, max },
+                ValueKind::Text(Text {
+                    value: text,
+                    resolved: true,
+                }),
+            ) => match text.parse() {
+                Ok(number) => self.decimal(number, *min..=*max, &value.span, key),
+                Err(_) => return self.does_not_stand_for("a number", &value.span),
+            },
             (Kind::Secret { min }, ValueKind::Text(text)) => {
                 self.secret(text, *min, &value.span, key)
             }
@@ -196,6 +217,42 @@ impl Reader<'_> {
         }
     }
 
+    fn decimal(
+        &mut self,
+        number: f64,
+        range: std::ops::RangeInclusive<f32>,
+        span: &Span,
+        key: &Key,
+    ) -> Option<Typed> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what is too large is out of range"
+        )]
+        let rounded = number as f32;
+        if range.contains(&rounded) {
+            return Some(Typed::Decimal(rounded));
+        }
+        let (min, max) = (range.start().to_string(), range.end().to_string());
+        self.out_of_range(&number.to_string(), key, &min, &max, span)
+    }
+
+    fn share(
+        &mut self,
+        text: &Text,
+        range: std::ops::RangeInclusive<u8>,
+        span: &Span,
+        key: &Key,
+    ) -> Option<Typed> {
+        match units::share(&text.value) {
+            Ok(share) if range.contains(&share) => Some(Typed::Share(share)),
+            Ok(_) => {
+                let (min, max) = (format!("{}%", range.start()), format!("{}%", range.end()));
+                self.out_of_range(&text_shown(text), key, &min, &max, span)
+            }
+            Err(error) => self.not_in_units(text, &SHARE, &error, span, key),
+        }
+    }
+
     fn out_of_range(
         &mut self,
         shown: &str,
@@ -297,6 +354,12 @@ impl Reader<'_> {
             (Kind::Size { .. }, ValueKind::Integer(number)) => {
                 Some(format!("with its unit, in quotes: \"{number}B\""))
             }
+            (Kind::Share { .. }, ValueKind::Integer(number)) => {
+                Some(format!("in percent, in quotes: \"{number}%\""))
+            }
+            (Kind::Share { .. }, ValueKind::Fraction(share)) => {
+                Some(format!("in percent, in quotes: \"{:.0}%\"", share * 100.0))
+            }
             (Kind::Text(Form::Bind), ValueKind::Integer(number)) => {
                 Some(format!("did you mean \":{number}\"?"))
             }
@@ -349,11 +412,18 @@ pub(super) fn fitting(value: &Value, kinds: &'static [Kind]) -> Option<&'static 
         matches!(
             (kind, &value.kind),
             (
-                Kind::Text(_) | Kind::Choice(_) | Kind::Duration { .. } | Kind::Size { .. },
+                Kind::Text(_)
+                    | Kind::Choice(_)
+                    | Kind::Duration { .. }
+                    | Kind::Size { .. }
+                    | Kind::Share { .. },
                 ValueKind::Text(_)
-            ) | (Kind::Number { .. }, ValueKind::Integer(_))
+            ) | (
+                Kind::Number { .. } | Kind::Decimal { .. },
+                ValueKind::Integer(_)
+            ) | (Kind::Decimal { .. }, ValueKind::Fraction(_))
                 | (
-                    Kind::Number { .. },
+                    Kind::Number { .. } | Kind::Decimal { .. },
                     ValueKind::Text(Text { resolved: true, .. })
                 )
                 | (Kind::Table(_), ValueKind::Table(_))

@@ -10,7 +10,7 @@ use sluice_route::{HostPattern, PathPattern};
 
 use super::{Read, Typed};
 use crate::diagnostic::Span;
-use crate::plan::{LogTarget, Secret};
+use crate::plan::{HashKey, LoadReport, LogTarget, Secret};
 use crate::schema::{Key, Shape};
 
 /// The values of one table.
@@ -171,6 +171,8 @@ from_typed! {
     HostPattern: Typed::Host(pattern) => Some(pattern.clone());
     PathPattern: Typed::Path(pattern) => Some(pattern.clone());
     LogTarget: Typed::LogTarget(target) => Some(target.clone());
+    HashKey: Typed::HashKey(key) => Some(key.clone());
+    LoadReport: Typed::LoadReport(report) => Some(report.clone());
 }
 
 /// Sizes of buffers and counts of things in memory.
@@ -179,6 +181,17 @@ impl FromTyped for usize {
         match typed {
             Typed::Number(number) => Self::try_from(*number).ok(),
             Typed::Size(bytes) => Self::try_from(*bytes).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Numbers with a fraction, and shares, of which all is 1.
+impl FromTyped for f32 {
+    fn from_typed(typed: &Typed) -> Option<Self> {
+        match typed {
+            Typed::Decimal(number) => Some(*number),
+            Typed::Share(percent) => Some(Self::from(*percent) / 100.0),
             _ => None,
         }
     }

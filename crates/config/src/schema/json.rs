@@ -66,6 +66,10 @@ fn kind(kind: &Kind) -> Value {
         Kind::Number { min, max } => {
             or_reference(&json!({ "type": "integer", "minimum": min, "maximum": max }))
         }
+        Kind::Decimal { min, max } => {
+            or_reference(&json!({ "type": "number", "minimum": min, "maximum": max }))
+        }
+        Kind::Share { .. } => or_reference(&json!({ "type": "string", "pattern": "^[0-9]+%$" })),
         Kind::OneOf(numbers) => or_reference(&json!({ "enum": numbers })),
         Kind::Duration { .. } => {
             or_reference(&json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }))

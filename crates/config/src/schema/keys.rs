@@ -431,8 +431,8 @@ pub(crate) static UPSTREAM: Shape = Shape {
             "balance",
             Kind::Either(&[Kind::Choice(POLICIES), Kind::Table(&BALANCE)]),
             Default::Is("\"round-robin\""),
-            "Which server takes the next request. `round-robin` takes them in turn, smoothly where weights differ; \
-             `weighted-round-robin` is another name for it.",
+            "Which server takes the next request: a policy by its name, or with its options as a table. \
+             [balancing.md](balancing.md) says what each does.",
         )
         .also(&["algorithm", "policy", "strategy", "lb-policy", "load-balancing"]),
         Key::new(
@@ -500,8 +500,45 @@ pub(crate) static UPSTREAM: Shape = Shape {
             "Silence after which the kernel asks whether the server is still there. Off, as the idle timeouts find out too, and each \
              new connection would pay for three system calls.",
         ),
+        Key::new(
+            "slow-start",
+            Kind::Either(&[Kind::Choice(&[Choice::new("off")]), duration(MILLISECOND, DAY)]),
+            Default::Is("\"off\""),
+            "How long a server that a reload has added takes from a twentieth of its share to all of it. None warms up at the start of the \
+             process.",
+        )
+        .also(&["slowstart", "warm-up"]),
+        Key::new(
+            "panic-threshold",
+            Kind::Share { min: 0, max: 100 },
+            Default::Is("\"50%\""),
+            "Servers whose requests mostly fail get none while others can take them. Where less than this share of the servers is free of \
+             that, all are tried: the others could not bear it all.",
+        )
+        .also(&["healthy-panic-threshold"]),
+        Key::new(
+            "zone-spill",
+            Kind::Decimal { min: 1.0, max: 1_000.0 },
+            Default::Is("1.5"),
+            "How many times as loaded as the others the servers of the own zone may be, by requests in flight for their weight, before \
+             requests leave it. Matters where `runtime.zone` and a server's `zone` are the same.",
+        ),
+        Key::new(
+            "queue",
+            Kind::Table(&QUEUE),
+            Default::Absent("a request for which every server is full is refused at once, with 503"),
+            "Where requests wait while every server has its `max-connections`.",
+        ),
+        Key::new(
+            "load-report",
+            Kind::Text(Form::LoadReport),
+            Default::Absent("servers are not listened to"),
+            "Where an answer says how loaded its server is: `orca` is the field `endpoint-load-metrics` in its text or JSON form, \
+             `header:NAME` a field with a single number, the share of the server's capacity that is used. A server that says it is busier \
+             than the others gets less. The field is removed from the answer.",
+        )
+        .also(&["orca"]),
         Key::not_yet("tls", "TLS to the servers."),
-        Key::not_yet("slow-start", "More traffic bit by bit for a new server."),
         Key::not_yet("when-all-down", "What to do when no server is up."),
         Key::not_yet("health", "Health checks."),
         Key::not_yet("circuit-breaker", "Stop asking what fails."),
@@ -546,7 +583,13 @@ pub(crate) static SERVER: Shape = Shape {
             Default::Is("false"),
             "Used only when no other server can be.",
         ),
-        Key::not_yet("zone", "Where the server stands."),
+        Key::new(
+            "zone",
+            Kind::Text(Form::Name),
+            Default::Absent("in no zone"),
+            "Where the server stands. Servers in the zone that `runtime.zone` names are preferred, until they are overloaded.",
+        )
+        .also(&["region", "locality", "availability-zone"]),
     ],
 };
 
@@ -562,11 +605,90 @@ pub(crate) static BALANCE: Shape = Shape {
             "The policy.",
         )
         .also(&["algorithm", "name", "type"]),
-        Key::not_yet("key", "What is hashed."),
-        Key::not_yet("virtual-nodes", "Points on the ring for each server."),
-        Key::not_yet(
+        Key::new(
+            "sample",
+            Kind::Either(&[
+                Kind::Choice(&[Choice::new("auto"), Choice::new("all")]),
+                Kind::Number {
+                    min: 2,
+                    max: 65_535,
+                },
+            ]),
+            Default::Depends("`\"auto\"`: all of a hundred servers at most, 32 of more"),
+            "Policies that look for the least of something: at how many servers, drawn at random for each request.",
+        ),
+        Key::new(
+            "balancers",
+            Kind::Number {
+                min: 1,
+                max: 100_000,
+            },
+            Default::Depends("the `count` of `runtime.balancer`, else 1"),
+            "`c3`: how many balancers send to the same servers, this one among them. The more there are, the less one believes that what it \
+             has in flight at a server is all that the server has.",
+        ),
+        Key::new(
+            "key",
+            Kind::Text(Form::HashKey),
+            Default::Depends("`\"client-ip\"`"),
+            "`consistent-hash` and `maglev`: what of a request decides about its server: `client-ip`, `path`, `header:NAME`, `cookie:NAME` \
+             or `query:NAME`. A request without it goes to any server. Of a tcp connection, only `client-ip` is known.",
+        ),
+        Key::new(
+            "virtual-nodes",
+            Kind::Number {
+                min: 1,
+                max: 65_535,
+            },
+            Default::Depends("150"),
+            "`consistent-hash`: points on the ring for a server of average weight. The more, the more even are the shares: 150 make them \
+             differ by 8 %.",
+        ),
+        Key::new(
             "load-bound",
-            "How far above the mean a server may be loaded.",
+            Kind::Either(&[
+                Kind::Choice(&[Choice::new("off")]),
+                Kind::Decimal {
+                    min: 1.0,
+                    max: 1_000.0,
+                },
+            ]),
+            Default::Depends("1.25"),
+            "`consistent-hash`: how many times the mean of requests in flight a server may have before its requests go on to the next one \
+             on the ring. `\"off\"`: a key always has the same server.",
+        ),
+        Key::new(
+            "table-size",
+            Kind::Number {
+                min: 101,
+                max: 8_388_608,
+            },
+            Default::Depends("65,537, or at least a hundred for each server"),
+            "`maglev`: entries of the table, rounded up to a prime, 4 bytes each. A hundred for each server keep shares within 1 %.",
+        ),
+    ],
+};
+
+/// `queue` of `[upstreams.NAME]`
+pub(crate) static QUEUE: Shape = Shape {
+    place: "`queue` of `[upstreams.NAME]`",
+    doc: "Where requests (http) and connections (tcp) wait for a free place at a server, first come first served, over all workers.",
+    keys: &[
+        Key::new(
+            "length",
+            Kind::Number {
+                min: 1,
+                max: 1_000_000,
+            },
+            Default::Required("100"),
+            "How many may wait at a time. The next is refused at once, with 503.",
+        )
+        .also(&["size", "max", "max-pending"]),
+        Key::new(
+            "timeout",
+            duration(MILLISECOND, HOUR),
+            Default::Is("\"1s\""),
+            "How long one waits at most before it is refused, with 503.",
         ),
     ],
 };
@@ -591,12 +713,51 @@ pub(crate) static RUNTIME: Shape = Shape {
         )
         .also(&["secret", "key"]),
         Key::new(
+            "zone",
+            Kind::Text(Form::Name),
+            Default::Absent("zones do not matter"),
+            "Where this balancer stands: servers of the same `zone` are preferred.",
+        )
+        .also(&["region", "locality", "availability-zone"]),
+        Key::new(
+            "balancer",
+            Kind::Table(&BALANCER),
+            Default::Absent("the only balancer of its servers"),
+            "Which of several balancers of the same servers this is.",
+        ),
+        Key::new(
             "watch",
             Kind::Flag,
             Default::Is("true"),
             "Reload when the file changes. SIGHUP reloads in any case.",
         )
         .also(&["reload", "auto-reload"]),
+    ],
+};
+
+/// `balancer` of `[runtime]`
+pub(crate) static BALANCER: Shape = Shape {
+    place: "`balancer` of `[runtime]`",
+    doc: "Which of several balancers of the same servers this is, each with the same file but for its index.",
+    keys: &[
+        Key::new(
+            "index",
+            Kind::Number {
+                min: 0,
+                max: 99_999,
+            },
+            Default::Required("0"),
+            "Which one, counted from 0; such as the ordinal of a replica, `\"${ORDINAL}\"`.",
+        ),
+        Key::new(
+            "count",
+            Kind::Number {
+                min: 1,
+                max: 100_000,
+            },
+            Default::Required("3"),
+            "How many there are.",
+        ),
     ],
 };
 
@@ -684,17 +845,18 @@ pub(crate) static ACCESS: Shape = Shape {
 static POLICIES: &[Choice] = &[
     Choice::new("round-robin"),
     Choice::new("weighted-round-robin"),
-    Choice::not_yet("least-connections"),
-    Choice::not_yet("weighted-least-connections"),
-    Choice::not_yet("least-response-time"),
-    Choice::not_yet("peak-ewma"),
-    Choice::not_yet("least-bandwidth"),
-    Choice::not_yet("random"),
-    Choice::not_yet("power-of-two"),
-    Choice::not_yet("ip-hash"),
-    Choice::not_yet("consistent-hash"),
-    Choice::not_yet("maglev"),
-    Choice::not_yet("prequal"),
+    Choice::new("least-connections"),
+    Choice::new("weighted-least-connections"),
+    Choice::new("least-response-time"),
+    Choice::new("peak-ewma"),
+    Choice::new("least-bandwidth"),
+    Choice::new("random"),
+    Choice::new("power-of-two"),
+    Choice::new("ip-hash"),
+    Choice::new("consistent-hash"),
+    Choice::new("maglev"),
+    Choice::new("prequal"),
+    Choice::new("c3"),
 ];
 
 /// The kernel counts in seconds and takes no more than this (`MAX_TCP_KEEPIDLE`).

@@ -70,6 +70,7 @@ fn default(key: &Key) -> String {
 fn takes(kind: &Kind) -> String {
     match kind {
         Kind::Number { min, max } => format!("a number from {min} to {max}"),
+        Kind::Share { min, max } => format!("a share from {min}% to {max}%"),
         Kind::Duration { min, max } => {
             format!(
                 "a duration from {} to {}",

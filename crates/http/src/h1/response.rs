@@ -43,6 +43,8 @@ pub struct Return<'a> {
     pub date: &'a [u8],
     /// The name to add to `Via`.
     pub via: Option<&'a str>,
+    /// The name of a field that was meant for us, in any case.
+    pub for_us: Option<&'a str>,
 }
 
 /// Appends the response head for the client to `out`.
@@ -54,7 +56,9 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
             && match field.kind {
                 FieldKind::ContentLength => !has_no_length,
                 FieldKind::Via => back.via.is_none(),
-                _ => true,
+                _ => back
+                    .for_us
+                    .is_none_or(|name| !field.name.eq_ignore_ascii_case(name)),
             }
     });
     if head.status >= 200 && !head.fields.has(FieldKind::Date) {

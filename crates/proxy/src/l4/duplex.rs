@@ -40,6 +40,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Both ways together.
+    pub(crate) fn total(&self) -> u64 {
+        self.from_client + self.from_server
+    }
+
     /// Counts what was received since the last time, on both sides.
     pub(crate) fn advance(
         &mut self,

@@ -3,19 +3,21 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::Context;
 use std::time::{Duration, Instant};
 
-use sluice_config::plan::{Protocol, ProxyProtocol};
+use sluice_config::plan::{HashKey, Protocol, ProxyProtocol};
 use sluice_net::Stream;
 use sluice_telemetry::End;
 use sluice_telemetry::access::TcpRecord;
-use sluice_upstream::{Cluster, ConnectError, Connection, InFlight, Tried};
+use sluice_upstream::{Asked, Cluster, ConnectError, Connection, InFlight, Tried};
 
 use super::duplex::{Duplex, DuplexEnd, Tally};
 use crate::connections::Guard;
 use crate::deadline::Deadline;
 use crate::live::LiveListener;
 use crate::preface::{self, PrefaceError};
+use crate::queue;
 use crate::trip::end_of_dropped;
 use crate::upstream_preface;
 use crate::worker::Worker;
@@ -113,13 +115,19 @@ impl Session {
             idle_timeout,
         )
         .with_bytes_for_server(early);
+        let counts_bytes = self.cluster.counts_bytes();
         let end = poll_fn(|cx| {
             let end = duplex.poll(cx);
+            let before = self.tally.total();
             self.tally.advance(
                 duplex.received(),
                 &self.listener.metrics,
                 self.server.as_ref().map(|place| place.lane().metrics()),
             );
+            if let Some(place) = self.server.as_ref().filter(|_| counts_bytes) {
+                let moved = self.tally.total() - before;
+                self.cluster.moved(place.lane(), Instant::now(), moved);
+            }
             end
         })
         .await;
@@ -180,13 +188,23 @@ impl Session {
         let cluster = Rc::clone(&self.cluster);
         let mut tried = Tried::default();
         let mut end = End::NoServer;
-        while let Some(place) = cluster.pick(&mut tried) {
+        let key = cluster.key().map(|_| HashKey::of_address(self.client.ip()));
+        loop {
+            let mut now = Instant::now();
+            let mut next = cluster.pick(&mut tried, Asked { now, key });
+            if next.is_none() && cluster.settings().queue.is_some() {
+                next = self.wait(&mut tried, Asked { now, key }).await?;
+                now = Instant::now();
+            }
+            let Some(place) = next else { break };
             if self.attempts > 0 {
                 cluster.metrics().retries.increment();
             }
             self.attempts += 1;
             self.guard.uses(Some(place.lane()));
-            match self.try_server(&cluster, &place).await {
+            let outcome = self.try_server(&cluster, &place).await;
+            note_connecting(&cluster, &place, now, outcome.as_ref().err());
+            match outcome {
                 Ok(connection) => {
                     place.lane().metrics().sessions.increment();
                     self.server = Some(place);
@@ -207,6 +225,20 @@ impl Session {
         Err(end)
     }
 
+    /// Waits in the upstream's queue for a place; `None` where that is of no use.
+    async fn wait(&mut self, tried: &mut Tried, asked: Asked) -> Result<Option<InFlight>, End> {
+        let Some(settings) = self.cluster.settings().queue else {
+            return Ok(None);
+        };
+        let deadline = &mut self.deadline;
+        deadline.set(asked.now + settings.timeout);
+        let gives_up = |cx: &mut Context<'_>| {
+            let is_over = deadline.poll(cx).is_ready();
+            is_over.then_some(End::QueueTimeout)
+        };
+        queue::wait(&self.cluster, tried, asked, gives_up).await
+    }
+
     async fn try_server(
         &self,
         cluster: &Cluster,
@@ -216,6 +248,22 @@ impl Session {
         let header = upstream_preface::header(cluster, self.client, &self.stream);
         upstream_preface::send(&mut connection, &header).await?;
         Ok(connection)
+    }
+}
+
+/// A session's latency is the time its connection takes.
+fn note_connecting(
+    cluster: &Cluster,
+    place: &InFlight,
+    started: Instant,
+    error: Option<&ConnectError>,
+) {
+    let now = Instant::now();
+    if error.is_none_or(ConnectError::blames_server) {
+        cluster.ended(place.lane(), now, error.is_some());
+    }
+    if matches!(error, None | Some(ConnectError::Timeout)) {
+        cluster.answered(place.lane(), now, now - started);
     }
 }
 

@@ -21,6 +21,10 @@ use crate::live::LiveListener;
 use crate::trip::{Trip, Words};
 
 /// What becomes of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every request is forwarded, within a future that is boxed"
+)]
 pub(super) enum Decision {
     /// It goes to a server.
     Forward(Outgoing),
@@ -40,6 +44,8 @@ pub(super) struct Outgoing {
     pub(super) bytes: Vec<u8>,
     /// The rest of the body.
     pub(super) body: Relay,
+    /// The hash of what decides about its server, where the upstream goes by such.
+    pub(super) key: Option<u64>,
     /// The client's version.
     pub(super) version: Version,
     /// Whether the client wants its connection kept.
@@ -145,7 +151,7 @@ impl<'b> Asked<'_, '_, 'b> {
                     Some(MaxForwards::Left(left)) => Some(left),
                     Some(MaxForwards::Reached) | None => None,
                 };
-                self.forward(route, *upstream, request_id, left, trip)
+                self.forward(route, *upstream, &facts, request_id, left, trip)
             }
             Action::Respond(respond) => Ok(self.answer(respond.status, |reply, out| {
                 let values = self.values(path, &captures, request_id, &route.name);
@@ -199,6 +205,7 @@ impl<'b> Asked<'_, '_, 'b> {
         &self,
         route: &Route,
         upstream: UpstreamId,
+        facts: &Facts<'_>,
         request_id: &str,
         max_forwards: Option<u64>,
         trip: &mut Trip,
@@ -235,6 +242,9 @@ impl<'b> Asked<'_, '_, 'b> {
             cluster: Rc::clone(cluster),
             bytes,
             body,
+            key: cluster
+                .key()
+                .and_then(|key| key.of_request(self.downstream.client.ip(), facts)),
             version: head.version,
             persistent: head.persistent,
             is_head: head.method == Method::Head,

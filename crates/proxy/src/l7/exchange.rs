@@ -176,8 +176,8 @@ impl<'a> Exchange<'a> {
             },
         );
         if self.request.body.progress() != before {
-            self.count_traffic();
             let now = self.trip.tick();
+            self.count_traffic();
             self.downstream
                 .deadline
                 .set(now + self.request.body_timeout);
@@ -243,6 +243,8 @@ impl<'a> Exchange<'a> {
             server
                 .bytes_received
                 .add(now.from_server - before.from_server);
+            let moved = now.to_server - before.to_server + now.from_server - before.from_server;
+            self.request.cluster.moved(lane, self.trip.now, moved);
         }
     }
 }

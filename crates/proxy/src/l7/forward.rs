@@ -7,11 +7,11 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
-use sluice_upstream::{Check, Cluster, ConnectError, Connection, InFlight, Tried};
+use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight, Tried};
 
 use super::decide::Outgoing;
 use super::exchange::{Ended, Exchange, Fault};
@@ -20,6 +20,7 @@ use super::respond::{self, Answer};
 use super::serve::Downstream;
 use super::tunnel;
 use crate::live::LiveListener;
+use crate::queue;
 use crate::trip::Trip;
 use crate::upstream_preface;
 
@@ -35,25 +36,47 @@ pub(super) async fn run(
     let mut failure = Failure::of(End::NoServer);
     // What is rare is boxed here: its state would make every request's future larger.
     let after = loop {
-        let next = failure.repeatable.then(|| cluster.pick(&mut tried));
-        let Some(place) = next.flatten() else {
+        let asked = Asked {
+            now: trip.now,
+            key: request.key,
+        };
+        let mut next = None;
+        if failure.repeatable {
+            next = cluster.pick(&mut tried, asked);
+            if next.is_none() && cluster.settings().queue.is_some() {
+                let waiting = wait(downstream, trip, request, &mut failure, &mut tried);
+                next = Box::pin(waiting).await;
+            }
+        }
+        let Some(place) = next else {
             if failure.end == End::NoServer {
                 cluster.metrics().no_server.increment();
             }
             break Box::pin(fail(downstream, trip, request, &failure)).await;
         };
+        let started = trip.now;
         count_attempt(trip, &cluster);
         trip.lane = Some(Rc::clone(place.lane()));
         downstream.guard.uses(Some(place.lane()));
         match try_server(downstream, trip, request, &cluster, &place).await {
-            Outcome::Done(after) => break after,
+            Outcome::Done(after) => {
+                cluster.ended(place.lane(), trip.now, trip.status >= 500);
+                break after;
+            }
             Outcome::Switched(server, for_client) => {
+                cluster.ended(place.lane(), trip.now, false);
                 give_back(downstream, request);
                 let tunnel = tunnel::run(downstream, listener, trip, server, for_client, &place);
                 break Box::pin(tunnel).await;
             }
             Outcome::Failed(failed) => {
-                trip.tick();
+                let now = trip.tick();
+                if failed.blames_server {
+                    cluster.ended(place.lane(), now, true);
+                }
+                if failed.is_silence() {
+                    cluster.answered(place.lane(), now, now - started);
+                }
                 failure = failed;
             }
         }
@@ -62,6 +85,35 @@ pub(super) async fn run(
     // Between two requests the client's connection depends on no server: one that leaves must not cut it.
     downstream.guard.uses(None);
     after
+}
+
+/// Waits in the upstream's queue for a place; `None` where there is none to be had, and `failure` says why.
+async fn wait(
+    downstream: &mut Downstream,
+    trip: &mut Trip,
+    request: &Outgoing,
+    failure: &mut Failure,
+    tried: &mut Tried,
+) -> Option<InFlight> {
+    let timeout = request.cluster.settings().queue?.timeout;
+    let asked = Asked {
+        now: trip.tick(),
+        key: request.key,
+    };
+    downstream.deadline.set(asked.now + timeout);
+    let gives_up = |cx: &mut Context<'_>| {
+        if request.body.is_received() && downstream.is_gone(cx) {
+            return Some(End::ClientClosed);
+        }
+        let is_over = downstream.deadline.poll(cx).is_ready();
+        is_over.then_some(End::QueueTimeout)
+    };
+    let outcome = queue::wait(&request.cluster, tried, asked, gives_up).await;
+    trip.tick();
+    outcome.unwrap_or_else(|end| {
+        *failure = Failure::for_good(end);
+        None
+    })
 }
 
 /// What came of trying one server.
@@ -74,12 +126,17 @@ enum Outcome {
 }
 
 /// Why a server did not serve the request.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts of the failure"
+)]
 struct Failure {
     end: End,
     refused: Option<(u16, BadRequest)>,
     repeatable: bool,
     answered: bool,
     truncation_hidden: bool,
+    blames_server: bool,
 }
 
 impl Failure {
@@ -91,7 +148,13 @@ impl Failure {
             repeatable: true,
             answered: false,
             truncation_hidden: false,
+            blames_server: false,
         }
+    }
+
+    /// Whether the server let time pass without a word.
+    fn is_silence(&self) -> bool {
+        matches!(self.end, End::ConnectTimeout | End::UpstreamTimeout)
     }
 
     /// A failure that no other server can mend.
@@ -111,6 +174,7 @@ impl From<Fault> for Failure {
             repeatable: fault.repeatable,
             answered: fault.answered,
             truncation_hidden: fault.truncation_hidden,
+            blames_server: fault.server.is_some(),
         }
     }
 }
@@ -200,10 +264,14 @@ async fn open(
         %error,
         "cannot connect"
     );
-    Err(Failure::of(match error {
+    let end = match error {
         ConnectError::Timeout => End::ConnectTimeout,
         _ => End::ConnectFailed,
-    }))
+    };
+    Err(Failure {
+        blames_server: error.blames_server(),
+        ..Failure::of(end)
+    })
 }
 
 /// A client that still sends its request is seen through to the end of it.

@@ -147,7 +147,7 @@ pub(super) fn refusal(downstream: &Downstream, status: u16, is_head: bool) -> An
 /// The status for the way a forwarded request ended, where the client has got no answer yet.
 pub(super) fn status_of(end: End) -> u16 {
     match end {
-        End::NoServer => 503,
+        End::NoServer | End::QueueFull | End::QueueTimeout => 503,
         End::ConnectTimeout | End::UpstreamTimeout => 504,
         End::ClientTimeout => 408,
         End::BadRequest => 400,

@@ -1,7 +1,7 @@
 //! After a switch of protocols (RFC 9110, 7.8): WebSocket and the like. Bytes both ways, as with TCP.
 
 use std::future::poll_fn;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sluice_telemetry::End;
 use sluice_upstream::{Connection, InFlight};
@@ -49,6 +49,10 @@ pub(super) async fn run(
         tally.advance(duplex.received(), listener, Some(server_side));
         trip.request_body += tally.from_client - before.from_client;
         trip.response_body += tally.from_server - before.from_server;
+        if let Some(cluster) = trip.cluster.as_ref().filter(|one| one.counts_bytes()) {
+            let moved = tally.total() - before.total();
+            cluster.moved(place.lane(), Instant::now(), moved);
+        }
         end
     })
     .await;

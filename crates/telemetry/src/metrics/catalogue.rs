@@ -87,6 +87,10 @@ families! {
     UPSTREAM_CONNECT_SECONDS = Histogram "sluice_upstream_connect_seconds" ["upstream"] "From starting to connect until the connection stands.";
     UPSTREAM_RETRIES = Counter "sluice_upstream_retries_total" ["upstream"] "Attempts after the first.";
     UPSTREAM_NO_SERVER = Counter "sluice_upstream_no_server_total" ["upstream"] "Requests and sessions for which no server could be chosen.";
+    UPSTREAM_QUEUE_WAITING = Gauge "sluice_upstream_queue_waiting" ["upstream"] "Requests and sessions that wait for a place at a server now.";
+    UPSTREAM_QUEUE_WAITS = Counter "sluice_upstream_queue_waits_total" ["upstream"] "Requests and sessions that waited for a place at a server.";
+    UPSTREAM_QUEUE_FULL = Counter "sluice_upstream_queue_full_total" ["upstream"] "Requests and sessions refused because as many waited as may.";
+    UPSTREAM_QUEUE_TIMEOUTS = Counter "sluice_upstream_queue_timeouts_total" ["upstream"] "Requests and sessions refused because they had waited for too long.";
 
     // Servers.
     SERVER_REQUESTS = Counter "sluice_server_requests_total" ["upstream", "server", "code"] "Answers of a server, by class of the final status.";

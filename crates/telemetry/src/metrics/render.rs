@@ -91,6 +91,18 @@ fn upstreams(text: &mut Exposition<'_>, all: &ByNames<1, UpstreamMetrics>) {
     counters(text, &catalogue::UPSTREAM_NO_SERVER, all, |upstream| {
         &upstream.no_server
     });
+    gauges(text, &catalogue::UPSTREAM_QUEUE_WAITING, all, |upstream| {
+        &upstream.queue_waiting
+    });
+    counters(text, &catalogue::UPSTREAM_QUEUE_WAITS, all, |upstream| {
+        &upstream.queue_waits
+    });
+    counters(text, &catalogue::UPSTREAM_QUEUE_FULL, all, |upstream| {
+        &upstream.queue_full
+    });
+    counters(text, &catalogue::UPSTREAM_QUEUE_TIMEOUTS, all, |upstream| {
+        &upstream.queue_timeouts
+    });
 }
 
 fn servers(text: &mut Exposition<'_>, all: &ByNames<2, ServerMetrics>) {

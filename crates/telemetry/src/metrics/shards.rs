@@ -32,6 +32,14 @@ pub struct UpstreamMetrics {
     pub retries: Counter,
     /// Requests and sessions for which no server was there to be chosen.
     pub no_server: Counter,
+    /// Requests and sessions that wait in the queue now.
+    pub queue_waiting: Gauge,
+    /// Requests and sessions that waited in the queue.
+    pub queue_waits: Counter,
+    /// Requests and sessions refused because the queue was full.
+    pub queue_full: Counter,
+    /// Requests and sessions refused because they had waited for too long.
+    pub queue_timeouts: Counter,
 }
 
 /// A server's requests and connections, as one worker saw them.

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use sluice_config::plan::Server;
+use sluice_config::plan::{Balance, Server};
 use sluice_model::Weight;
 
 use super::*;
@@ -38,11 +38,18 @@ impl Room {
             weight: Weight::default(),
             max_connections: None,
             backup: false,
+            in_own_zone: false,
         };
         Upstream {
             name: "app".into(),
             servers: self.listeners.iter().map(server).collect(),
-            balance: Balance::RoundRobin,
+            balance: Balance {
+                name: "round-robin",
+                settings: sluice_balance::Settings::default(),
+                key: None,
+            },
+            queue: None,
+            load_report: None,
             connect_timeout: Duration::from_secs(5),
             idle_connections: 2,
             idle_timeout: Duration::from_mins(1),
@@ -71,6 +78,13 @@ impl Room {
 
     fn accept(&self, server: usize) -> TcpStream {
         self.listeners[server].accept().expect("accept").0
+    }
+}
+
+fn asked() -> Asked {
+    Asked {
+        now: Instant::now(),
+        key: None,
     }
 }
 
@@ -320,7 +334,9 @@ fn a_full_server_is_passed_by_until_a_place_is_given_back() {
     settings.servers[0].max_connections = Some(1);
     let (cluster, _) = room.cluster(&settings);
     let pick = || {
-        let place = cluster.pick(&mut Tried::default()).expect("a server");
+        let place = cluster
+            .pick(&mut Tried::default(), asked())
+            .expect("a server");
         let label = place.lane().endpoint().label().to_string();
         (place, label)
     };
@@ -346,10 +362,10 @@ fn nobody_is_picked_where_all_are_full() {
     let mut settings = room.settings();
     settings.servers[0].max_connections = Some(1);
     let (cluster, _) = room.cluster(&settings);
-    let held = cluster.pick(&mut Tried::default());
+    let held = cluster.pick(&mut Tried::default(), asked());
     assert!(held.is_some());
     let mut tried = Tried::default();
-    assert!(cluster.pick(&mut tried).is_none());
+    assert!(cluster.pick(&mut tried, asked()).is_none());
     assert_eq!(tried.count(), 0, "a full server was not tried");
 }
 
@@ -359,7 +375,7 @@ fn each_server_is_tried_once_and_no_more_than_the_limit_in_all() {
     let (cluster, _) = room.cluster(&room.settings());
     let mut tried = Tried::default();
     let mut labels = Vec::new();
-    while let Some(place) = cluster.pick(&mut tried) {
+    while let Some(place) = cluster.pick(&mut tried, asked()) {
         labels.push(place.lane().endpoint().label().to_string());
     }
     labels.sort_unstable();
@@ -369,7 +385,7 @@ fn each_server_is_tried_once_and_no_more_than_the_limit_in_all() {
     let room = Room::with_servers(MAX_ATTEMPTS + 4);
     let (cluster, _) = room.cluster(&room.settings());
     let mut tried = Tried::default();
-    while cluster.pick(&mut tried).is_some() {}
+    while cluster.pick(&mut tried, asked()).is_some() {}
     assert_eq!(tried.count(), MAX_ATTEMPTS);
 }
 
@@ -382,7 +398,7 @@ fn a_backup_is_picked_only_when_the_others_were_tried() {
     let (cluster, _) = room.cluster(&settings);
     for _ in 0..4 {
         let mut tried = Tried::default();
-        let order: Vec<_> = std::iter::from_fn(|| cluster.pick(&mut tried))
+        let order: Vec<_> = std::iter::from_fn(|| cluster.pick(&mut tried, asked()))
             .map(|place| place.lane().endpoint().label().to_string())
             .collect();
         assert_eq!(order.len(), 3);
@@ -400,7 +416,9 @@ fn a_reload_leaves_alone_what_is_the_same() {
         let connection = open(&before, CLIENT).await;
         let kept_local = local(&connection);
         before.keep(&before.lanes()[0], connection, Instant::now());
-        let place = before.pick(&mut Tried::default()).expect("a place");
+        let place = before
+            .pick(&mut Tried::default(), asked())
+            .expect("a place");
 
         // The first stays and becomes the second, the second goes, a third comes.
         settings.servers.remove(1);
@@ -443,7 +461,7 @@ fn the_same_address_in_two_upstreams_is_two_endpoints() {
         room.rebuilt(&one, &endpoints, None),
         room.rebuilt(&two, &endpoints, None),
     );
-    let _place = a.pick(&mut Tried::default()).expect("a place");
+    let _place = a.pick(&mut Tried::default(), asked()).expect("a place");
     assert_eq!(b.lanes()[0].endpoint().load().in_flight(), 0);
 }
 

@@ -52,6 +52,7 @@ fn composed(lines: &str, to: &To) -> String {
         delivery: Delivery::of(parsed.framing, to.client),
         date: b"NOW",
         via: to.via,
+        for_us: Some("x-load"),
     };
     let mut out = Vec::new();
     compose(&parsed, &back, &mut out);
@@ -234,4 +235,16 @@ fn status_lines() {
         write_status_line(status, reason.as_bytes(), &mut out);
         assert_eq!(out, line.as_bytes());
     }
+}
+
+#[test]
+fn what_is_said_to_us_alone_is_not_passed_on() {
+    let head = composed(
+        "HTTP/1.1 204 No Content\nX-Loads: 1\nX-LOAD: 0.5\nDate: d\nx-load: 0.6",
+        &USUAL,
+    );
+    assert!(
+        head.contains("X-Loads: 1") && !head.contains("0.5") && !head.contains("0.6"),
+        "{head}"
+    );
 }

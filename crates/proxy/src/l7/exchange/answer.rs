@@ -1,10 +1,13 @@
 //! The answer's side of an exchange: from the server's first byte to the last one passed on.
 
 use std::task::{Context, Poll};
+use std::time::Instant;
 
+use sluice_config::plan::LoadReport;
 use sluice_http::h1::relay::{Outbox, Relay, Sides};
 use sluice_http::h1::response::{Delivery, Return, compose};
 use sluice_telemetry::End;
+use sluice_upstream::read_load_report;
 use sluice_wire::h1::{FieldStorage, Framing, HeadEnd, Limits, ResponseHead, parse_response};
 
 use super::{Answering, Ended, Exchange, Fault, Sending};
@@ -152,15 +155,42 @@ impl Exchange<'_> {
             && self.request.body.is_received();
         self.reusable = head.persistent && head.framing != Framing::UntilClose;
         self.truncation_hidden = delivery == Delivery::UntilClose;
-        self.trip.status = head.status;
-        self.trip.answered_by_server = true;
-        self.trip.response_after = Some(now - self.started);
+        self.note_answer(head, now);
         let date = self.downstream.worker.clock().date_of(now);
         compose(head, &self.back(delivery, self.keep_alive, &date), out);
         self.downstream
             .deadline
             .set(now + self.request.body_timeout);
         (Relay::of_response(head.framing, delivery), head.len)
+    }
+
+    /// What the head of an answer tells.
+    fn note_answer(&mut self, head: &ResponseHead<'_, '_>, now: Instant) {
+        let latency = now - self.started;
+        self.trip.status = head.status;
+        self.trip.answered_by_server = true;
+        self.trip.response_after = Some(latency);
+        // An error is often quicker than the work would be: it says nothing of how fast the server is.
+        if head.status < 500
+            && let Some(lane) = &self.trip.lane
+        {
+            self.request.cluster.answered(lane, now, latency);
+        }
+        if let Some(form) = self.load_report() {
+            self.note_load(form, head, now);
+        }
+    }
+
+    fn load_report(&self) -> Option<&LoadReport> {
+        self.request.cluster.settings().load_report.as_ref()
+    }
+
+    fn note_load(&self, form: &LoadReport, head: &ResponseHead<'_, '_>, now: Instant) {
+        let value = head.fields.named(form.field());
+        let report = value.and_then(|value| read_load_report(form, value));
+        if let (Some(report), Some(lane)) = (report, &self.trip.lane) {
+            self.request.cluster.reported(lane, now, report);
+        }
     }
 
     fn back<'b>(&'b self, delivery: Delivery, keep_alive: bool, date: &'b [u8]) -> Return<'b> {
@@ -170,6 +200,7 @@ impl Exchange<'_> {
             delivery,
             date,
             via: self.request.via.as_deref(),
+            for_us: self.load_report().map(LoadReport::field),
         }
     }
 
@@ -229,8 +260,8 @@ impl Exchange<'_> {
             match outcome {
                 Poll::Pending => {
                     if relay.progress() != before {
-                        self.count_traffic();
                         let now = self.trip.tick();
+                        self.count_traffic();
                         self.downstream
                             .deadline
                             .set(now + self.request.body_timeout);
@@ -253,9 +284,7 @@ impl Exchange<'_> {
             return Err(self.invalid());
         }
         let now = self.trip.tick();
-        self.trip.status = head.status;
-        self.trip.answered_by_server = true;
-        self.trip.response_after = Some(now - self.started);
+        self.note_answer(head, now);
         self.count_traffic();
         let mut out = self.take_interim().into_rest();
         compose(head, &self.back(Delivery::None, true, &[]), &mut out);
