@@ -16,7 +16,8 @@ use testkit::{
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below.
-const EXAMPLES: [&str; 7] = [
+const EXAMPLES: [&str; 8] = [
+    "balancing.toml",
     "layer7.toml",
     "production.toml",
     "proxy-protocol.toml",
@@ -142,6 +143,35 @@ fn smallest() {
     let (first, second) = turns.split_at(3);
     assert_eq!(first, second, "taken in turn");
     assert!(["123", "231", "312"].contains(&first), "{turns}");
+}
+
+#[test]
+fn balancing() {
+    let all = servers(["1", "2", "3", "4", "5", "6", "7"]);
+    let [east, east_too, west, cart, cart_too, report, report_too] = &all;
+    let balancer = Example::read("balancing.toml")
+        .listener("127.0.0.1:8080", "web")
+        .server("127.0.0.1:9001", east.address())
+        .server("127.0.0.1:9002", east_too.address())
+        .server("127.0.0.1:9003", west.address())
+        .server("127.0.0.1:9004", cart.address())
+        .server("127.0.0.1:9005", cart_too.address())
+        .server("127.0.0.1:9006", report.address())
+        .server("127.0.0.1:9007", report_too.address())
+        .run();
+    let address = balancer.address("web");
+    for _ in 0..10 {
+        let server = served_by(address, "GET", "/", "Host: a\r\n");
+        assert!(["1", "2"].contains(&server.as_str()), "{server}");
+        let server = served_by(address, "GET", "/reports/x", "Host: a\r\n");
+        assert!(["6", "7"].contains(&server.as_str()), "{server}");
+    }
+    let of_user = |user: usize| {
+        let fields = format!("Host: a\r\nX-User-Id: {user}\r\n");
+        served_by(address, "GET", "/carts/1", &fields)
+    };
+    let carts: Vec<_> = (0..16).map(of_user).collect();
+    assert!(carts.contains(&"4".to_owned()) && carts.contains(&"5".to_owned()));
 }
 
 #[test]
