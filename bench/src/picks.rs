@@ -20,21 +20,22 @@ use crate::statistics::Spread;
 /// Prints a table in Markdown.
 pub(crate) fn run(rounds: usize) -> Result<()> {
     cores::stay_on(cores::PROXY).context("staying on one core")?;
-    let heads: String = SERVERS
-        .iter()
-        .map(|servers| format!(" {servers} |"))
-        .collect();
-    crate::say(&format!("| ns a pick, among servers |{heads}"));
+    let heads = SERVERS.map(|servers| servers.to_string());
+    crate::say(&line("ns a pick, among servers", &heads));
     crate::say(&format!("|---|{}", "--:|".repeat(SERVERS.len())));
     for (name, kind) in kinds() {
-        let mut row = format!("| {name} |");
+        let mut cells = Vec::new();
         for servers in SERVERS {
             let median = median(kind, servers, rounds).context("no rounds")?;
-            row.push_str(&format!(" {median:.0} |"));
+            cells.push(format!("{median:.0}"));
         }
-        crate::say(&row);
+        crate::say(&line(name, &cells));
     }
     Ok(())
+}
+
+fn line(head: &str, cells: &[String]) -> String {
+    format!("| {head} | {} |", cells.join(" | "))
 }
 
 fn median(kind: Kind, servers: usize, rounds: usize) -> Option<f64> {
@@ -111,6 +112,15 @@ impl Work {
         }
     }
 
+    fn ask_around(&mut self) {
+        while let Some(server) = self.policy.probe_target(self.now) {
+            if let Some(load) = self.servers.load(server) {
+                let probe = load.probe(self.now, self.policy.settings().latency_decay);
+                self.policy.probed(server, probe, self.now);
+            }
+        }
+    }
+
     fn begin(&mut self) {
         self.now = self.now + Duration::from_micros(10);
         self.count += 1;
@@ -118,11 +128,8 @@ impl Work {
             now: self.now,
             key: Some(self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
         };
-        while let Some(server) = self.policy.probe_target(self.now) {
-            if let Some(load) = self.servers.load(server) {
-                let probe = load.probe(self.now, self.policy.settings().latency_decay);
-                self.policy.probed(server, probe, self.now);
-            }
+        if self.policy.settings().kind == Kind::Prequal(Probes::Asked) {
+            self.ask_around();
         }
         let Some(server) = black_box(self.policy.pick(&self.servers, &ask)) else {
             return;
