@@ -300,3 +300,27 @@ fn the_own_zone_comes_first() {
     balancer.reload(&configuration.replace("zone = \"west\"\n", "zone = \"east\"\n"));
     assert_eq!(turns(&balancer, 6), "aaaaaa");
 }
+
+#[test]
+fn balancers_with_subsets_share_the_servers_out() {
+    let servers = ["a", "b", "c", "d"].map(EchoServer::start);
+    let addresses = servers
+        .each_ref()
+        .map(|server| server.address().to_string());
+    let used = |index: usize| {
+        let configuration = format!(
+            "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[upstreams.app]\nservers = {addresses:?}\n\
+             subset = 2\n[runtime]\nworkers = 1\nbalancer = {{ index = {index}, count = 2 }}\n"
+        );
+        let balancer = Balancer::start(env!("CARGO_BIN_EXE_sluice"), &configuration);
+        let mut used: Vec<char> = turns(&balancer, 8).chars().collect();
+        used.sort_unstable();
+        used.dedup();
+        used
+    };
+    let (mut one, other) = (used(0), used(1));
+    assert_eq!((one.len(), other.len()), (2, 2));
+    one.extend(other);
+    one.sort_unstable();
+    assert_eq!(one, ['a', 'b', 'c', 'd']);
+}

@@ -177,3 +177,29 @@ fn a_connection_that_waits_for_too_long_is_closed() {
     first.send("still");
     assert_eq!(first.read_exactly(5), b"still");
 }
+
+#[test]
+fn a_reload_leaves_the_queue_as_it_is() {
+    let gate = Gate::new();
+    let server = holding(&gate);
+    let configuration = |connect: &str| {
+        format!(
+            "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[upstreams.app]\nconnect-timeout = \"{connect}\"\n\
+             servers = [{{ address = \"{}\", max-connections = 1 }}]\nqueue = {{ length = 5, timeout = \"1h\" }}\n\
+             [runtime]\nworkers = 2\n",
+            server.address()
+        )
+    };
+    let mut balancer = Balancer::start(env!("CARGO_BIN_EXE_sluice"), &configuration("1s"));
+    let mut clients = vec![asking(&balancer)];
+    server.wait_for_received(0, "\r\n\r\n");
+    clients.push(asking(&balancer));
+    wait_for_waiting(&balancer, 1);
+    balancer.reload(&configuration("2s"));
+    clients.push(asking(&balancer));
+    wait_for_waiting(&balancer, 2);
+    gate.open();
+    for client in &mut clients {
+        assert_eq!(client.response("GET").status, 204);
+    }
+}

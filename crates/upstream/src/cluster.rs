@@ -81,11 +81,10 @@ impl Cluster {
                 )
             })
             .collect();
-        let how = settings.balance.settings;
         Self {
             lanes,
-            policy: RefCell::new(Policy::new(how, &settings.shapes(), u64::from(seed))),
-            signals: how.kind.signals(),
+            policy: RefCell::new(endpoints.policy(settings, u64::from(seed))),
+            signals: settings.balance.settings.kind.signals(),
             epoch: endpoints.epoch(),
             picks: Cell::new(0),
             made_before: endpoints.made_before(),

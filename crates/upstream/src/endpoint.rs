@@ -1,12 +1,13 @@
 //! The live state of a server, shared by all workers.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
-use sluice_balance::Load;
+use sluice_balance::{Kind, Load, Policy};
 use sluice_config::plan::Upstream;
 use sluice_model::{Moment, ServerAddress};
 use sluice_net::connect::Destination;
@@ -115,6 +116,10 @@ pub struct Endpoints {
     epoch: Instant,
     /// The identity of the next endpoint that is made.
     next_id: u64,
+    /// By upstream: what the workers' policies come of, so that they share its tables.
+    policies: HashMap<Arc<str>, Policy>,
+    /// Other in every process, lest balancers that start together choose alike.
+    seed: u64,
 }
 
 impl Default for Endpoints {
@@ -123,6 +128,8 @@ impl Default for Endpoints {
             live: HashMap::new(),
             epoch: Instant::now(),
             next_id: 0,
+            policies: HashMap::new(),
+            seed: RandomState::new().hash_one(0_u8),
         }
     }
 }
@@ -172,6 +179,8 @@ impl Endpoints {
             live,
             epoch: self.epoch,
             next_id,
+            policies: upstreams.iter().map(policy).collect(),
+            seed: self.seed,
         })
     }
 
@@ -198,6 +207,19 @@ impl Endpoints {
         })
     }
 
+    /// The policy of an upstream for a worker, which gives its own `seed`.
+    pub(crate) fn policy(&self, upstream: &Upstream, seed: u64) -> Policy {
+        // Turns are taken from a known place on; what is drawn is drawn anew in every process.
+        let seed = match upstream.balance.settings.kind {
+            Kind::RoundRobin => seed,
+            _ => seed ^ self.seed,
+        };
+        match self.policies.get(&upstream.name) {
+            Some(known) => known.reseeded(seed),
+            None => Policy::new(upstream.balance.settings, &upstream.shapes(), seed),
+        }
+    }
+
     /// All of them, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.live.values()
@@ -211,6 +233,11 @@ pub struct ResolveError {
     upstream: Arc<str>,
     server: String,
     reason: String,
+}
+
+fn policy(upstream: &Upstream) -> (Arc<str>, Policy) {
+    let policy = Policy::new(upstream.balance.settings, &upstream.shapes(), 0);
+    (Arc::clone(&upstream.name), policy)
 }
 
 #[expect(

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use sluice_balance::{Kind, Probes, Sample, Settings};
+use sluice_balance::{Kind, Probes, Sample, Settings, Subset};
 
 use super::Builder;
 use crate::diagnostic::Diagnostic;
@@ -23,6 +23,7 @@ impl Builder<'_> {
             self.options_of_others(table, name);
         }
         let (kind, key) = self.policy(name, options)?;
+        let subset = self.subset(section);
         Some(Balance {
             name,
             settings: Settings {
@@ -32,9 +33,29 @@ impl Builder<'_> {
                     .unwrap_or_default(),
                 panic_threshold: section.value("panic-threshold")?,
                 zone_spill: section.value("zone-spill")?,
+                subset,
                 ..Settings::default()
             },
             key,
+        })
+    }
+
+    fn subset(&mut self, section: &Section) -> Option<Subset> {
+        let (size, span) = section.with_span::<u32>("subset")?;
+        let Some(balancer) = self.balancer else {
+            self.findings.push(
+                Diagnostic::error(
+                    span.clone(),
+                    "which subset it is depends on which balancer this is",
+                )
+                .help("say it in `[runtime]`: `balancer = { index = 0, count = 3 }`"),
+            );
+            return None;
+        };
+        Some(Subset {
+            size,
+            balancer: balancer.value("index")?,
+            balancers: balancer.value("count")?,
         })
     }
 

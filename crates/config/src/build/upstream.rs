@@ -10,6 +10,9 @@ impl Builder<'_> {
     pub(super) fn upstream(&mut self, section: &Section) -> Option<Upstream> {
         let servers = self.servers(section);
         let balance = self.balance(section);
+        if let Some(servers) = &servers {
+            self.queue_of_nothing(section, servers);
+        }
         Some(Upstream {
             name: section.name.as_str().into(),
             servers: servers?,
@@ -35,6 +38,22 @@ impl Builder<'_> {
             },
             keep_alive: section.value("tcp-keep-alive")?,
         })
+    }
+
+    /// Without limits nobody ever waits.
+    fn queue_of_nothing(&mut self, section: &Section, servers: &[Server]) {
+        let limited = servers
+            .iter()
+            .any(|server| server.max_connections.is_some());
+        if let Some(span) = section.set_at("queue").filter(|_| !limited) {
+            self.findings.push(
+                Diagnostic::warning(
+                    span.clone(),
+                    "nothing ever waits here: no server has `max-connections`",
+                )
+                .help("requests wait while every server is full: `{ address = \"…\", max-connections = 100 }`"),
+            );
+        }
     }
 
     fn servers(&mut self, section: &Section) -> Option<Vec<Server>> {

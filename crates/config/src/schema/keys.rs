@@ -524,6 +524,17 @@ pub(crate) static UPSTREAM: Shape = Shape {
              requests leave it. Matters where `runtime.zone` and a server's `zone` are the same.",
         ),
         Key::new(
+            "subset",
+            Kind::Number {
+                min: 1,
+                max: 1_000_000,
+            },
+            Default::Absent("every balancer uses every server"),
+            "How many of the servers this balancer keeps to, as long as any of them can take a request; for many balancers in front of many \
+             servers. Needs `runtime.balancer`. Subsets overlap so that every server has as many balancers.",
+        )
+        .also(&["subset-size", "aperture"]),
+        Key::new(
             "queue",
             Kind::Table(&QUEUE),
             Default::Absent("a request for which every server is full is refused at once, with 503"),
@@ -723,7 +734,7 @@ pub(crate) static RUNTIME: Shape = Shape {
             "balancer",
             Kind::Table(&BALANCER),
             Default::Absent("the only balancer of its servers"),
-            "Which of several balancers of the same servers this is.",
+            "Which of several balancers of the same servers this is, for `subset` and `c3`.",
         ),
         Key::new(
             "watch",
@@ -747,7 +758,7 @@ pub(crate) static BALANCER: Shape = Shape {
                 max: 99_999,
             },
             Default::Required("0"),
-            "Which one, counted from 0; such as the ordinal of a replica, `\"${ORDINAL}\"`.",
+            "Which one, counted from 0, where zones matter among those of its own zone; such as the ordinal of a replica, `\"${ORDINAL}\"`.",
         ),
         Key::new(
             "count",

@@ -1,6 +1,6 @@
 //! The head that goes to the client: the server's, less what was meant for us.
 
-use sluice_wire::h1::{FieldKind, Framing, ResponseHead, Version};
+use sluice_wire::h1::{Field, FieldKind, Framing, ResponseHead, Version};
 
 use super::request::{write_field, write_via};
 
@@ -51,16 +51,20 @@ pub struct Return<'a> {
 pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>) {
     write_status_line(head.status, head.reason.as_bytes(), out);
     let has_no_length = head.status < 200 || head.status == 204 || head.framing == Framing::Chunked;
-    head.fields.write_kept(out, |field| {
+    let is_kept = |field: &Field<'_>| {
         !field.hop_by_hop
             && match field.kind {
                 FieldKind::ContentLength => !has_no_length,
                 FieldKind::Via => back.via.is_none(),
-                _ => back
-                    .for_us
-                    .is_none_or(|name| !field.name.eq_ignore_ascii_case(name)),
+                _ => true,
             }
-    });
+    };
+    match back.for_us {
+        None => head.fields.write_kept(out, is_kept),
+        Some(name) => head.fields.write_kept(out, |field| {
+            is_kept(field) && !field.name.eq_ignore_ascii_case(name)
+        }),
+    }
     if head.status >= 200 && !head.fields.has(FieldKind::Date) {
         write_field(out, "Date", back.date);
     }
