@@ -147,6 +147,59 @@ pub struct Route {
     pub timeout: Duration,
     /// `max-body`: bytes of a request body; 413 above. `None` is no limit.
     pub max_body: Option<u64>,
+    /// `retry`
+    pub retry: Retry,
+}
+
+/// `retry = { attempts, on }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// `attempts`: servers tried at most, 1 to 8.
+    pub attempts: usize,
+    /// `connect-failure` in `on`
+    pub connect_failure: bool,
+    /// `reset` in `on`
+    pub reset: bool,
+    /// The statuses in `on`.
+    pub statuses: RetryStatuses,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 8,
+            connect_failure: true,
+            reset: true,
+            statuses: RetryStatuses::default(),
+        }
+    }
+}
+
+/// Statuses of answers that are not passed on where another server may do better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RetryStatuses(u8);
+
+impl RetryStatuses {
+    /// Adds a status; others than 429, 500, 502, 503 and 504 are left out.
+    pub fn insert(&mut self, status: u16) {
+        self.0 |= Self::bit(status);
+    }
+
+    /// Whether it is one of them.
+    pub fn contains(self, status: u16) -> bool {
+        self.0 & Self::bit(status) != 0
+    }
+
+    fn bit(status: u16) -> u8 {
+        match status {
+            429 => 1,
+            500 => 1 << 1,
+            502 => 1 << 2,
+            503 => 1 << 3,
+            504 => 1 << 4,
+            _ => 0,
+        }
+    }
 }
 
 /// What a route does.

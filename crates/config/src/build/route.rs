@@ -6,7 +6,7 @@ use sluice_route::{Conditions, FieldCondition, PathPattern, Template, TemplateEr
 
 use super::{Builder, is_wrong};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::plan::{Action, Redirect, Respond, Route, UpstreamId};
+use crate::plan::{Action, Redirect, Respond, Retry, RetryStatuses, Route, UpstreamId};
 use crate::read::{Section, Typed, nothing_set};
 use crate::schema::keys;
 use crate::suggest::closest;
@@ -72,6 +72,7 @@ impl Builder<'_> {
                         action: Action::Forward(UpstreamId(0)),
                         timeout: defaults.value("timeout")?,
                         max_body: None,
+                        retry: Retry::default(),
                     },
                     conditions: Conditions::default(),
                     listeners,
@@ -122,6 +123,10 @@ impl Builder<'_> {
             action: action?,
             timeout: section.value("timeout")?,
             max_body: section.value("max-body"),
+            retry: match section.table("retry") {
+                Some(section) => retry(section)?,
+                None => Retry::default(),
+            },
         };
         Some(HalfRoute {
             route,
@@ -201,7 +206,7 @@ impl Builder<'_> {
             }
         };
         if section.set_at("upstream").is_none() && !set.is_empty() {
-            self.out_of_place(section, &["timeout"], |key| {
+            self.out_of_place(section, &["timeout", "retry"], |key| {
                 Diagnostic::warning(
                     0..0,
                     format!("`{key}` has no effect on a route without `upstream`"),
@@ -334,6 +339,21 @@ impl Builder<'_> {
 
 /// What a route can do; one of them is set.
 const ACTIONS: &[&str] = &["upstream", "respond", "redirect"];
+
+fn retry(section: &Section) -> Option<Retry> {
+    let words = section.items::<&'static str>("on")?;
+    let has = |sought| words.iter().any(|(word, _)| *word == sought);
+    let mut statuses = RetryStatuses::default();
+    for status in words.iter().filter_map(|(word, _)| word.parse().ok()) {
+        statuses.insert(status);
+    }
+    Some(Retry {
+        attempts: section.value("attempts")?,
+        connect_failure: has("connect-failure"),
+        reset: has("reset"),
+        statuses,
+    })
+}
 
 /// The names that the path of a route captures; `None` where the path is wrong.
 fn captures(section: &Section) -> Option<Vec<Box<str>>> {

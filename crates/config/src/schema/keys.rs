@@ -311,7 +311,13 @@ pub(crate) static ROUTE: Shape = Shape {
         Key::not_yet("deny", "Who may not come in."),
         Key::not_yet("auth", "Who must show who they are."),
         Key::not_yet("rate-limits", "Limits by client or key."),
-        Key::not_yet("retry", "Try again after a failure."),
+        Key::new(
+            "retry",
+            Kind::Table(&RETRY),
+            Default::Is("{ attempts = 8, on = [\"connect-failure\", \"reset\"] }"),
+            "With `upstream`: what is tried again, on another server.",
+        )
+        .also(&["retries", "next-upstream", "proxy-next-upstream", "retry-on"]),
         Key::not_yet("hedge", "Ask a second server when the first is slow."),
         Key::not_yet("priority", "What is shed first under overload."),
     ],
@@ -387,6 +393,44 @@ pub(crate) static RESPOND: Shape = Shape {
             Default::Is("\"text/plain; charset=utf-8\""),
             "The body's media type.",
         ),
+    ],
+};
+
+/// `retry` of `[[routes]]`
+pub(crate) static RETRY: Shape = Shape {
+    place: "`retry` of `[[routes]]`",
+    doc: "When a request goes to another server instead of failing. Only a request that may be repeated does: its method is \
+          idempotent or the server got nothing of it, and nothing of its body had to be let go.",
+    keys: &[
+        Key::new(
+            "attempts",
+            Kind::Number { min: 1, max: 8 },
+            Default::Is("3"),
+            "Tries in all, the first included, each on another server; 1 is none but the first.",
+        )
+        .also(&["tries", "max-attempts", "num-retries", "retries", "count"]),
+        Key::new(
+            "on",
+            Kind::List {
+                item: &Kind::Choice(&[
+                    Choice::new("connect-failure"),
+                    Choice::new("reset"),
+                    Choice::new("429"),
+                    Choice::new("500"),
+                    Choice::new("502"),
+                    Choice::new("503"),
+                    Choice::new("504"),
+                    Choice::not_yet("timeout"),
+                ]),
+                min: 1,
+            },
+            Default::Is("[\"connect-failure\", \"reset\"]"),
+            "What is tried again: `connect-failure` is a server that cannot be connected to, `reset` one that closes or resets \
+             the connection before a byte of its answer, a number an answer with that status, which the client does not see then.",
+        )
+        .also(&["conditions", "retry-on", "statuses"]),
+        Key::not_yet("backoff", "A pause before another try."),
+        Key::not_yet("budget", "The share of requests that may be retries."),
     ],
 };
 

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use sluice_config::plan::{Action, HttpListener, Route, UpstreamId};
+use sluice_config::plan::{Action, HttpListener, Retry, Route, UpstreamId};
 use sluice_http::h1::relay::{Relay, RelayError};
 use sluice_http::h1::request::{Forwarding, compose, kept_request_id};
 use sluice_route::{Captures, Facts, FieldLookup, normalise_path};
@@ -54,6 +54,10 @@ pub(super) struct Outgoing {
     pub(super) is_head: bool,
     /// Whether it may be sent twice (RFC 9110, 9.2.2).
     pub(super) is_idempotent: bool,
+    /// When another server is tried.
+    pub(super) retry: Retry,
+    /// Whether whatever the server answers now is passed on.
+    pub(super) is_last_try: bool,
     /// Whether it asks to switch protocols.
     pub(super) wants_upgrade: bool,
     /// Whether the client waits for the server's `100 Continue` before it sends the body.
@@ -249,6 +253,8 @@ impl<'b> Asked<'_, '_, 'b> {
             persistent: head.persistent,
             is_head: head.method == Method::Head,
             is_idempotent: head.method.is_idempotent(),
+            retry: route.retry,
+            is_last_try: false,
             wants_upgrade: head.upgrade.is_some(),
             expects_continue: head.expect_continue,
             timeout: route.timeout,

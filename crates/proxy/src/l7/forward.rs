@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use sluice_config::plan::Retry;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight, Tried};
@@ -41,7 +42,7 @@ pub(super) async fn run(
             key: request.key,
         };
         let mut next = None;
-        if failure.repeatable {
+        if failure.may_be_mended(request.retry, tried.count()) {
             next = cluster.pick(&mut tried, asked);
             if next.is_none() && cluster.settings().queue.is_some() {
                 let waiting = wait(downstream, trip, request, &mut failure, &mut tried);
@@ -55,6 +56,7 @@ pub(super) async fn run(
             break Box::pin(fail(downstream, trip, request, &failure)).await;
         };
         let started = trip.now;
+        request.is_last_try = tried.count() >= request.retry.attempts.min(cluster.lanes().len());
         count_attempt(trip, &cluster);
         trip.lane = Some(Rc::clone(place.lane()));
         downstream.guard.uses(Some(place.lane()));
@@ -152,6 +154,16 @@ impl Failure {
         }
     }
 
+    /// Whether the route has another server tried after so many.
+    fn may_be_mended(&self, retry: Retry, tried: usize) -> bool {
+        let is_listed = match self.end {
+            End::ConnectFailed | End::ConnectTimeout => retry.connect_failure,
+            End::UpstreamClosed => retry.reset,
+            _ => true,
+        };
+        self.repeatable && is_listed && tried < retry.attempts
+    }
+
     /// Whether the server let time pass without a word.
     fn is_silence(&self) -> bool {
         matches!(self.end, End::ConnectTimeout | End::UpstreamTimeout)
@@ -174,7 +186,8 @@ impl From<Fault> for Failure {
             repeatable: fault.repeatable,
             answered: fault.answered,
             truncation_hidden: fault.truncation_hidden,
-            blames_server: fault.server.is_some(),
+            blames_server: fault.server.is_some()
+                || fault.passed_over.is_some_and(|status| status >= 500),
         }
     }
 }
@@ -219,7 +232,8 @@ async fn try_server(
                 if let Some(word) = fault.server {
                     lane.metrics().response_failures.increment(word);
                 }
-                if !(is_kept && fault.repeatable) {
+                let is_stale = is_kept && fault.repeatable && fault.passed_over.is_none();
+                if !is_stale {
                     return Outcome::Failed(fault.into());
                 }
                 lane.metrics().connections_stale.increment();

@@ -64,6 +64,9 @@ impl Exchange<'_> {
             let mut storage = FieldStorage::new();
             match parse_response(bytes, &mut storage, &LIMITS, self.request.is_head) {
                 Ok(Some(head)) if head.status >= 200 => {
+                    if let Err(fault) = self.pass_over(head.status) {
+                        return Poll::Ready(Err(fault));
+                    }
                     let mut out = worker.head();
                     let (relay, start) = self.begin_answer(&head, &mut out);
                     drop(scratch);
@@ -108,6 +111,7 @@ impl Exchange<'_> {
                 return self.switch(&head, &bytes).map(Some);
             }
             if head.status >= 200 {
+                self.pass_over(head.status)?;
                 let mut out = Vec::new();
                 let (mut relay, start) = self.begin_answer(&head, &mut out);
                 let body = bytes.get(start..).unwrap_or_default();

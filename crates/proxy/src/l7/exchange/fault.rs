@@ -21,6 +21,8 @@ pub(in crate::l7) struct Fault {
     pub(in crate::l7) answered: bool,
     /// Whether the server may have taken note of the request: it sent something, or got more than is kept here.
     pub(in crate::l7) repeatable: bool,
+    /// The status of an answer that was not passed on, as another server may do better.
+    pub(in crate::l7) passed_over: Option<u16>,
     /// Whether the client could take what it got for the whole, unless its connection is reset.
     pub(in crate::l7) truncation_hidden: bool,
 }
@@ -61,10 +63,27 @@ impl Exchange<'_> {
             }
             Some(_) => ResponseFailure::Other,
         });
-        let all_is_kept = self.request.body.streamed() == 0;
         let may_repeat = self.request.is_idempotent || self.sent == 0;
-        fault.repeatable = !spoke && all_is_kept && may_repeat;
+        fault.repeatable = !spoke && self.all_is_kept() && may_repeat;
         fault
+    }
+
+    /// The way out for an answer of which the route says that another server is to be tried instead.
+    pub(super) fn pass_over(&self, status: u16) -> Result<(), Fault> {
+        let request = &self.request;
+        let is_passed_on = !request.retry.statuses.contains(status);
+        if is_passed_on || request.is_last_try || !request.is_idempotent || !self.all_is_kept() {
+            return Ok(());
+        }
+        let mut fault = self.fault(End::NoServer);
+        fault.repeatable = !fault.answered;
+        fault.passed_over = Some(status);
+        Err(fault)
+    }
+
+    /// Whether nothing of the request's body had to be let go.
+    fn all_is_kept(&self) -> bool {
+        self.request.body.streamed() == 0
     }
 
     pub(super) fn invalid(&self) -> Fault {
@@ -99,6 +118,7 @@ impl Exchange<'_> {
                 Answering::Head { interim, .. } => interim.is_partly_sent(),
             },
             repeatable: false,
+            passed_over: None,
             truncation_hidden: self.truncation_hidden,
         }
     }
