@@ -14,6 +14,8 @@ use sluice_wire::h1::{
     FieldStorage, Limits, RequestHead, ResponseHead, Version, parse_request, parse_response,
 };
 
+use crate::picks;
+
 /// A part of the work that is counted by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
@@ -21,6 +23,8 @@ pub(crate) enum Step {
     ParseRequest,
     /// From the head to one of thirty routes.
     FindRoute,
+    /// From an upstream of three to the server whose turn it is, which has a place taken and another given back.
+    PickServer,
     /// From the head to the bytes for the server.
     ComposeRequest,
     /// From bytes to a checked response head of six fields.
@@ -34,6 +38,7 @@ pub(crate) struct Work {
     router: Router,
     limits: Limits,
     out: Vec<u8>,
+    picks: picks::Work,
 }
 
 impl Work {
@@ -42,6 +47,7 @@ impl Work {
             router: router()?,
             limits: Limits::default(),
             out: Vec::with_capacity(4096),
+            picks: picks::Work::new(sluice_balance::Kind::RoundRobin, 3),
         })
     }
 
@@ -58,6 +64,7 @@ impl Work {
                 Step::FindRoute => {
                     black_box(self.find_route(black_box(&request))?);
                 }
+                Step::PickServer => self.picks.picks(1),
                 Step::ComposeRequest => self.compose_request(black_box(&request)),
                 Step::ParseResponse => {
                     black_box(self.parse_response(&mut FieldStorage::new())?);

@@ -14,6 +14,13 @@ use crate::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Default)]
 pub(crate) struct Decaying(AtomicU64);
 
+/// How fast something is forgotten: to 1/e in a time. It is asked for each server of a scan, and a [`Duration`] would be
+/// divided by each time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decay {
+    each_second: f32,
+}
+
 /// What is known at some moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Known {
@@ -53,8 +60,13 @@ impl Decaying {
         f32::from_bits(low_half(self.0.load(Ordering::Relaxed) >> 32) & !MASS_BITS) < limit
     }
 
+    /// Whether nothing was ever added.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
     /// What is known after forgetting with the time constant `decay`: both value and mass shrink to 1/e in that time.
-    pub(crate) fn faded(&self, now: Moment, decay: Duration) -> Known {
+    pub(crate) fn faded(&self, now: Moment, decay: Decay) -> Known {
         let known = self.at(now);
         let kept = known.kept(decay);
         Known {
@@ -79,17 +91,26 @@ impl Decaying {
     }
 
     /// Adds a sample to an average in which the samples of the last `decay` count.
-    pub(crate) fn average(&self, now: Moment, decay: Duration, sample: f32) {
+    pub(crate) fn average(&self, now: Moment, decay: Decay, sample: f32) {
         let known = self.at(now);
         let mass = (known.mass * known.kept(decay) + 1.0).min(MASS_MAX);
         self.set(now, known.value + (sample - known.value) / mass, mass);
     }
 }
 
+impl Decay {
+    /// To 1/e in that time.
+    pub(crate) const fn over(time: Duration) -> Self {
+        Self {
+            each_second: 1.0 / time.as_secs_f32().max(1e-9),
+        }
+    }
+}
+
 impl Known {
     /// The share that is left of it after its age.
-    pub(crate) fn kept(&self, decay: Duration) -> f32 {
-        let ages = self.age / decay.as_secs_f32();
+    pub(crate) fn kept(&self, decay: Decay) -> f32 {
+        let ages = self.age * decay.each_second;
         // Among busy servers nearly always: a scan over many of them would spend most of its time in `exp`.
         if ages < 1.0 / 64.0 {
             1.0 - ages
@@ -130,7 +151,7 @@ fn seconds(ticks: u32) -> f32 {
 mod tests {
     use super::*;
 
-    const SECOND: Duration = Duration::from_secs(1);
+    const SECOND: Decay = Decay::over(Duration::from_secs(1));
 
     fn at(seconds: f64) -> Moment {
         Moment::default() + Duration::from_secs_f64(seconds)

@@ -1,11 +1,9 @@
 //! How long a server takes by how many requests it works on: what one more would take cannot be told from an average over
 //! idle and busy moments.
 
-use std::time::Duration;
-
 use sluice_model::Moment;
 
-use crate::decaying::{Decaying, EXPLORED};
+use crate::decaying::{Decay, Decaying, EXPLORED};
 
 /// Average latencies by requests in flight, in steps of powers of two: 1, 2, 3 to 4, 5 to 8, …, above 64.
 #[derive(Debug, Default)]
@@ -13,7 +11,7 @@ pub(crate) struct LatencyByLoad([Decaying; STEPS]);
 
 impl LatencyByLoad {
     /// One of `in_flight` requests took so many seconds.
-    pub(crate) fn add(&self, now: Moment, decay: Duration, in_flight: f32, seconds: f32) {
+    pub(crate) fn add(&self, now: Moment, decay: Decay, in_flight: f32, seconds: f32) {
         if let Some(step) = self.0.get(step(in_flight)) {
             step.average(now, decay, seconds);
         }
@@ -21,7 +19,7 @@ impl LatencyByLoad {
 
     /// Seconds that one of `in_flight` requests takes; `None` where too little is known. From what is known of fewer in
     /// flight it is told as if they shared the server evenly, from more as if it were as busy then.
-    pub(crate) fn at(&self, now: Moment, decay: Duration, in_flight: f32) -> Option<f32> {
+    pub(crate) fn at(&self, now: Moment, decay: Decay, in_flight: f32) -> Option<f32> {
         let own = step(in_flight);
         let below = (0..=own).rev();
         let above = own + 1..STEPS;
@@ -37,7 +35,7 @@ impl LatencyByLoad {
     }
 
     /// Seconds that a request takes by itself; `None` where too little is known.
-    pub(crate) fn alone(&self, now: Moment, decay: Duration) -> Option<f32> {
+    pub(crate) fn alone(&self, now: Moment, decay: Decay) -> Option<f32> {
         let known = self.0.first()?.at(now);
         (known.mass * known.kept(decay) >= EXPLORED).then_some(known.value)
     }
@@ -64,9 +62,11 @@ fn most(step: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    const DECAY: Duration = Duration::from_secs(10);
+    const DECAY: Decay = Decay::over(Duration::from_secs(10));
 
     #[test]
     fn steps_are_powers_of_two() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sluice_model::Moment;
 
 use crate::atomic::{AtomicU32, AtomicU64, Ordering};
-use crate::decaying::{Decaying, EXPLORED, Known};
+use crate::decaying::{Decay, Decaying, EXPLORED};
 use crate::latency_by_load::LatencyByLoad;
 use crate::probe::Probe;
 
@@ -61,7 +61,7 @@ impl Load {
 
     /// The server answered `latency` after it was asked. Only policies that look at latency need to be told.
     pub fn answered(&self, now: Moment, latency: Duration, decay: Duration) {
-        let sample = latency.as_secs_f32();
+        let (sample, decay) = (latency.as_secs_f32(), Decay::over(decay));
         self.latency.average(now, decay, sample);
         self.latencies
             .add(now, decay, self.known_in_flight(now), sample);
@@ -92,7 +92,7 @@ impl Load {
 
     /// Bytes went to or came from the server.
     pub fn moved(&self, now: Moment, bytes: u64, decay: Duration) {
-        let known = self.bandwidth.faded(now, decay);
+        let known = self.bandwidth.faded(now, Decay::over(decay));
         #[expect(clippy::cast_precision_loss, reason = "a rate is an estimate")]
         let added = bytes as f32 / decay.as_secs_f32();
         self.bandwidth.set(now, known.value + added, 1.0);
@@ -116,12 +116,15 @@ impl Load {
 
     /// What it says of itself, as long as that is fresh.
     pub fn report(&self, now: Moment) -> Report {
-        let fresh =
-            |known: Known| (known.mass > 0.0 && known.age < REPORT_AGE).then_some(known.value);
         Report {
-            utilization: fresh(self.reported_utilization.at(now)),
-            in_flight: fresh(self.reported_in_flight.at(now)),
+            utilization: fresh(&self.reported_utilization, now),
+            in_flight: self.reported_in_flight(now),
         }
+    }
+
+    /// Requests that it says it works on, as long as that is fresh.
+    pub(crate) fn reported_in_flight(&self, now: Moment) -> Option<f32> {
+        fresh(&self.reported_in_flight, now)
     }
 
     /// What the server would say of itself, as far as it is known here. A server that asks its own load so can answer
@@ -131,7 +134,7 @@ impl Load {
         Probe {
             in_flight,
             latency: self
-                .latency_of_one_more(now, decay)
+                .latency_of_one_more(now, Decay::over(decay))
                 .map(|seconds| Duration::try_from_secs_f32(seconds).unwrap_or(Duration::MAX)),
         }
     }
@@ -150,36 +153,41 @@ impl Load {
         (1.0 - self.failing(now)).powi(2).max(SOUNDNESS_MIN)
     }
 
+    /// Whether that share is surely below `limit`, at a glance.
+    pub(crate) fn is_sound(&self, limit: f32) -> bool {
+        self.failures.is_below(limit)
+    }
+
     /// Whether the share of late requests that failed is `limit` at least.
     pub(crate) fn is_failing(&self, now: Moment, limit: f32) -> bool {
         !self.failures.is_below(limit) && self.failing(now) >= limit
     }
 
     /// Average latency in seconds and how many samples of the last `decay` it rests on.
-    pub(crate) fn latency(&self, now: Moment, decay: Duration) -> (f32, f32) {
+    pub(crate) fn latency(&self, now: Moment, decay: Decay) -> (f32, f32) {
         let known = self.latency.at(now);
         (known.value, known.mass * known.kept(decay))
     }
 
     /// Seconds that one more request would take beside those in flight, where enough is known.
-    pub(crate) fn latency_of_one_more(&self, now: Moment, decay: Duration) -> Option<f32> {
+    pub(crate) fn latency_of_one_more(&self, now: Moment, decay: Decay) -> Option<f32> {
         self.latencies
             .at(now, decay, self.known_in_flight(now) + 1.0)
     }
 
     /// Average latency in seconds while no other request was in flight, where enough is known.
-    pub(crate) fn latency_alone(&self, now: Moment, decay: Duration) -> Option<f32> {
+    pub(crate) fn latency_alone(&self, now: Moment, decay: Decay) -> Option<f32> {
         self.latencies.alone(now, decay)
     }
 
     /// Peak latency in seconds, falling by itself, and how many samples of the last `decay` it rests on.
-    pub(crate) fn peak(&self, now: Moment, decay: Duration) -> (f32, f32) {
+    pub(crate) fn peak(&self, now: Moment, decay: Decay) -> (f32, f32) {
         let faded = self.peak.faded(now, decay);
         (faded.value, faded.mass)
     }
 
     /// Bytes a second, both ways.
-    pub(crate) fn bandwidth(&self, now: Moment, decay: Duration) -> f32 {
+    pub(crate) fn bandwidth(&self, now: Moment, decay: Decay) -> f32 {
         self.bandwidth.faded(now, decay).value
     }
 
@@ -187,15 +195,17 @@ impl Load {
     pub(crate) fn known_in_flight(&self, now: Moment) -> f32 {
         #[expect(clippy::cast_precision_loss, reason = "far below 2²⁴")]
         let own = self.in_flight() as f32;
-        self.report(now)
-            .in_flight
+        self.reported_in_flight(now)
             .map_or(own, |reported| own.max(reported))
     }
 
     /// How far it has warmed up: from [`COLDEST`] to 1.
     pub(crate) fn warmth(&self, now: Moment, slow_start: Duration) -> f32 {
+        if slow_start.is_zero() {
+            return 1.0;
+        }
         let since = self.warming_since.load(Ordering::Relaxed);
-        if since == 0 || slow_start.is_zero() {
+        if since == 0 {
             return 1.0;
         }
         let warming = now.since(Moment::from_nanos(since)).as_secs_f32();
@@ -203,11 +213,21 @@ impl Load {
     }
 }
 
+/// What a server said of itself, as long as that is to be believed.
+fn fresh(said: &Decaying, now: Moment) -> Option<f32> {
+    // Most servers never say anything.
+    if said.is_unknown() {
+        return None;
+    }
+    let known = said.at(now);
+    (known.mass > 0.0 && known.age < REPORT_AGE).then_some(known.value)
+}
+
 /// The share of its weight that a server gets at the beginning of its slow start.
 pub const COLDEST: f32 = 0.05;
 
 /// Failures are forgotten with this time constant.
-const FAILURES_DECAY: Duration = Duration::from_secs(7);
+const FAILURES_DECAY: Decay = Decay::over(Duration::from_secs(7));
 /// How much each outcome counts in the share of failures: seven failures in a row make half.
 const FAILURES_STEP: f32 = 0.1;
 /// A share of failures so small that a success need not be written down.
@@ -256,12 +276,12 @@ mod tests {
             load.answered(at(1.0), Duration::from_millis(10), DECAY);
         }
         load.answered(at(1.1), Duration::from_millis(500), DECAY);
-        let (peak, _) = load.peak(at(1.1), DECAY);
+        let (peak, _) = load.peak(at(1.1), Decay::over(DECAY));
         assert!((peak - 0.5).abs() < 0.01, "{peak}");
         load.answered(at(2.1), Duration::from_millis(10), DECAY);
-        let (peak, _) = load.peak(at(2.1), DECAY);
+        let (peak, _) = load.peak(at(2.1), Decay::over(DECAY));
         assert!((0.4..0.5).contains(&peak), "{peak}");
-        let (peak, _) = load.peak(at(60.0), DECAY);
+        let (peak, _) = load.peak(at(60.0), Decay::over(DECAY));
         assert!(peak < 0.01, "{peak}");
     }
 
@@ -286,7 +306,7 @@ mod tests {
         for step in 0..6_000 {
             load.moved(at(f64::from(step) * 0.01), 1_000, DECAY);
         }
-        let rate = load.bandwidth(at(60.0), DECAY);
+        let rate = load.bandwidth(at(60.0), Decay::over(DECAY));
         assert!((95_000.0..105_000.0).contains(&rate), "{rate}");
     }
 

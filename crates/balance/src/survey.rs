@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sluice_model::Moment;
 
-use crate::decaying::EXPLORED;
+use crate::decaying::{Decay, EXPLORED};
 use crate::servers::Servers;
 use crate::view::Member;
 
@@ -42,17 +42,19 @@ impl Default for Survey {
 }
 
 impl Survey {
-    /// Looks again if it is time to.
+    /// Whether it is time to look again.
+    pub(crate) fn is_due(&self, now: Moment) -> bool {
+        now >= self.due
+    }
+
+    /// Looks again.
     pub(crate) fn refresh<S: Servers>(
         &mut self,
         servers: &S,
         members: &[Member],
         now: Moment,
-        decay: Duration,
+        decay: Decay,
     ) {
-        if now < self.due {
-            return;
-        }
         self.due = now + EVERY;
         let looked_at = members.len().min(SURVEYED_MAX);
         let loads = || {

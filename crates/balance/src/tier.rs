@@ -6,6 +6,7 @@ use fastrand::Rng;
 use sluice_model::{Moment, Weight};
 
 use crate::algorithm::Algorithm;
+use crate::decaying::Decay;
 use crate::policy::Settings;
 use crate::probe::Probe;
 use crate::servers::{Ask, ServerShape, Servers};
@@ -18,6 +19,11 @@ pub(crate) struct Tier {
     members: Arc<[Member]>,
     algorithm: Algorithm,
     survey: Survey,
+    /// As of the survey.
+    care: Care,
+    /// As the settings say, in the form that picks need.
+    decay: Decay,
+    goes_by_key: bool,
     picks: u64,
 }
 
@@ -37,6 +43,9 @@ impl Tier {
             algorithm: Algorithm::new(settings.kind, &members, seed),
             members,
             survey: Survey::default(),
+            care: Care::NONE,
+            decay: Decay::over(settings.latency_decay),
+            goes_by_key: settings.kind.signals().key,
             picks: seed,
         }
     }
@@ -112,22 +121,22 @@ impl Tier {
         ask: &Ask,
         rng: &mut Rng,
     ) -> Option<usize> {
-        let decay = settings.latency_decay;
-        self.survey.refresh(servers, &self.members, ask.now, decay);
+        if self.members.is_empty() {
+            return None;
+        }
+        if self.survey.is_due(ask.now) {
+            self.look_around(settings, servers, ask.now);
+        }
         self.picks = self.picks.wrapping_add(1);
-        let careful = Care {
-            avoids_failing: self.survey.failing_share <= 1.0 - settings.panic_threshold,
-            thins: !settings.kind.weighs_anew(),
-        };
-        let key = ask.key.filter(|_| settings.kind.signals().key);
+        let key = ask.key.filter(|_| self.goes_by_key);
         let mut view = View {
             servers,
             members: &self.members,
             survey: &self.survey,
             ask,
-            decay,
+            decay: self.decay,
             slow_start: settings.slow_start,
-            care: careful,
+            care: self.care,
             // A key goes round a server that warms up until its time has come, and not to and fro.
             pick: key.unwrap_or(self.picks),
         };
@@ -136,6 +145,18 @@ impl Tier {
             self.algorithm.pick(&view, rng)
         })?;
         self.members.get(place).map(|member| member.server)
+    }
+
+    /// What is usual now, and what follows from it until the next look.
+    #[cold]
+    fn look_around<S: Servers>(&mut self, settings: &Settings, servers: &S, now: Moment) {
+        self.survey.refresh(servers, &self.members, now, self.decay);
+        // Nobody has to take less than its weight where none warms up and none says how busy it is.
+        let any_less = !settings.slow_start.is_zero() || self.survey.mean_utilization.is_some();
+        self.care = Care {
+            avoids_failing: self.survey.failing_share <= 1.0 - settings.panic_threshold,
+            thins: any_less && !settings.kind.weighs_anew(),
+        };
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::decaying::Decay;
 use crate::load::Load;
 use crate::servers::{Ask, Servers};
 use crate::survey::Survey;
@@ -38,7 +39,7 @@ pub(crate) struct View<'a, S> {
     pub(crate) survey: &'a Survey,
     pub(crate) ask: &'a Ask,
     /// How long a latency is remembered.
-    pub(crate) decay: Duration,
+    pub(crate) decay: Decay,
     pub(crate) slow_start: Duration,
     pub(crate) care: Care,
     /// Tells this pick from others, or the request's key where that decides: chance that is the same however often it is
@@ -75,11 +76,18 @@ impl<'a, S: Servers> View<'a, S> {
         let Some(member) = self.members.get(place) else {
             return false;
         };
-        self.servers.is_eligible(member.server)
-            && (self.care == Care::NONE
-                || self
-                    .load(place)
-                    .is_some_and(|load| self.is_welcome(member, load)))
+        if !self.servers.is_eligible(member.server) {
+            return false;
+        }
+        if self.care == Care::NONE {
+            return true;
+        }
+        let Some(load) = self.servers.load(member.server) else {
+            return false;
+        };
+        // Nearly always a glance is enough.
+        (!self.care.thins && load.is_sound(self.survey.failing_limit))
+            || self.is_welcome(member, load)
     }
 
     /// The server's load.
@@ -141,7 +149,7 @@ impl<'a, S: Servers> View<'a, S> {
     /// Requests it says it works on; none where it says nothing.
     pub(crate) fn reported_in_flight(&self, place: usize) -> f32 {
         self.load(place)
-            .and_then(|load| load.report(self.ask.now).in_flight)
+            .and_then(|load| load.reported_in_flight(self.ask.now))
             .unwrap_or(0.0)
     }
 
@@ -159,6 +167,7 @@ impl<'a, S: Servers> View<'a, S> {
             .map_or(0.0, |load| load.bandwidth(self.ask.now, self.decay))
     }
 
+    #[inline(never)]
     fn is_welcome(&self, member: &Member, load: &Load) -> bool {
         if self.care.avoids_failing && load.is_failing(self.ask.now, self.survey.failing_limit) {
             return false;
