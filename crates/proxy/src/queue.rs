@@ -19,24 +19,26 @@ pub(crate) async fn wait(
     asked: Asked,
     mut gives_up: impl FnMut(&mut Context<'_>) -> Option<End>,
 ) -> Result<Option<InFlight>, End> {
-    let mut turn = match cluster.wait(tried, asked) {
-        Wait::Useless => return Ok(None),
-        Wait::Free(place) => return Ok(Some(place)),
-        Wait::Full => return Err(End::QueueFull),
-        Wait::Turn(turn) => turn,
-    };
-    let place = poll_fn(|cx| match Pin::new(&mut turn).poll(cx) {
-        Poll::Ready(place) => Poll::Ready(Ok(place)),
-        Poll::Pending => gives_up(cx).map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
-    })
-    .await
-    .inspect_err(|end| {
-        if *end == End::QueueTimeout {
-            cluster.metrics().queue_timeouts.increment();
+    loop {
+        let mut turn = match cluster.wait(tried, asked) {
+            Wait::Useless => return Ok(None),
+            Wait::Free(place) => return Ok(Some(place)),
+            Wait::Full => return Err(End::QueueFull),
+            Wait::Turn(turn) => turn,
+        };
+        let place = poll_fn(|cx| match Pin::new(&mut turn).poll(cx) {
+            Poll::Ready(place) => Poll::Ready(Ok(place)),
+            Poll::Pending => gives_up(cx).map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
+        })
+        .await
+        .inspect_err(|end| {
+            if *end == End::QueueTimeout {
+                cluster.metrics().queue_timeouts.increment();
+            }
+        })?;
+        if let Some(place) = place {
+            cluster.note_tried(tried, &place);
+            return Ok(Some(place));
         }
-    })?;
-    if let Some(place) = &place {
-        cluster.note_tried(tried, place);
     }
-    Ok(place)
 }

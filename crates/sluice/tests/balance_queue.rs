@@ -203,3 +203,30 @@ fn a_reload_leaves_the_queue_as_it_is() {
         assert_eq!(client.response("GET").status, 204);
     }
 }
+
+#[test]
+fn who_waits_for_a_server_that_leaves_is_served_by_it() {
+    let gate = Gate::new();
+    let [leaving, coming] = [holding(&gate), holding(&gate)];
+    let configuration = |server: &ScriptedServer| {
+        format!(
+            "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[upstreams.app]\n\
+             servers = [{{ address = \"{}\", max-connections = 1 }}]\nqueue = {{ length = 5, timeout = \"1h\" }}\n\
+             [runtime]\nworkers = 2\n",
+            server.address()
+        )
+    };
+    let mut balancer = Balancer::start(env!("CARGO_BIN_EXE_sluice"), &configuration(&leaving));
+    let mut clients = vec![asking(&balancer)];
+    leaving.wait_for_received(0, "\r\n\r\n");
+    clients.extend((0..2).map(|_| asking(&balancer)));
+    wait_for_waiting(&balancer, 2);
+    balancer.reload(&configuration(&coming));
+    clients.push(asking(&balancer));
+    coming.wait_for_received(0, "\r\n\r\n");
+    gate.open();
+    for client in &mut clients {
+        assert_eq!(client.response("GET").status, 204);
+    }
+    assert_eq!((leaving.requests(), coming.requests()), (3, 1));
+}

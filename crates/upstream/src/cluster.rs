@@ -260,7 +260,7 @@ impl Cluster {
         let position = self
             .lanes
             .iter()
-            .position(|lane| place.is_at(lane.endpoint()) && !lane.is_retired())?;
+            .position(|lane| place.is_at(lane.endpoint()))?;
         let lane = self.lanes.get(position)?;
         place.into_endpoint()?;
         Some(InFlight::entered(lane, self.limit(position)))

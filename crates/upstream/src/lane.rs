@@ -21,7 +21,8 @@ pub struct Lane {
     metrics: Arc<ServerMetrics>,
     /// The most recently used last: it is the likeliest to be still open, and what is not needed grows old in front.
     idle: RefCell<VecDeque<Box<Connection>>>,
-    retired: Cell<bool>,
+    /// Set once the server has left the file: the next ticket of its queue then.
+    retired: Cell<Option<u64>>,
     next_source: Cell<usize>,
     /// The last pick that passed the server by.
     passed_in: Cell<u64>,
@@ -33,7 +34,7 @@ impl Lane {
             endpoint,
             metrics,
             idle: RefCell::default(),
-            retired: Cell::new(false),
+            retired: Cell::new(None),
             next_source: Cell::new(0),
             passed_in: Cell::new(0),
         }
@@ -56,14 +57,14 @@ impl Lane {
 
     /// The server left the file: keep no connection to it any more.
     pub fn retire(&self) {
-        self.retired.set(true);
+        self.retired.set(Some(self.endpoint.queue().next_ticket()));
         self.idle.borrow_mut().clear();
         self.metrics.connections_idle.set(0);
     }
 
     /// Whether the server left the file.
     pub fn is_retired(&self) -> bool {
-        self.retired.get()
+        self.retired.get().is_some()
     }
 
     /// The next of `sources` that is of the server's family; each in turn, for each server by itself, since local ports run
@@ -114,7 +115,7 @@ impl Lane {
     /// Keeps a connection for the next request, unless `limit` are kept already.
     pub(crate) fn keep(&self, mut connection: Box<Connection>, limit: usize, now: Instant) {
         let mut idle = self.idle.borrow_mut();
-        if self.retired.get() || idle.len() >= limit {
+        if self.is_retired() || idle.len() >= limit {
             self.metrics.idle_dropped.increment();
             return;
         }
@@ -185,12 +186,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let endpoint = &self.lane.endpoint;
-        if self.lane.is_retired() {
-            endpoint.load().leave();
-        } else {
-            Place::give_back(endpoint, self.limit);
-        }
+        Place::give_back(&self.lane.endpoint, self.limit, self.lane.retired.get());
         self.lane.metrics.in_flight.decrement();
     }
 }

@@ -76,11 +76,20 @@ impl Queue {
         self.waiting.load(Ordering::SeqCst) == 0
     }
 
-    /// Hands a place that is free, or was a moment ago, to the first who takes it.
-    fn serve(&self, endpoint: &Arc<Endpoint>, limit: Option<u32>) {
+    /// The ticket of whoever comes next.
+    pub(crate) fn next_ticket(&self) -> u64 {
+        self.lock().next_ticket
+    }
+
+    /// Hands a place that is free, or was a moment ago, to the first who takes it, of those whose ticket is less than
+    /// `before`.
+    fn serve(&self, endpoint: &Arc<Endpoint>, limit: Option<u32>, before: Option<u64>) {
         loop {
             let mut line = self.lock();
-            let wanted = |waiter: &Waiter| waiter.wants.takes(endpoint.id());
+            let wanted = |waiter: &Waiter| {
+                before.is_none_or(|before| waiter.ticket < before)
+                    && waiter.wants.takes(endpoint.id())
+            };
             let Some(first) = line.waiters.iter().position(wanted) else {
                 return;
             };
@@ -177,11 +186,12 @@ impl Place {
         self.endpoint.take()
     }
 
-    /// Gives back a place at `endpoint` where `limit` held: to who waits for it, or to all.
-    pub(crate) fn give_back(endpoint: &Arc<Endpoint>, limit: Option<u32>) {
+    /// Gives back a place at `endpoint` where `limit` held: to who waits for it, or to all. Of a server that has left the file
+    /// only those want one who came before that: those with tickets below `before`.
+    pub(crate) fn give_back(endpoint: &Arc<Endpoint>, limit: Option<u32>, before: Option<u64>) {
         endpoint.load().leave();
         if !endpoint.queue().is_empty() {
-            endpoint.queue().serve(endpoint, limit);
+            endpoint.queue().serve(endpoint, limit, before);
         }
     }
 
@@ -196,7 +206,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(endpoint) = self.endpoint.take() {
-            Self::give_back(&endpoint, self.limit);
+            Self::give_back(&endpoint, self.limit, None);
         }
     }
 }

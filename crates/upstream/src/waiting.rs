@@ -58,7 +58,7 @@ pub struct Turn {
     cluster: Rc<Cluster>,
 }
 
-/// Ready when there is a place; `None` where the servers are gone.
+/// Ready when there is a place; `None` where that is at a server that this cluster does not have: then wait again.
 impl Future for Turn {
     type Output = Option<InFlight>;
 

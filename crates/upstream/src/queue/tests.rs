@@ -45,7 +45,7 @@ fn first_come_first_served() {
     assert_eq!(tickets.len(), 3);
     assert!(queue.join(3, ANY).is_none(), "as long as it may be");
     for served in 0..3 {
-        Place::give_back(&endpoint, Some(1));
+        Place::give_back(&endpoint, Some(1), None);
         for (number, ticket) in tickets.iter_mut().enumerate().skip(served) {
             let place = ready(ticket);
             assert_eq!(place.is_some(), number == served, "{number} of {served}");
@@ -55,7 +55,7 @@ fn first_come_first_served() {
         }
         assert_eq!(endpoint.load().in_flight(), 1, "it was handed over");
     }
-    Place::give_back(&endpoint, Some(1));
+    Place::give_back(&endpoint, Some(1), None);
     assert_eq!(endpoint.load().in_flight(), 0);
 }
 
@@ -66,7 +66,7 @@ fn who_goes_away_gives_up_place_and_turn() {
     enter(&endpoint);
     let first = queue.join(2, ANY).expect("room");
     let mut second = queue.join(2, ANY).expect("room");
-    Place::give_back(&endpoint, Some(1));
+    Place::give_back(&endpoint, Some(1), None);
     // It is the first one's, who does not want it any more.
     drop(first);
     let place = ready(&mut second).expect("the second one's turn");
@@ -92,9 +92,25 @@ fn nobody_gets_a_server_that_he_has_had_or_does_not_know() {
     };
     let mut passed_by = [tried, older].map(|wants| queue.join(3, wants).expect("room"));
     let mut served = queue.join(3, ANY).expect("room");
-    Place::give_back(&endpoint, Some(1));
+    Place::give_back(&endpoint, Some(1), None);
     assert!(passed_by.iter_mut().all(|ticket| ready(ticket).is_none()));
     assert!(ready(&mut served).is_some());
+}
+
+#[test]
+fn a_server_that_has_left_serves_those_who_came_before_that() {
+    let endpoint = endpoint();
+    let queue = Arc::clone(endpoint.queue());
+    enter(&endpoint);
+    let mut earlier = queue.join(3, ANY).expect("room");
+    let left = queue.next_ticket();
+    let mut later = queue.join(3, ANY).expect("room");
+    Place::give_back(&endpoint, Some(1), Some(left));
+    let place = ready(&mut earlier).expect("its turn");
+    assert!(place.into_endpoint().is_some(), "a place is somewhere");
+    Place::give_back(&endpoint, Some(1), Some(left));
+    assert!(ready(&mut later).is_none());
+    assert_eq!(endpoint.load().in_flight(), 0);
 }
 
 /// However joining, giving back and going away meet: nobody waits beside a free place, and none is lost.
@@ -124,7 +140,7 @@ fn no_turn_is_lost_between_threads() {
                     assert!(now <= 2, "{now} inside");
                     served.fetch_add(1, Ordering::SeqCst);
                     inside.fetch_sub(1, Ordering::SeqCst);
-                    Place::give_back(endpoint, Some(2));
+                    Place::give_back(endpoint, Some(2), None);
                 }
             });
         }
