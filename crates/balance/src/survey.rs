@@ -82,12 +82,10 @@ impl Survey {
             .unwrap_or(0);
     }
 
-    /// A latency that rests on enough samples; else what is usual.
-    pub(crate) fn latency_of(&self, known: Option<(f32, f32)>) -> f32 {
-        match known {
-            Some((latency, mass)) if mass >= EXPLORED => latency,
-            _ => self.mean_latency,
-        }
+    /// A latency that rests on enough samples, if it does.
+    pub(crate) fn explored(known: (f32, f32)) -> Option<f32> {
+        let (latency, mass) = known;
+        (mass >= EXPLORED).then_some(latency)
     }
 }
 

@@ -119,10 +119,9 @@ impl<'a, S: Servers> View<'a, S> {
     /// Its average latency in seconds. One that has hardly been tried is taken for average, so that it is tried, and its
     /// first slow answer is not its doom.
     pub(crate) fn latency(&self, place: usize) -> f32 {
-        let known = self
-            .load(place)
-            .map(|load| load.latency(self.ask.now, self.decay));
-        self.survey.latency_of(known)
+        self.load(place)
+            .and_then(|load| Survey::explored(load.latency(self.ask.now, self.decay)))
+            .unwrap_or_else(|| self.usual_latency(place))
     }
 
     /// Seconds that one more request would take beside those it works on. Where that is not known, what is usual for a
@@ -132,7 +131,7 @@ impl<'a, S: Servers> View<'a, S> {
             .and_then(|load| load.latency_of_one_more(self.ask.now, self.decay))
             .unwrap_or_else(|| {
                 let in_flight = self.in_flight(place) / self.weight(place);
-                self.survey.mean_latency * (in_flight + 1.0) / (self.survey.mean_in_flight + 1.0)
+                self.usual_latency(place) * (in_flight + 1.0) / (self.survey.mean_in_flight + 1.0)
             })
     }
 
@@ -155,10 +154,21 @@ impl<'a, S: Servers> View<'a, S> {
 
     /// As [`View::latency`], of its worst moments.
     pub(crate) fn peak(&self, place: usize) -> f32 {
-        let known = self
-            .load(place)
-            .map(|load| load.peak(self.ask.now, self.decay));
-        self.survey.latency_of(known)
+        self.load(place)
+            .and_then(|load| Survey::explored(load.peak(self.ask.now, self.decay)))
+            .unwrap_or_else(|| self.usual_latency(place))
+    }
+
+    /// The latency that a server is taken to have of which too little is known: the mean. As long as nothing is known of any, an
+    /// idle one costs nothing, and others so much that requests in flight tell them apart: one that never answers would
+    /// take them all otherwise.
+    fn usual_latency(&self, place: usize) -> f32 {
+        let mean = self.survey.mean_latency;
+        if mean > 0.0 || self.in_flight(place) == 0.0 {
+            mean
+        } else {
+            LATENCY_GUESS
+        }
     }
 
     /// Bytes a second through it.
@@ -191,6 +201,8 @@ impl<'a, S: Servers> View<'a, S> {
     }
 }
 
+/// The latency in seconds of a busy server as long as none is known.
+const LATENCY_GUESS: f32 = 0.001;
 /// Below this share of use servers count as equally idle.
 const UTILIZATION_MIN: f32 = 0.01;
 /// A server's word about its load moves its weight within these bounds.
