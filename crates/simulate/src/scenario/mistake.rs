@@ -98,6 +98,14 @@ impl From<toml::de::Error> for Fault {
                 format!("`{word}` is missing"),
                 Some(format!("add `{word} = …` here")),
             ),
+            Some((word, _))
+                if said.starts_with("invalid type: ") && said.ends_with(" a string") =>
+            {
+                (
+                    format!("`{word}` lacks its quotes, and perhaps its unit"),
+                    Some("amounts are written as \"250ms\", \"70%\" or \"1000/s\"".to_owned()),
+                )
+            }
             _ => (said.to_owned(), None),
         };
         Self {
