@@ -148,13 +148,17 @@ impl Scenario {
         check::parse(name, text, folder)
     }
 
-    /// Compares these policies, by their names, instead of the file's. On failure: the name that is none, and what was
-    /// probably meant.
+    /// Compares only these policies: of the file, as the results call them, or others by their names. On failure: the
+    /// name that is none, and what was probably meant.
     pub fn set_policies(&mut self, names: &[String]) -> Result<(), String> {
-        self.policies = names
-            .iter()
-            .map(|name| check::policy_by_name(name, self.balancers.count))
-            .collect::<Result<_, _>>()?;
+        let policy = |name: &String| {
+            let listed = self.policies.iter().find(|policy| policy.name == *name);
+            listed.map_or_else(
+                || check::policy_by_name(name, self.balancers.count),
+                |policy| Ok(policy.clone()),
+            )
+        };
+        self.policies = names.iter().map(policy).collect::<Result<_, _>>()?;
         Ok(())
     }
 

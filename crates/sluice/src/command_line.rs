@@ -106,7 +106,8 @@ pub(crate) struct ExplainArguments {
 pub(crate) struct SimulateArguments {
     /// The scenario
     pub(crate) file: PathBuf,
-    /// A policy to compare, instead of those of the file; may be given more than once
+    /// A policy to compare, instead of all of the file: one of these as the results call it, or any other by its name;
+    /// may be given more than once
     #[arg(long = "policy", value_name = "NAME")]
     pub(crate) policies: Vec<String>,
     /// Runs of each policy, instead of the file's `seeds`
