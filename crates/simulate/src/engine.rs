@@ -337,7 +337,7 @@ impl Simulation {
         };
         job.abandoned = true;
         let (arrived, measured) = (job.arrived, job.measured);
-        self.balancers[job.balancer as usize].gave_up(self.now, job.server);
+        self.balancers[job.balancer as usize].gave_up(self.now, job, self.signals);
         if measured {
             self.tally.ended(End::Late, self.now - arrived);
         }

@@ -409,3 +409,67 @@ impl Drop for Running {
         let _ = self.0.wait();
     }
 }
+
+/// A scenario of a few requests in a folder that ends with the test.
+fn scenario(text: &str) -> (TempDir, String) {
+    let (folder, path) = file(&format!(
+        "requests = 2_000\nseeds = 2\narrivals.utilization = \"70%\"\n\
+         servers = [{{ count = 4, service.exponential = \"10ms\" }}]\n{text}"
+    ));
+    (folder, path)
+}
+
+#[test]
+fn simulate_compares_policies_and_writes_what_it_found() {
+    let (folder, path) = scenario("policies = [\"random\", \"least-connections\"]\n");
+    let written = ["csv", "json", "svg"].map(|kind| {
+        let path = folder.path().join(kind);
+        path.to_str().expect("UTF-8").to_owned()
+    });
+    let [csv, json, svg] = &written;
+    let arguments = [
+        "simulate", &path, "--csv", csv, "--json", json, "--svg", svg,
+    ];
+    let (first, second) = (sluice(&arguments), sluice(&arguments));
+    assert_eq!(first.code(), 0, "{}", first.stderr);
+    assert_eq!(first.stdout, second.stdout);
+    assert!(first.stderr.ends_with("M requests/s\n"), "{}", first.stderr);
+    let policies = |text: &str| {
+        let names = ["random", "least-connections"];
+        names.map(|name| text.lines().filter(|line| line.starts_with(name)).count())
+    };
+    assert_eq!(policies(&first.stdout), [1, 1], "{}", first.stdout);
+    let [csv, json, svg] = written.map(|path| std::fs::read_to_string(path).expect("written"));
+    assert_eq!(policies(&csv), [1, 1], "{csv}");
+    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let runs = |policy: usize| json["policies"][policy]["runs"].as_array().map(Vec::len);
+    assert_eq!((runs(0), runs(1)), (Some(2), Some(2)), "{json}");
+    assert!(
+        svg.starts_with("<svg ") && svg.ends_with("</svg>\n"),
+        "{svg}"
+    );
+}
+
+#[test]
+fn simulate_does_as_the_command_line_says() {
+    let (_folder, path) = scenario("policies = [\"random\"]\n");
+    let options = ["--policy", "maglev", "--seeds", "3", "--requests", "100"];
+    let shown = sluice(&[&["simulate", &path], &options[..]].concat());
+    assert_eq!(shown.code(), 0, "{}", shown.stderr);
+    assert!(shown.stdout.contains("3 seeds") && shown.stdout.contains("\nmaglev "));
+    assert!(!shown.stdout.contains("\nrandom "), "{}", shown.stdout);
+    let wrong = sluice(&["simulate", &path, "--policy", "magleff"]);
+    assert_eq!((wrong.code(), wrong.stdout.as_str()), (2, ""));
+    assert_snapshot!("simulate-no-policy", wrong.stderr);
+}
+
+#[test]
+fn simulate_says_what_is_wrong_with_a_file() {
+    let (_folder, path) = scenario("policies = [\"random\"]\n\n[balancer]\ncount = 3\n");
+    let wrong = sluice(&["simulate", &path]);
+    assert_eq!((wrong.code(), wrong.stdout.as_str()), (1, ""));
+    assert_snapshot!("simulate-wrong", without(&wrong.stderr, &path));
+    let absent = sluice(&["simulate", "/nowhere.toml"]);
+    assert_eq!(absent.code(), 1);
+    assert!(absent.stderr.contains("/nowhere.toml"), "{}", absent.stderr);
+}

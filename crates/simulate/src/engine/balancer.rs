@@ -8,7 +8,7 @@ use sluice_balance::{
 };
 use sluice_model::Moment;
 
-use super::jobs::{Job, NOBODY};
+use super::jobs::Job;
 use crate::scenario::{NamedPolicy, Nanos, Scenario};
 
 /// A balancer at work.
@@ -137,13 +137,18 @@ impl Balancer {
         }
     }
 
-    /// The client did not wait for the server's answer.
-    pub(super) fn gave_up(&mut self, now: Nanos, server: u32) {
-        if server != NOBODY {
-            let load = &self.loads[server as usize];
-            load.leave();
-            load.ended(Moment::from_nanos(now), true);
+    /// The client did not wait for the server's answer: it took that long at least.
+    pub(super) fn gave_up(&mut self, now: Nanos, job: &Job, signals: Signals) {
+        let Some(load) = self.loads.get(job.server as usize) else {
+            return;
+        };
+        let moment = Moment::from_nanos(now);
+        if signals.latency {
+            let decay = self.policy.settings().latency_decay;
+            load.answered(moment, Duration::from_nanos(now - job.sent), decay);
         }
+        load.leave();
+        load.ended(moment, true);
     }
 
     /// A server to ask for its load now.

@@ -175,3 +175,23 @@ fn escaped(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::{Scenario, run};
+
+    #[test]
+    fn a_plot_has_a_mark_for_each_percentile_and_escapes_names() {
+        let text = "policies = [{ policy = 'random', name = 'a<b&c' }, 'maglev']\nrequests = 500\nseeds = 2\n\
+             arrivals.utilization = '50%'\nservers = [{ count = 3, service.exponential = '1ms' }]";
+        let scenario = Scenario::parse("a", text, Path::new("")).expect("a good scenario");
+        let svg = run(&scenario, 1, &|_| ()).svg();
+        // The legend's four, and four for each policy.
+        assert_eq!(svg.matches("<circle ").count(), 12);
+        assert_eq!(svg.matches("<path ").count(), 8);
+        assert!(svg.contains(">a&lt;b&amp;c</text>"), "{svg}");
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+    }
+}

@@ -75,11 +75,11 @@ pub(super) enum ProbesOption {
     Asked,
 }
 
-/// `load-bound = 1.25` or `load-bound = "none"`.
+/// `load-bound = 1.25` or `load-bound = "off"`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(
     untagged,
-    expecting = "`load-bound` is a number from 1.0 on, or \"none\""
+    expecting = "`load-bound` is a number from 1.0 on, or \"off\""
 )]
 pub(super) enum LoadBoundOption {
     Of(f32),
@@ -89,7 +89,7 @@ pub(super) enum LoadBoundOption {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum NoBound {
-    None,
+    Off,
 }
 
 /// `[arrivals]`

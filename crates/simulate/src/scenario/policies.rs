@@ -120,7 +120,7 @@ fn sample_of(option: Option<&SampleOption>) -> Result<Sample, Wrong> {
     match option {
         None | Some(SampleOption::Word(SampleWord::Auto)) => Ok(Sample::Auto),
         Some(SampleOption::Word(SampleWord::All)) => Ok(Sample::All),
-        Some(SampleOption::Of(0)) => wrong("`sample` must be 1 at least"),
+        Some(SampleOption::Of(0 | 1)) => wrong("`sample` must be 2 at least"),
         Some(SampleOption::Of(count)) => {
             Ok(Sample::Of(usize::try_from(*count).unwrap_or(usize::MAX)))
         }
@@ -196,7 +196,7 @@ fn label(options: &PolicyOptions) -> String {
             "load-bound",
             match options.load_bound {
                 Some(LoadBoundOption::Of(bound)) => text(&bound),
-                Some(LoadBoundOption::Word(_)) => text(&"none"),
+                Some(LoadBoundOption::Word(_)) => text(&"off"),
                 None => None,
             },
         ),
