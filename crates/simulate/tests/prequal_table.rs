@@ -1,5 +1,6 @@
-//! The shape of the table of "Load is not what you should balance: Introducing Prequal" (NSDI 2024, section 5): a hundred
-//! balancers before a hundred servers, half of which share their machine with something that comes and goes.
+//! The order of policies, and the gaps between them, in a cluster after that of "Load is not what you should balance: Introducing
+//! Prequal" (NSDI 2024): a hundred balancers before a hundred servers, half of which share their machine with something
+//! that comes and goes.
 
 use std::path::PathBuf;
 
