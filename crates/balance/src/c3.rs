@@ -34,6 +34,6 @@ fn score<S: Servers>(view: &View<'_, S>, place: usize, balancers: f32) -> f32 {
         .map_or(latency, |alone| alone.min(latency));
     // What the other balancers have in flight is taken to be as much as is from here.
     let outstanding = view.own_in_flight(place) * balancers + view.reported_in_flight(place);
-    let queue = (1.0 + outstanding) / view.weight(place);
+    let queue = 1.0 + view.by_weight(place, outstanding);
     latency - service + queue.powi(3) * service
 }

@@ -9,9 +9,9 @@ use crate::scan::{Sample, cheapest};
 use crate::servers::Servers;
 use crate::view::View;
 
-/// The lowest peak latency × (in flight + 1) / weight wins.
+/// The lowest peak latency × (in flight by weight + 1) wins.
 pub(crate) fn pick<S: Servers>(view: &View<'_, S>, sample: Sample, rng: &mut Rng) -> Option<usize> {
     cheapest(view, sample, rng, |place| {
-        view.peak(place) * (view.in_flight(place) + 1.0) / view.weight(place)
+        view.peak(place) * (view.by_weight(place, view.in_flight(place)) + 1.0)
     })
 }

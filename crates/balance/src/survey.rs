@@ -20,6 +20,8 @@ pub(crate) struct Survey {
     pub(crate) mean_utilization: Option<f32>,
     /// Requests in flight for each unit of weight.
     pub(crate) mean_in_flight: f32,
+    /// The weights' mean.
+    pub(crate) mean_weight: f32,
     /// The share of failures from which on a server is avoided: half, or twice what is usual. A request that fails
     /// everywhere is no server's fault.
     pub(crate) failing_limit: f32,
@@ -35,6 +37,7 @@ impl Default for Survey {
             mean_latency: 0.0,
             mean_utilization: None,
             mean_in_flight: 0.0,
+            mean_weight: 1.0,
             failing_limit: FAILING,
             failing_share: 0.0,
         }
@@ -72,6 +75,7 @@ impl Survey {
         self.mean_in_flight =
             mean(loads().map(|(member, load)| load.known_in_flight(now) / member.weight))
                 .unwrap_or(0.0);
+        self.mean_weight = mean(loads().map(|(member, _)| member.weight)).unwrap_or(1.0);
         let usual = mean(loads().map(|(_, load)| load.failing(now))).unwrap_or(0.0);
         self.failing_limit = (2.0 * usual).max(FAILING);
         let is_failing = |load: f32| f32::from(u8::from(load >= self.failing_limit));

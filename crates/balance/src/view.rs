@@ -116,28 +116,36 @@ impl<'a, S: Servers> View<'a, S> {
         }
     }
 
+    /// Requests as they count for a server of its weight: less where that is above the mean.
+    pub(crate) fn by_weight(&self, place: usize, requests: f32) -> f32 {
+        requests * self.survey.mean_weight / self.weight(place)
+    }
+
     /// Its average latency in seconds. One that has hardly been tried is taken for average, so that it is tried, and its
     /// first slow answer is not its doom.
     pub(crate) fn latency(&self, place: usize) -> f32 {
-        self.load(place)
-            .and_then(|load| Survey::explored(load.latency(self.ask.now, self.decay)))
-            .unwrap_or_else(|| self.usual_latency(place))
+        let known = self
+            .load(place)
+            .and_then(|load| Survey::explored(load.latency(self.ask.now, self.decay)));
+        tellable(known.unwrap_or(self.survey.mean_latency))
     }
 
     /// Seconds that one more request would take beside those it works on. Where that is not known, what is usual for a
     /// server that is as busy, so that a cold one gets its share and not everything.
     pub(crate) fn latency_of_one_more(&self, place: usize) -> f32 {
-        self.load(place)
-            .and_then(|load| load.latency_of_one_more(self.ask.now, self.decay))
-            .unwrap_or_else(|| {
-                let in_flight = self.in_flight(place) / self.weight(place);
-                self.usual_latency(place) * (in_flight + 1.0) / (self.survey.mean_in_flight + 1.0)
-            })
+        let known = self
+            .load(place)
+            .and_then(|load| load.latency_of_one_more(self.ask.now, self.decay));
+        tellable(known.unwrap_or_else(|| {
+            let in_flight = self.in_flight(place) / self.weight(place);
+            self.survey.mean_latency * (in_flight + 1.0) / (self.survey.mean_in_flight + 1.0)
+        }))
     }
 
     /// Its average latency in seconds while it worked on nothing else, where that is known.
     pub(crate) fn latency_alone(&self, place: usize) -> Option<f32> {
-        self.load(place)?.latency_alone(self.ask.now, self.decay)
+        let known = self.load(place)?.latency_alone(self.ask.now, self.decay);
+        known.map(tellable)
     }
 
     /// Requests it works on from here.
@@ -154,21 +162,10 @@ impl<'a, S: Servers> View<'a, S> {
 
     /// As [`View::latency`], of its worst moments.
     pub(crate) fn peak(&self, place: usize) -> f32 {
-        self.load(place)
-            .and_then(|load| Survey::explored(load.peak(self.ask.now, self.decay)))
-            .unwrap_or_else(|| self.usual_latency(place))
-    }
-
-    /// The latency that a server is taken to have of which too little is known: the mean. As long as nothing is known of any, an
-    /// idle one costs nothing, and others so much that requests in flight tell them apart: one that never answers would
-    /// take them all otherwise.
-    fn usual_latency(&self, place: usize) -> f32 {
-        let mean = self.survey.mean_latency;
-        if mean > 0.0 || self.in_flight(place) == 0.0 {
-            mean
-        } else {
-            LATENCY_GUESS
-        }
+        let known = self
+            .load(place)
+            .and_then(|load| Survey::explored(load.peak(self.ask.now, self.decay)));
+        tellable(known.unwrap_or(self.survey.mean_latency))
     }
 
     /// Bytes a second through it.
@@ -201,8 +198,18 @@ impl<'a, S: Servers> View<'a, S> {
     }
 }
 
-/// The latency in seconds of a busy server as long as none is known.
-const LATENCY_GUESS: f32 = 0.001;
+/// A latency as it counts beside others: cut to four steps to a doubling, and to a millisecond at least. What differs by
+/// less is chance, and nobody would notice; servers that are alike share what little there is instead of the luckiest
+/// having it all.
+fn tellable(latency: f32) -> f32 {
+    f32::from_bits(latency.max(LATENCY_MIN).to_bits() & STEPS)
+}
+
+/// Seconds below which latencies are not told apart.
+const LATENCY_MIN: f32 = 0.001;
+/// Sign, exponent and the first two binary digits of the fraction of a number.
+const STEPS: u32 = 0xffe0_0000;
+
 /// Below this share of use servers count as equally idle.
 const UTILIZATION_MIN: f32 = 0.01;
 /// A server's word about its load moves its weight within these bounds.
@@ -223,6 +230,19 @@ pub(crate) fn chance(word: u64) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn latencies_are_told_apart_where_the_difference_matters() {
+        assert_eq!(tellable(0.000_2).to_bits(), tellable(0.000_9).to_bits());
+        assert_eq!(tellable(0.010_0).to_bits(), tellable(0.010_9).to_bits());
+        for (shorter, longer) in [(0.001, 0.001_3), (0.010, 0.0125), (1.0, 1.25), (0.0, 0.002)] {
+            assert!(tellable(shorter) < tellable(longer), "{shorter} {longer}");
+        }
+        for latency in [0.001_1, 0.012_3, 0.5, 7.7] {
+            let cut = tellable(latency);
+            assert!(cut <= latency && cut > latency * 0.79, "{latency} {cut}");
+        }
+    }
 
     #[test]
     fn chance_is_even() {
