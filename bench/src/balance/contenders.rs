@@ -58,4 +58,4 @@ fn of_kind(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-const DEFAULT: &str = "\"round-robin\"";
+const DEFAULT: &str = "\"c3\"";

@@ -108,7 +108,7 @@ fn guide(arguments: &DemoArguments, servers: &[servers::DemoServer]) -> String {
         .get(1)
         .map_or(String::new(), |server| server.address.to_string());
     for (command, what) in [
-        (format!("curl http://{web}/"), "each server in turn"),
+        (format!("curl http://{web}/"), "one of the three answers"),
         (format!("curl -i http://{web}/old/page"), "a redirect"),
         (
             format!("curl http://{web}/hello/you"),
@@ -120,7 +120,7 @@ fn guide(arguments: &DemoArguments, servers: &[servers::DemoServer]) -> String {
         ),
         (
             format!("curl -X POST 'http://{slow}/demo/slow?ms=800'"),
-            "make one server slow",
+            "make one server slow: it is asked no more",
         ),
         (
             format!("curl -X POST 'http://{slow}/demo/fail?percent=50'"),

@@ -173,7 +173,7 @@ fn an_upstream_that_did_not_change_keeps_its_connections_and_its_turn() {
     let text = |rest: &str| {
         format!(
             "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[[routes]]\nmatch.path = \"/x\"\nrespond = {{ body = \"{rest}\" }}\n\
-             [[routes]]\nupstream = \"app\"\n[upstreams.app]\nservers = [{}]\n[runtime]\nworkers = 1\n",
+             [[routes]]\nupstream = \"app\"\n[upstreams.app]\nbalance = \"round-robin\"\nservers = [{}]\n[runtime]\nworkers = 1\n",
             list.join(", ")
         )
     };

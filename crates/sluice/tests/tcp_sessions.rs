@@ -174,7 +174,7 @@ fn servers_that_refuse_or_stay_silent_are_passed_over() {
     let server = TcpEchoServer::start("here");
     let silent = SilentPort::start();
     let servers = format!(
-        "servers = [\"{}\", \"{}\", \"{}\"]\nconnect-timeout = \"50ms\"",
+        "balance = \"round-robin\"\nservers = [\"{}\", \"{}\", \"{}\"]\nconnect-timeout = \"50ms\"",
         refused_address(),
         silent.address(),
         server.address()
@@ -262,7 +262,7 @@ fn a_server_that_resets_resets_the_client() {
 fn sessions_go_round_by_weight() {
     let (a, b) = (TcpEchoServer::start("a"), TcpEchoServer::start("b"));
     let servers = format!(
-        "servers = [{{ address = \"{}\", weight = 2 }}, \"{}\"]",
+        "balance = \"round-robin\"\nservers = [{{ address = \"{}\", weight = 2 }}, \"{}\"]",
         a.address(),
         b.address()
     );

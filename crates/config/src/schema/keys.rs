@@ -474,7 +474,7 @@ pub(crate) static UPSTREAM: Shape = Shape {
         Key::new(
             "balance",
             Kind::Either(&[Kind::Choice(POLICIES), Kind::Table(&BALANCE)]),
-            Default::Is("\"round-robin\""),
+            Default::Is("\"c3\""),
             "Which server takes the next request: a policy by its name, or with its options as a table. \
              [balancing.md](balancing.md) says what each does.",
         )

@@ -19,6 +19,12 @@ pub(crate) struct Setup<'a> {
 #[track_caller]
 pub(crate) fn start(servers: &[SocketAddr], setup: Setup<'_>) -> Balancer {
     let servers: Vec<_> = servers.iter().map(SocketAddr::to_string).collect();
+    // In turn, unless a test is about something else: then it is known whose turn it is.
+    let balance = if setup.upstream.contains("balance") {
+        ""
+    } else {
+        "balance = \"round-robin\""
+    };
     let configuration = format!(
         r#"
 [listeners.web]
@@ -27,6 +33,7 @@ address = "127.0.0.1:<port:web>"
 
 [upstreams.app]
 servers = {servers:?}
+{balance}
 {}
 
 [runtime]
