@@ -57,8 +57,6 @@ impl Kind {
     /// Points on the ring of a server of average weight, where the file does not say. Shares differ by 1/√150 = 8 % of
     /// themselves then (standard deviation), for 1,800 bytes a server.
     pub const VIRTUAL_NODES: u16 = 150;
-    /// How many times the mean a server of a ring may be loaded, where the file does not say.
-    pub const LOAD_BOUND: f32 = 1.25;
     /// Servers among which [`Kind::IpHash`] compares all of them.
     pub const RENDEZVOUS_UP_TO: usize = 100;
 

@@ -18,7 +18,7 @@ use sluice_model::Moment;
 
 use crate::probe::Probe;
 use crate::servers::Servers;
-use crate::view::{Member, View};
+use crate::view::{Member, View, tellable};
 
 use pool::Pool;
 
@@ -97,17 +97,18 @@ struct Candidate {
     weight: f32,
     /// For each unit of weight.
     in_flight: f32,
-    /// Latency × (in flight + 1), for each unit of weight.
+    /// Latency × (in flight by weight + 1).
     wait: f32,
 }
 
 impl Candidate {
-    fn new(place: usize, weight: f32, in_flight: f32, latency: f32) -> Self {
+    fn new<S: Servers>(view: &View<'_, S>, place: usize, in_flight: f32, latency: f32) -> Self {
+        let weight = view.weight(place);
         Self {
             place,
             weight,
             in_flight: in_flight / weight,
-            wait: latency * (in_flight + 1.0) / weight,
+            wait: tellable(latency) * (view.by_weight(place, in_flight) + 1.0),
         }
     }
 
@@ -123,7 +124,7 @@ impl Candidate {
 /// How a server stands beside others: any cold one comes before any hot one.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 enum Standing {
-    /// By latency × (in flight + 1).
+    /// By latency × (in flight by weight + 1).
     Cold(f32),
     /// By requests in flight.
     Hot(f32),
@@ -169,8 +170,8 @@ fn best_of_all<S: Servers>(view: &View<'_, S>, rng: &mut Rng) -> Option<usize> {
     let mut count = 0;
     for (slot, place) in candidates.iter_mut().zip(eligible) {
         *slot = Candidate::new(
+            view,
             place,
-            view.weight(place),
             view.in_flight(place),
             view.latency_of_one_more(place),
         );

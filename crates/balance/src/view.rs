@@ -136,10 +136,10 @@ impl<'a, S: Servers> View<'a, S> {
         let known = self
             .load(place)
             .and_then(|load| load.latency_of_one_more(self.ask.now, self.decay));
-        tellable(known.unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             let in_flight = self.in_flight(place) / self.weight(place);
             self.survey.mean_latency * (in_flight + 1.0) / (self.survey.mean_in_flight + 1.0)
-        }))
+        })
     }
 
     /// Its average latency in seconds while it worked on nothing else, where that is known.
@@ -201,7 +201,7 @@ impl<'a, S: Servers> View<'a, S> {
 /// A latency as it counts beside others: cut to four steps to a doubling, and to a millisecond at least. What differs by
 /// less is chance, and nobody would notice; servers that are alike share what little there is instead of the luckiest
 /// having it all.
-fn tellable(latency: f32) -> f32 {
+pub(crate) fn tellable(latency: f32) -> f32 {
     f32::from_bits(latency.max(LATENCY_MIN).to_bits() & STEPS)
 }
 

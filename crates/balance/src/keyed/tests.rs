@@ -13,7 +13,7 @@ const PLAIN_RING: Kind = Kind::ConsistentHash {
 };
 const BOUNDED_RING: Kind = Kind::ConsistentHash {
     virtual_nodes: Kind::VIRTUAL_NODES,
-    load_bound: Some(Kind::LOAD_BOUND),
+    load_bound: Some(1.25),
 };
 const MAGLEV: Kind = Kind::Maglev { table_size: None };
 const KINDS: [Kind; 4] = [PLAIN_RING, BOUNDED_RING, MAGLEV, Kind::IpHash];

@@ -175,7 +175,7 @@ impl Pool {
                 kept.latency.unwrap_or(view.survey.mean_latency),
             ),
         };
-        Candidate::new(kept.place, view.weight(kept.place), in_flight, latency)
+        Candidate::new(view, kept.place, in_flight, latency)
     }
 
     /// A request goes there: until the next probe it counts as in flight.

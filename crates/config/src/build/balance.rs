@@ -158,9 +158,8 @@ fn option<T: FromTyped>(table: Option<&Section>, key: &str) -> Option<T> {
 fn load_bound(table: Option<&Section>) -> Option<f32> {
     let read = table.and_then(|table| table.read("load-bound"));
     match read.map(|read| &read.typed) {
-        Some(Typed::Word(_)) => None,
         Some(Typed::Decimal(bound)) => Some(*bound),
-        _ => Some(Kind::LOAD_BOUND),
+        _ => None,
     }
 }
 

@@ -708,9 +708,9 @@ pub(crate) static BALANCE: Shape = Shape {
                     max: 1_000.0,
                 },
             ]),
-            Default::Depends("1.25"),
+            Default::Depends("`\"off\"`"),
             "`consistent-hash`: how many times the mean of requests in flight a server may have before its requests go on to the next one \
-             on the ring. `\"off\"`: a key always has the same server.",
+             on the ring, 1.25 say. `\"off\"`: a key always has the same server.",
         ),
         Key::new(
             "table-size",

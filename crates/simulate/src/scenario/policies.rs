@@ -129,8 +129,7 @@ fn sample_of(option: Option<&SampleOption>) -> Result<Sample, Wrong> {
 
 fn load_bound_of(option: Option<LoadBoundOption>) -> Result<Option<f32>, Wrong> {
     match option {
-        None => Ok(Some(Kind::LOAD_BOUND)),
-        Some(LoadBoundOption::Word(_)) => Ok(None),
+        None | Some(LoadBoundOption::Word(_)) => Ok(None),
         Some(LoadBoundOption::Of(bound)) if bound >= 1.0 && bound.is_finite() => Ok(Some(bound)),
         Some(LoadBoundOption::Of(_)) => wrong("`load-bound` must be 1.0 at least"),
     }
