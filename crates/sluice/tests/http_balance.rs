@@ -12,7 +12,7 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 #[track_caller]
 fn balancer(servers: &str, workers: usize) -> Balancer {
     let configuration = format!(
-        "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[upstreams.app]\nservers = {servers}\n[runtime]\nworkers = {workers}\n"
+        "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[upstreams.app]\nservers = {servers}\nbalance = \"round-robin\"\n[runtime]\nworkers = {workers}\n"
     );
     Balancer::start(env!("CARGO_BIN_EXE_sluice"), &configuration)
 }
