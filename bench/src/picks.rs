@@ -186,7 +186,7 @@ fn kinds() -> Vec<(&'static str, Kind)> {
         ("prequal, three servers asked", Kind::Prequal(Probes::Asked)),
         ("c3", Kind::C3 { sample, balancers }),
         ("consistent-hash", ring(None)),
-        ("consistent-hash, bounded", ring(Some(Kind::LOAD_BOUND))),
+        ("consistent-hash, bounded", ring(Some(1.25))),
         ("maglev", Kind::Maglev { table_size: None }),
         ("ip-hash", Kind::IpHash),
     ]
