@@ -6,12 +6,12 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Type};
 use tokio::net::{TcpSocket, UnixStream};
 
 use crate::kernel_option;
 use crate::listen::keep_alive;
-use crate::stream::Stream;
+use crate::socket::Socket;
 
 /// Where a server is, with its name resolved.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,12 +32,12 @@ pub async fn connect(
     destination: &Destination,
     source: Option<IpAddr>,
     keep_alive_after: Option<Duration>,
-) -> io::Result<Stream> {
+) -> io::Result<Socket> {
     let address = match destination {
-        Destination::Unix(path) => return UnixStream::connect(path).await.map(Stream::Unix),
+        Destination::Unix(path) => return UnixStream::connect(path).await.map(Socket::Unix),
         Destination::Ip(address) => *address,
     };
-    let socket = Socket::new(
+    let socket = socket2::Socket::new(
         Domain::for_address(address),
         Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
@@ -53,7 +53,7 @@ pub async fn connect(
     let stream = TcpSocket::from_std_stream(socket.into())
         .connect(address)
         .await?;
-    Ok(Stream::Tcp(stream))
+    Ok(Socket::Tcp(stream))
 }
 
 #[cfg(test)]

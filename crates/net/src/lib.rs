@@ -8,7 +8,9 @@ pub mod descriptors;
 mod kernel_option;
 pub mod listen;
 pub mod ports;
+mod socket;
 pub mod splice;
 mod stream;
 
-pub use stream::Stream;
+pub use socket::Socket;
+pub use stream::{Layered, Stream};

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sluice_model::BindAddress;
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::kernel_option;
-use crate::stream::Stream;
+use crate::socket::Socket;
 
 /// Settings of a listening socket. `None` leaves the kernel's own.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ pub struct ListenOptions {
 /// One listener, bound and not yet given to the workers.
 #[derive(Debug)]
 pub struct Bound {
-    sockets: Vec<Socket>,
+    sockets: Vec<socket2::Socket>,
     address: BoundAddress,
     /// Where a Unix socket is until its place is taken.
     aside: Option<Aside>,
@@ -130,7 +130,7 @@ impl Bound {
         }
         check_place(path)?;
         let aside = Aside::beside(path)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
         socket.bind(&SockAddr::unix(&aside.path)?)?;
         socket.listen(backlog(options))?;
         let mut sockets = Vec::with_capacity(workers);
@@ -172,7 +172,7 @@ impl Drop for Aside {
 
 /// A worker's own listening socket, on its way to the worker.
 #[derive(Debug)]
-pub struct ListenSocket(Socket);
+pub struct ListenSocket(socket2::Socket);
 
 impl From<ListenSocket> for OwnedFd {
     fn from(socket: ListenSocket) -> Self {
@@ -209,15 +209,15 @@ impl Acceptor {
     ///
     /// # Errors
     /// See [`is_exhausted`] and [`is_transient`].
-    pub async fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+    pub async fn accept(&self) -> io::Result<(Socket, SocketAddr)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                Ok((Stream::Tcp(stream), canonical(peer)))
+                Ok((Socket::Tcp(stream), canonical(peer)))
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                Ok((Stream::Unix(stream), LOCAL_CLIENT))
+                Ok((Socket::Unix(stream), LOCAL_CLIENT))
             }
         }
     }
@@ -229,7 +229,7 @@ impl Acceptor {
     ///
     /// # Errors
     /// `WouldBlock` where there is none; else as [`Self::accept`].
-    pub fn accept_waiting(&self) -> io::Result<(Stream, SocketAddr)> {
+    pub fn accept_waiting(&self) -> io::Result<(Socket, SocketAddr)> {
         let listener = match self {
             Self::Tcp(listener) => SockRef::from(listener),
             Self::Unix(listener) => SockRef::from(listener),
@@ -237,8 +237,8 @@ impl Acceptor {
         let (socket, peer) = listener.accept()?;
         socket.set_nonblocking(true)?;
         let stream = match self {
-            Self::Tcp(_) => Stream::Tcp(TcpStream::from_std(socket.into())?),
-            Self::Unix(_) => Stream::Unix(UnixStream::from_std(socket.into())?),
+            Self::Tcp(_) => Socket::Tcp(TcpStream::from_std(socket.into())?),
+            Self::Unix(_) => Socket::Unix(UnixStream::from_std(socket.into())?),
         };
         Ok((stream, peer.as_socket().map_or(LOCAL_CLIENT, canonical)))
     }
@@ -274,8 +274,8 @@ fn all_interfaces(port: u16) -> SocketAddr {
     }
 }
 
-fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
+fn tcp_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(
         Domain::for_address(address),
         Type::STREAM.nonblocking(),
         Some(Protocol::TCP),
@@ -288,7 +288,7 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn apply(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
+fn apply(socket: &socket2::Socket, options: &ListenOptions) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     if let Some(silence) = options.keep_alive {
         socket.set_tcp_keepalive(&keep_alive(silence))?;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use tokio::io::Interest;
 
-use crate::stream::Stream;
+use crate::socket::Socket;
 
 /// The size asked for a pipe, in bytes. The kernel grants it to every user up to 64 pipes, more to root
 /// (`fs.pipe-user-pages-soft`); a smaller pipe works, only slower.
@@ -52,7 +52,7 @@ impl Pipe {
     pub fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
-        source: &Stream,
+        source: &Socket,
         most: usize,
     ) -> Poll<io::Result<usize>> {
         debug_assert_eq!(self.held, 0, "a pipe is filled only when it is empty");
@@ -73,7 +73,7 @@ impl Pipe {
     }
 
     /// Gives what the pipe holds to `target`; ready when the pipe is empty.
-    pub fn poll_drain(&mut self, cx: &mut Context<'_>, target: &Stream) -> Poll<io::Result<()>> {
+    pub fn poll_drain(&mut self, cx: &mut Context<'_>, target: &Socket) -> Poll<io::Result<()>> {
         while self.held > 0 {
             ready!(target.poll_write_ready(cx))?;
             match target.try_io(Interest::WRITABLE, || {
@@ -123,13 +123,13 @@ mod tests {
 
     use super::*;
 
-    fn pair() -> (TcpStream, Stream) {
+    fn pair() -> (TcpStream, Socket) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let client = TcpStream::connect(listener.local_addr().expect("address")).expect("connect");
         let (server, _) = listener.accept().expect("accept");
         server.set_nonblocking(true).expect("nonblocking");
         let server = tokio::net::TcpStream::from_std(server).expect("register");
-        (client, Stream::Tcp(server))
+        (client, Socket::Tcp(server))
     }
 
     #[test]

@@ -1,166 +1,122 @@
-//! A connected byte stream: TCP, or a Unix-domain socket.
-//!
-//! The reactor is tokio's; receiving and sending are system calls of our own. The C library's wrappers are cancellation
-//! points of its threads, which cost four atomic operations for each request and serve nobody here.
+//! A byte stream, as everything above sees one: a socket, or something that is spoken over one.
 
+use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
-use rustix::net::{RecvFlags, SendFlags, recv, send};
-use tokio::io::{AsyncWrite, Interest};
-use tokio::net::{TcpStream, UnixStream};
+use crate::socket::Socket;
 
 /// A connected byte stream. Polled, not awaited: one task watches both sides of a proxied connection.
 #[derive(Debug)]
 pub enum Stream {
-    /// TCP over IPv4 or IPv6.
-    Tcp(TcpStream),
-    /// A Unix-domain stream socket.
-    Unix(UnixStream),
+    /// Bytes as they go over the wire.
+    Socket(Socket),
+    /// Bytes that something else carries.
+    Layered(Box<dyn Layered>),
+}
+
+/// A byte stream over another: a ciphered one, or one of many on a connection.
+///
+/// There is no flush. [`Self::poll_write`] takes bytes only when they are on their way; until then it is pending, and
+/// has to be given the same bytes again, others after them where there are more.
+pub trait Layered: Debug {
+    /// Receives into `buffer`; 0 is the end of the stream.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Sends from `bytes`; how many were taken.
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Ends our side of the stream; the other side may go on.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Whether a stream that should be silent still is: not closed, nothing sent unasked. Where `now`, as the kernel knows
+    /// it at this moment; else as far as the reactor has seen.
+    fn is_quiet(&mut self, now: bool) -> bool;
+
+    /// Makes dropping the stream a break instead of an orderly end.
+    fn reset_on_close(&mut self);
+
+    /// The local address of the TCP connection below.
+    fn local_address(&self) -> Option<SocketAddr>;
 }
 
 impl Stream {
-    /// Receives into `buffer`; 0 is the end of the stream. A short read also clears the readiness, so no further
-    /// system call is needed to learn that there is nothing more.
+    /// Receives into `buffer`; 0 is the end of the stream.
+    #[inline]
     pub fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.poll_read_ready(cx))?;
-            let received = self.try_io(Interest::READABLE, || {
-                let (_, count) = recv(&*self, &mut *buffer, RecvFlags::empty())?;
-                Ok(count)
-            });
-            match received {
-                Ok(count) => {
-                    if (1..buffer.len()).contains(&count) {
-                        self.clear(Interest::READABLE);
-                    }
-                    return Poll::Ready(Ok(count));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+        match self {
+            Self::Socket(socket) => socket.poll_read(cx, buffer),
+            Self::Layered(layer) => layer.poll_read(cx, buffer),
         }
     }
 
-    /// Sends from `bytes`; how many were taken. Where not all were, the readiness is cleared too.
+    /// Sends from `bytes`; how many were taken. Where it is pending, the same bytes have to come first the next time.
+    #[inline]
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.poll_write_ready(cx))?;
-            let sent = self.try_io(Interest::WRITABLE, || {
-                Ok(send(&*self, bytes, SendFlags::NOSIGNAL)?)
-            });
-            match sent {
-                Ok(count) => {
-                    if (1..bytes.len()).contains(&count) {
-                        self.clear(Interest::WRITABLE);
-                    }
-                    return Poll::Ready(Ok(count));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    /// Ready when there is something to receive, the end of the stream included. Receives nothing.
-    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(stream) => stream.poll_read_ready(cx),
-            Self::Unix(stream) => stream.poll_read_ready(cx),
-        }
-    }
-
-    /// Ready when something can be sent.
-    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Tcp(stream) => stream.poll_write_ready(cx),
-            Self::Unix(stream) => stream.poll_write_ready(cx),
+            Self::Socket(socket) => socket.poll_write(cx, bytes),
+            Self::Layered(layer) => layer.poll_write(cx, bytes),
         }
     }
 
     /// Ends our side of the stream (a TCP FIN); the other side may go on.
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Socket(socket) => socket.poll_shutdown(cx),
+            Self::Layered(layer) => layer.poll_shutdown(cx),
         }
-    }
-
-    /// Receives what is there now. Costs no system call while the reactor has seen nothing arrive.
-    pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.try_read(buffer),
-            Self::Unix(stream) => stream.try_read(buffer),
-        }
-    }
-
-    /// Runs `io` on the descriptor when it is ready for `interest`, clearing the readiness on `WouldBlock`.
-    pub(crate) fn try_io<R>(
-        &self,
-        interest: Interest,
-        io: impl FnOnce() -> io::Result<R>,
-    ) -> io::Result<R> {
-        match self {
-            Self::Tcp(stream) => stream.try_io(interest, io),
-            Self::Unix(stream) => stream.try_io(interest, io),
-        }
-    }
-
-    /// Forgets that the stream was ready: the next event of the reactor says so again.
-    fn clear(&self, interest: Interest) {
-        let _ = self.try_io(interest, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
     }
 
     /// Whether a connection that should be silent still is: not closed, nothing sent unasked. As far as the reactor has
     /// seen: what has come since it was last asked is not known yet, and costs no system call.
-    pub fn is_quiet(&self) -> bool {
-        let mut byte = [0];
-        matches!(self.try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    pub fn is_quiet(&mut self) -> bool {
+        match self {
+            Self::Socket(socket) => socket.is_quiet(),
+            Self::Layered(layer) => layer.is_quiet(false),
+        }
     }
 
     /// The same, as the kernel knows it at this moment: a system call.
-    pub fn is_quiet_now(&self) -> bool {
-        let mut byte = [0];
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        matches!(
-            recv(self, &mut byte, flags),
-            Err(rustix::io::Errno::WOULDBLOCK)
-        )
+    pub fn is_quiet_now(&mut self) -> bool {
+        match self {
+            Self::Socket(socket) => socket.is_quiet_now(),
+            Self::Layered(layer) => layer.is_quiet(true),
+        }
     }
 
     /// Makes closing the stream a reset (RST) instead of an orderly end, so that the other side cannot take what it
     /// got for the whole.
-    pub fn reset_on_close(&self) {
-        if let Self::Tcp(stream) = self {
-            // A failure leaves an orderly close, which is all that can be done then.
-            let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+    pub fn reset_on_close(&mut self) {
+        match self {
+            Self::Socket(socket) => socket.reset_on_close(),
+            Self::Layered(layer) => layer.reset_on_close(),
         }
     }
 
-    /// The local address of a TCP stream.
+    /// The local address of the TCP connection.
     pub fn local_address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(stream) => stream.local_addr().ok(),
-            Self::Unix(_) => None,
+            Self::Socket(socket) => socket.local_address(),
+            Self::Layered(layer) => layer.local_address(),
+        }
+    }
+
+    /// The socket, where its bytes are the stream's: those can move inside the kernel.
+    pub fn socket(&self) -> Option<&Socket> {
+        match self {
+            Self::Socket(socket) => Some(socket),
+            Self::Layered(_) => None,
         }
     }
 }
 
-impl AsFd for Stream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Tcp(stream) => stream.as_fd(),
-            Self::Unix(stream) => stream.as_fd(),
-        }
+impl From<Socket> for Stream {
+    fn from(socket: Socket) -> Self {
+        Self::Socket(socket)
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use sluice_config::plan::Protocol;
-use sluice_net::Stream;
+use sluice_net::Socket;
 use sluice_net::listen::{Acceptor, is_exhausted, is_transient};
 use tokio::task::spawn_local;
 use tokio::time::sleep;
@@ -26,7 +26,7 @@ const QUEUE: usize = 1 << 17;
 pub(crate) async fn run(acceptor: Rc<Acceptor>, slot: Rc<ListenerSlot>, worker: Rc<Worker>) {
     loop {
         match acceptor.accept().await {
-            Ok((stream, peer)) => serve(stream, peer, &slot, &worker),
+            Ok((socket, peer)) => serve(socket, peer, &slot, &worker),
             Err(error) if is_exhausted(&error) => {
                 worker.note_exhausted(&error);
                 sleep(REST).await;
@@ -45,7 +45,7 @@ pub(crate) async fn run(acceptor: Rc<Acceptor>, slot: Rc<ListenerSlot>, worker: 
 pub(crate) fn take_waiting(acceptor: &Acceptor, slot: &Rc<ListenerSlot>, worker: &Rc<Worker>) {
     for _ in 0..QUEUE {
         match acceptor.accept_waiting() {
-            Ok((stream, peer)) => serve(stream, peer, slot, worker),
+            Ok((socket, peer)) => serve(socket, peer, slot, worker),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock || is_exhausted(&error) => {
                 return;
             }
@@ -54,7 +54,7 @@ pub(crate) fn take_waiting(acceptor: &Acceptor, slot: &Rc<ListenerSlot>, worker:
     }
 }
 
-fn serve(stream: Stream, peer: SocketAddr, slot: &Rc<ListenerSlot>, worker: &Rc<Worker>) {
+fn serve(socket: Socket, peer: SocketAddr, slot: &Rc<ListenerSlot>, worker: &Rc<Worker>) {
     let listener = slot.current();
     listener.metrics.connections_accepted.increment();
     worker.metrics().connections_accepted.increment();
@@ -66,9 +66,15 @@ fn serve(stream: Stream, peer: SocketAddr, slot: &Rc<ListenerSlot>, worker: &Rc<
         Some(Protocol::Http(_))
     );
     let task = if is_http {
-        spawn_local(l7::serve(stream, peer, Rc::clone(slot), guard, worker))
+        spawn_local(l7::serve(
+            socket.into(),
+            peer,
+            Rc::clone(slot),
+            guard,
+            worker,
+        ))
     } else {
-        spawn_local(l4::serve(stream, peer, listener, guard, worker))
+        spawn_local(l4::serve(socket.into(), peer, listener, guard, worker))
     };
     task_slot.served_by(task.abort_handle());
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sluice_config::{Plan, Source, Surroundings, load};
-use sluice_net::Stream;
+use sluice_net::{Socket, Stream};
 use sluice_telemetry::metrics::Registry;
 use sluice_upstream::Endpoints;
 use tokio::net::{TcpListener, TcpStream};
@@ -62,7 +62,10 @@ pub(crate) async fn tcp_pair() -> (Stream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
     let address = listener.local_addr().expect("address");
     let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-    (Stream::Tcp(near.expect("connect")), far.expect("accept").0)
+    (
+        Socket::Tcp(near.expect("connect")).into(),
+        far.expect("accept").0,
+    )
 }
 
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use sluice_balance::{Ask, Load, Policy, Servers, Signals};
 use sluice_config::plan::{HashKey, SendProxyProtocol, Upstream};
 use sluice_model::Moment;
-use sluice_net::Stream;
+use sluice_net::Socket;
 use sluice_net::connect::connect;
 use sluice_telemetry::metrics::{Registry, UpstreamMetrics};
 use tokio::time::timeout;
@@ -167,12 +167,12 @@ impl Cluster {
             Err(_) => Err(ConnectError::Timeout),
         };
         match outcome {
-            Ok(stream) => {
+            Ok(socket) => {
                 let now = Instant::now();
                 lane.metrics().connections_opened.increment();
                 self.metrics.connect.record(now - started);
                 let bound_to = self.bound_to(client);
-                let connection = Connection::new(stream, lane.endpoint(), bound_to, now);
+                let connection = Connection::new(socket.into(), lane.endpoint(), bound_to, now);
                 Ok(Box::new(connection))
             }
             Err(error) => {
@@ -278,7 +278,7 @@ impl Cluster {
     }
 
     /// Connects from the source address whose turn it is, or from the next one that still has a port for this server.
-    async fn connect_from_any_source(&self, lane: &Lane) -> Result<Stream, ConnectError> {
+    async fn connect_from_any_source(&self, lane: &Lane) -> Result<Socket, ConnectError> {
         let sources = &self.settings.source_addresses;
         let mut tries_left = sources.len();
         loop {

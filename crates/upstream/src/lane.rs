@@ -92,7 +92,7 @@ impl Lane {
             // Nearly always the last. One that began with a PROXY header is its client's alone, even where headers are not
             // sent any more since a reload.
             let last = idle.pop_back_if(|one| one.bound_to == client);
-            let Some(connection) = last.or_else(|| {
+            let Some(mut connection) = last.or_else(|| {
                 let position = idle.iter().rposition(|one| one.bound_to == client)?;
                 idle.remove(position)
             }) else {

@@ -377,7 +377,11 @@ impl Relay {
             return Poll::Ready(Ok(()));
         };
         let before = pipe.held();
-        let outcome = pipe.poll_drain(cx, sides.target);
+        // Nothing else is spliced to.
+        let Some(target) = sides.target.socket() else {
+            return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
+        };
+        let outcome = pipe.poll_drain(cx, target);
         self.spliced += (before - pipe.held()) as u64;
         ready!(outcome)?;
         if let Some(pipe) = self.pipe.take() {
@@ -396,15 +400,18 @@ impl Relay {
         if remaining < SPLICE_FROM {
             return Poll::Ready(Ok(false));
         }
+        let (Some(source), Some(_)) = (sides.source.socket(), sides.target.socket()) else {
+            return Poll::Ready(Ok(false));
+        };
         // A pipe is lent only when there is something to put into it.
-        ready!(sides.source.poll_read_ready(cx)).map_err(RelayError::Source)?;
+        ready!(source.poll_read_ready(cx)).map_err(RelayError::Source)?;
         let Ok(mut pipe) = sides.pipes.lend() else {
             return Poll::Ready(Ok(false));
         };
         let most = usize::try_from(remaining)
             .unwrap_or(usize::MAX)
             .min(SPLICE_MOST);
-        let filled = pipe.poll_fill(cx, sides.source, most);
+        let filled = pipe.poll_fill(cx, source, most);
         let Poll::Ready(Ok(count @ 1..)) = filled else {
             sides.pipes.give_back(pipe);
             ready!(filled).map_err(RelayError::Source)?;

@@ -61,7 +61,7 @@ fn accepted_sockets_inherit_the_options() {
         let _client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("connect");
         let (stream, peer) = acceptor.accept().await.expect("accept");
         assert!(peer.is_ipv4(), "an IPv4 client is seen as one: {peer}");
-        let Stream::Tcp(stream) = stream else {
+        let Socket::Tcp(stream) = stream else {
             panic!("tcp")
         };
         assert!(stream.nodelay().expect("nodelay"));

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use sluice_net::Stream;
 use sluice_net::splice::Pipe;
+use sluice_net::{Socket, Stream};
 use sluice_telemetry::metrics::{ListenerMetrics, ServerMetrics};
 
 use crate::deadline::Deadline;
@@ -227,10 +227,11 @@ impl Direction {
                 self.state = State::Done;
                 continue;
             }
-            let taken = if self.bulk {
-                ready!(self.poll_splice(cx, source, worker))
-            } else {
-                ready!(self.poll_copy(cx, source, target, worker))?
+            let taken = match (source.socket(), target.socket()) {
+                (Some(source), Some(_)) if self.bulk => {
+                    ready!(self.poll_splice(cx, source, worker))
+                }
+                _ => ready!(self.poll_copy(cx, source, target, worker))?,
             };
             match taken.map_err(|_| Broken::Source)? {
                 0 => self.state = State::Ended,
@@ -247,6 +248,8 @@ impl Direction {
         worker: &Worker,
     ) -> Poll<io::Result<()>> {
         if let Some(pipe) = &mut self.pipe {
+            // Nothing else is spliced to.
+            let target = target.socket().ok_or(io::ErrorKind::Unsupported)?;
             ready!(pipe.poll_drain(cx, target))?;
             if let Some(pipe) = self.pipe.take() {
                 worker.pipes().give_back(pipe);
@@ -274,7 +277,7 @@ impl Direction {
     fn poll_splice(
         &mut self,
         cx: &mut Context<'_>,
-        source: &Stream,
+        source: &Socket,
         worker: &Worker,
     ) -> Poll<io::Result<usize>> {
         ready!(source.poll_read_ready(cx))?;

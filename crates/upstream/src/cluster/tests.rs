@@ -223,7 +223,8 @@ fn a_connection_that_was_closed_or_spoke_unasked_is_not_used() {
 }
 
 async fn poll_readable(connection: &Connection) {
-    std::future::poll_fn(|cx| connection.stream.poll_read_ready(cx))
+    let socket = connection.stream.socket().expect("a socket");
+    std::future::poll_fn(|cx| socket.poll_read_ready(cx))
         .await
         .expect("readable");
 }

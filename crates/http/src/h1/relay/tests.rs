@@ -5,6 +5,8 @@ use std::future::poll_fn;
 use proptest::prelude::*;
 use tokio::net::UnixStream;
 
+use sluice_net::Socket;
+
 use super::*;
 use sluice_wire::h1::Version;
 
@@ -29,8 +31,8 @@ impl Bench {
         Self {
             sender: Some(sender),
             receiver,
-            source: Stream::Unix(source),
-            target: Stream::Unix(target),
+            source: Socket::Unix(source).into(),
+            target: Socket::Unix(target).into(),
             scratch: Scratch::default(),
             buffers: Buffers::default(),
             pipes: Pipes::default(),

@@ -221,7 +221,7 @@ fn a_side_that_breaks_is_named() {
 }
 
 fn reset(stream: TcpStream) {
-    let near = Stream::Tcp(stream);
+    let near = Socket::Tcp(stream);
     near.reset_on_close();
 }
 
