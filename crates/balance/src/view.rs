@@ -198,7 +198,7 @@ impl<'a, S: Servers> View<'a, S> {
     }
 }
 
-/// A latency as it counts beside others: cut to four steps to a doubling, and to a millisecond at least. What differs by
+/// A latency as it counts beside others: cut to eight steps to a doubling, and to a millisecond at least. What differs by
 /// less is chance, and nobody would notice; servers that are alike share what little there is instead of the luckiest
 /// having it all.
 pub(crate) fn tellable(latency: f32) -> f32 {
@@ -207,8 +207,8 @@ pub(crate) fn tellable(latency: f32) -> f32 {
 
 /// Seconds below which latencies are not told apart.
 const LATENCY_MIN: f32 = 0.001;
-/// Sign, exponent and the first two binary digits of the fraction of a number.
-const STEPS: u32 = 0xffe0_0000;
+/// Sign, exponent and the first three binary digits of the fraction of a number.
+const STEPS: u32 = 0xfff0_0000;
 
 /// Below this share of use servers count as equally idle.
 const UTILIZATION_MIN: f32 = 0.01;
@@ -234,13 +234,13 @@ mod tests {
     #[test]
     fn latencies_are_told_apart_where_the_difference_matters() {
         assert_eq!(tellable(0.000_2).to_bits(), tellable(0.000_9).to_bits());
-        assert_eq!(tellable(0.010_0).to_bits(), tellable(0.010_9).to_bits());
-        for (shorter, longer) in [(0.001, 0.001_3), (0.010, 0.0125), (1.0, 1.25), (0.0, 0.002)] {
+        assert_eq!(tellable(0.010_0).to_bits(), tellable(0.010_7).to_bits());
+        for (shorter, longer) in [(0.001, 0.001_2), (0.010, 0.0113), (1.0, 1.125), (0.0, 0.002)] {
             assert!(tellable(shorter) < tellable(longer), "{shorter} {longer}");
         }
         for latency in [0.001_1, 0.012_3, 0.5, 7.7] {
             let cut = tellable(latency);
-            assert!(cut <= latency && cut > latency * 0.79, "{latency} {cut}");
+            assert!(cut <= latency && cut > latency * 0.88, "{latency} {cut}");
         }
     }
 
