@@ -212,7 +212,7 @@ pub(crate) fn svg(contests: &[Contest]) -> String {
     for contest in contests {
         let _ = writeln!(
             text,
-            "<text x=\"8\" y=\"{}\" font-weight=\"bold\">p99 in ms at {:.0} % of capacity</text>",
+            "<text x=\"8\" y=\"{}\" font-weight=\"bold\">p99 in ms at {:.0} % of capacity, logarithmic</text>",
             y + BASE,
             contest.utilization * 100.0
         );
