@@ -43,3 +43,8 @@ fn chunked() {
 fn proxy_protocol() {
     check_corpus("proxy_protocol", invariants::proxy_protocol::check);
 }
+
+#[test]
+fn client_hello() {
+    check_corpus("client_hello", invariants::client_hello::check);
+}

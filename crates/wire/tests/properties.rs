@@ -174,6 +174,36 @@ proptest! {
         invariants::proxy_protocol::check(&bytes);
     }
 
+    #[test]
+    fn any_bytes_as_hello(bytes in vec(any::<u8>(), 0..300)) {
+        invariants::client_hello::check(&bytes);
+    }
+
+    /// Random bytes within records and a message whose lengths are right, so that what is inside is looked at.
+    #[test]
+    fn any_extensions_of_a_hello(
+        extensions in vec((prop::sample::select(vec![0_u16, 16, 21, 43]), vec(0_u8..6, 0..12)), 0..5),
+        record in 1_usize..80,
+        noise in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+    ) {
+        let vector = |bytes: &[u8]| [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+        let list: Vec<u8> = extensions
+            .iter()
+            .flat_map(|(kind, data)| [&kind.to_be_bytes()[..], &vector(data)].concat())
+            .collect();
+        let body = [&[3; 34][..], &[0, 0, 2, 0x13, 1, 1, 0], &vector(&list)].concat();
+        let message = [&[1, 0][..], &vector(&body)].concat();
+        let mut bytes: Vec<u8> = message
+            .chunks(record)
+            .flat_map(|fragment| [&[22, 3, 1][..], &vector(fragment)].concat())
+            .collect();
+        if let Some((at, byte)) = noise {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        invariants::client_hello::check(&bytes);
+    }
+
     /// Random payload, random chunks, random extensions, random pieces: the payload comes out.
     #[test]
     fn chunks_carry_their_payload(
