@@ -4,6 +4,7 @@ mod balance;
 mod listener;
 mod process;
 mod route;
+mod server_names;
 mod upstream;
 
 use crate::check;
@@ -92,19 +93,22 @@ impl Builder<'_> {
 
     /// The upstream that a key names.
     fn named_upstream(&mut self, section: &Section, key: &str) -> Option<UpstreamId> {
-        let found = section.with_span::<String>(key);
-        let id = found.and_then(|(name, span)| {
-            let index = self
-                .upstreams
-                .iter()
-                .position(|upstream| upstream.name == name);
-            if index.is_none() {
-                self.unknown_name("upstream", &name, span, self.upstreams);
-            }
-            index.map(UpstreamId)
-        });
-        self.unresolved |= id.is_none();
-        id
+        let Some((name, span)) = section.with_span::<String>(key) else {
+            self.unresolved = true;
+            return None;
+        };
+        self.upstream_called(&name, span)
+    }
+
+    /// The upstream of a name that stands at `span`.
+    fn upstream_called(&mut self, name: &str, span: &Span) -> Option<UpstreamId> {
+        let mut known = self.upstreams.iter();
+        let index = known.position(|upstream| upstream.name == name);
+        if index.is_none() {
+            self.unresolved = true;
+            self.unknown_name("upstream", name, span, self.upstreams);
+        }
+        index.map(UpstreamId)
     }
 
     fn unknown_name(&mut self, noun: &str, name: &str, span: &Span, known: &[Section]) {
@@ -160,7 +164,7 @@ impl Builder<'_> {
             let used = listeners
                 .iter()
                 .flatten()
-                .any(|half| half.upstream() == Some(id))
+                .any(|half| half.upstreams().contains(&id))
                 || routes
                     .iter()
                     .flatten()

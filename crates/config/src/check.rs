@@ -175,7 +175,7 @@ fn own_servers(
             .flatten()
             .filter(|route| half.is_http() && route.listeners.contains(&index))
             .filter_map(HalfRoute::upstream);
-        let mut reached: Vec<usize> = by_routes.chain(half.upstream()).map(|id| id.0).collect();
+        let mut reached: Vec<usize> = by_routes.chain(half.upstreams()).map(|id| id.0).collect();
         reached.sort_unstable();
         reached.dedup();
         for upstream in reached {
@@ -215,31 +215,40 @@ fn keys_of_connections(
     findings: &mut Findings,
 ) {
     for (section, half) in file.tables("listeners").iter().zip(listeners) {
-        let upstream = half
+        let mut reached = half
             .as_ref()
-            .and_then(HalfListener::upstream)
-            .and_then(|id| file.tables("upstreams").get(id.0));
-        let key = upstream
-            .and_then(|upstream| upstream.table("balance"))
-            .and_then(|balance| balance.with_span::<HashKey>("key"));
-        let Some((key, span)) = key.filter(|(key, _)| *key != HashKey::ClientIp) else {
-            continue;
-        };
-        let part = match key {
-            HashKey::Header(_) => "header",
-            HashKey::Cookie(_) => "cookie",
-            HashKey::Query(_) => "query",
-            HashKey::Path | HashKey::ClientIp => "path",
-        };
-        findings.push(
-            Diagnostic::error(span.clone(), format!("a tcp connection has no {part}"))
-                .related(
-                    section.name_span.clone(),
-                    "this tcp listener sends connections here",
-                )
-                .help("`key = \"client-ip\"` is what is known of a connection"),
-        );
+            .map(HalfListener::upstreams)
+            .unwrap_or_default();
+        reached.sort_unstable();
+        reached.dedup();
+        for id in reached {
+            let upstream = file.tables("upstreams").get(id.0);
+            let key = upstream
+                .and_then(|upstream| upstream.table("balance"))
+                .and_then(|balance| balance.with_span::<HashKey>("key"));
+            if let Some((key, span)) = key {
+                key_of_connections(section, &key, span, findings);
+            }
+        }
     }
+}
+
+fn key_of_connections(listener: &Section, key: &HashKey, span: &Span, findings: &mut Findings) {
+    let part = match key {
+        HashKey::ClientIp => return,
+        HashKey::Header(_) => "header",
+        HashKey::Cookie(_) => "cookie",
+        HashKey::Query(_) => "query",
+        HashKey::Path => "path",
+    };
+    findings.push(
+        Diagnostic::error(span.clone(), format!("a tcp connection has no {part}"))
+            .related(
+                listener.name_span.clone(),
+                "this tcp listener sends connections here",
+            )
+            .help("`key = \"client-ip\"` is what is known of a connection"),
+    );
 }
 
 /// Whether a connection to `server` from this machine surely reaches what listens on `address`.

@@ -52,6 +52,7 @@ impl Form {
             Self::Listener => "the name of a listener",
             Self::Name => "a name",
             Self::Host => "a host pattern",
+            Self::Protocol => "the name of an application protocol",
             Self::Path => "a path pattern",
             Self::Pattern => "a pattern",
             Self::Method => "a method",
@@ -85,6 +86,7 @@ impl Form {
             Self::Host => HostPattern::parse(text)
                 .map(Typed::Host)
                 .map_err(|error| Misfit::of(&error)),
+            Self::Protocol => protocol(text).map(|()| Typed::Text(text.to_owned())),
             Self::Path => PathPattern::parse(text)
                 .map(Typed::Path)
                 .map_err(|error| misfit_path(text, &error)),
@@ -195,6 +197,18 @@ fn network(text: &str) -> Result<IpNet, Misfit> {
     text.parse::<IpAddr>()
         .map(IpNet::from)
         .map_err(|_| Misfit::new("an address or a network such as 10.0.0.0/8 or 2001:db8::/32"))
+}
+
+/// RFC 7301 §3.1, of the names that can be written: those registered are such.
+fn protocol(text: &str) -> Result<(), Misfit> {
+    let fits = (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits {
+        Ok(())
+    } else {
+        Err(Misfit::new(
+            "a name as clients send it in ALPN, such as h2, http/1.1 or acme-tls/1",
+        ))
+    }
 }
 
 fn misfit_path(text: &str, error: &dyn Error) -> Misfit {

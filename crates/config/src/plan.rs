@@ -4,6 +4,7 @@
 //! reads only this. Two plans are compared piece by piece on reload: what is equal is not touched.
 
 mod balance;
+mod server_names;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use sluice_model::{BindAddress, ServerAddress, Weight};
 use sluice_route::{Router, Template};
 
 pub use balance::{Balance, HashKey, LoadReport, Queue};
+pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
 
 /// Everything a file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,18 +62,11 @@ pub struct Listener {
 
 /// What a listener speaks.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one for each listener, not for each connection"
-)]
 pub enum Protocol {
     /// `protocol = "http"`, the default.
     Http(HttpListener),
     /// `protocol = "tcp"`
-    Tcp {
-        /// `upstream`, or the only one there is.
-        upstream: UpstreamId,
-    },
+    Tcp(TcpTarget),
 }
 
 /// What an http listener needs beyond its socket.

@@ -20,7 +20,7 @@ use crate::diagnostic::{Diagnostic, Findings, Span};
 use crate::form;
 use crate::interpolate;
 use crate::plan::{HashKey, LoadReport, LogTarget, Secret};
-use crate::schema::{Default, Key, Kind, Shape};
+use crate::schema::{Default, Form, Key, Kind, Shape};
 use crate::syntax::{self, Entry, Table, Value, ValueKind};
 
 pub(crate) use section::{FromTyped, Section};
@@ -59,6 +59,8 @@ pub(crate) enum Typed {
     List(Vec<Read>),
     /// Names of header fields with their values.
     Fields(Vec<(String, Read)>),
+    /// Texts of a form, each with its value.
+    Map(Vec<(Read, Read)>),
     Table(Section),
     /// One for each name that the user gave, or for each item of a list of tables.
     Tables(Vec<Section>),
@@ -235,6 +237,9 @@ impl Reader<'_> {
             (Kind::Fields(item), ValueKind::Table(table)) => {
                 Some(self.fields(table, item, key, place))
             }
+            (Kind::Map { key: form, item }, ValueKind::Table(table)) => {
+                self.map(table, *form, item, value, key, place)
+            }
             (Kind::Table(shape), ValueKind::Table(table)) => {
                 let place = within(shape, place, key);
                 let section = Section::new(shape, value.span.clone(), place);
@@ -296,6 +301,43 @@ impl Reader<'_> {
             }
         }
         Typed::Fields(fields)
+    }
+
+    fn map(
+        &mut self,
+        table: &Table,
+        form: Form,
+        item: &'static Kind,
+        value: &Value,
+        key: &'static Key,
+        place: &str,
+    ) -> Option<Typed> {
+        if table.entries.is_empty() {
+            self.findings
+                .error(&value.span, format!("`{}` is empty", key.name));
+            return None;
+        }
+        let mut all = Vec::with_capacity(table.entries.len());
+        for entry in &table.entries {
+            let name = match form.parse(&entry.key) {
+                Ok(typed) => Some(Read {
+                    span: entry.key_span.clone(),
+                    typed,
+                }),
+                Err(misfit) => {
+                    let message = format!("`{}` is not {}", entry.key, form.noun());
+                    self.findings.push(
+                        Diagnostic::error(entry.key_span.clone(), message)
+                            .label(misfit.reason)
+                            .maybe_help(misfit.help),
+                    );
+                    None
+                }
+            };
+            let read = self.value(&entry.value, item, key, place);
+            all.push(name.zip(read));
+        }
+        all.into_iter().collect::<Option<_>>().map(Typed::Map)
     }
 
     fn named(&mut self, table: &Table, shape: &'static Shape, key: &'static Key) -> Option<Typed> {

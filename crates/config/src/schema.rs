@@ -172,6 +172,8 @@ pub(crate) enum Kind {
     OneOrList(&'static Self),
     /// Names of header fields, each with a value.
     Fields(&'static Self),
+    /// Texts of a form, each with a value; at least one.
+    Map { key: Form, item: &'static Self },
     /// A table.
     Table(&'static Shape),
     /// Tables under names that the user gives.
@@ -209,6 +211,7 @@ impl Kind {
             Self::List { .. } => "a list".to_owned(),
             Self::OneOrList(item) => format!("{} or a list", item.noun()),
             Self::Fields(_) => "a table of header fields".to_owned(),
+            Self::Map { key, .. } => format!("a table with {} as each key", key.noun()),
             Self::Table(_) => "a table".to_owned(),
             Self::Named(_) => "named tables".to_owned(),
             Self::Tables(_) => "a list of tables".to_owned(),
@@ -230,7 +233,9 @@ impl Kind {
         match self {
             Self::Table(shape) | Self::Named(shape) | Self::Tables(shape) => vec![*shape],
             Self::Either(kinds) => kinds.iter().flat_map(Self::shapes).collect(),
-            Self::List { item, .. } | Self::OneOrList(item) => item.shapes(),
+            Self::List { item, .. } | Self::OneOrList(item) | Self::Map { item, .. } => {
+                item.shapes()
+            }
             _ => Vec::new(),
         }
     }
@@ -255,6 +260,8 @@ pub(crate) enum Form {
     Name,
     /// A pattern of host names.
     Host,
+    /// The name of an application protocol.
+    Protocol,
     /// A pattern of paths.
     Path,
     /// A pattern of any text.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_config::Plan;
-use sluice_config::plan::{AccessLog as AccessLogSettings, Listener};
+use sluice_config::plan::{AccessLog as AccessLogSettings, Listener, Protocol, TcpTarget};
 use sluice_model::BindAddress;
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
 use sluice_proxy::{Command, Generation, NewSocket, WorkerThread};
@@ -229,6 +229,11 @@ impl Fleet {
                 .filter(|settings| &*settings.name == upstream)
                 .flat_map(|settings| &settings.servers)
                 .any(|known| known.address.to_string() == server),
+            Subject::ServerName { listener, name } => plan
+                .listeners
+                .iter()
+                .filter(|settings| &*settings.name == listener)
+                .any(|settings| has_server_name(settings, name)),
             Subject::Listener(name) => plan
                 .listeners
                 .iter()
@@ -240,6 +245,15 @@ impl Fleet {
 /// Whether a listener can go on with the sockets it has.
 fn is_same_socket(known: &Listener, wanted: &Listener) -> bool {
     known.name == wanted.name && known.address == wanted.address && known.socket == wanted.socket
+}
+
+fn has_server_name(listener: &Listener, name: &str) -> bool {
+    match &listener.protocol {
+        Protocol::Tcp(TcpTarget::ByName(names)) => {
+            names.entries.iter().any(|entry| &*entry.name == name)
+        }
+        Protocol::Tcp(TcpTarget::Upstream(_)) | Protocol::Http(_) => false,
+    }
 }
 
 fn listen_options(listener: &Listener) -> ListenOptions {

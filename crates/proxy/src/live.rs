@@ -9,8 +9,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use sluice_config::Plan;
-use sluice_config::plan::{HttpListener, Listener, Protocol, RouteId, Upstream, UpstreamId};
-use sluice_telemetry::metrics::{ListenerMetrics, Registry, RouteMetrics};
+use sluice_config::plan::{
+    HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
+};
+use sluice_telemetry::metrics::{ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics};
 use sluice_upstream::{Cluster, Endpoints, Lane};
 
 /// A plan with what this worker holds for each of its parts.
@@ -153,16 +155,39 @@ impl ListenerSlot {
 pub(crate) struct LiveListener {
     pub(crate) live: Rc<Live>,
     pub(crate) metrics: Arc<ListenerMetrics>,
+    /// Of the names of `sni`, in their order.
+    server_names: Vec<Arc<ServerNameMetrics>>,
     position: usize,
 }
 
 impl LiveListener {
-    pub(crate) fn new(live: &Rc<Live>, position: usize, metrics: Arc<ListenerMetrics>) -> Self {
+    /// The listener at `position` of the plan, as `worker` counts it.
+    pub(crate) fn new(
+        live: &Rc<Live>,
+        position: usize,
+        settings: &Listener,
+        registry: &Registry,
+        worker: usize,
+    ) -> Self {
+        let server_names = match &settings.protocol {
+            Protocol::Tcp(TcpTarget::ByName(names)) => names
+                .entries
+                .iter()
+                .map(|entry| registry.server_name(worker, &settings.name, &entry.name))
+                .collect(),
+            Protocol::Tcp(TcpTarget::Upstream(_)) | Protocol::Http(_) => Vec::new(),
+        };
         Self {
             live: Rc::clone(live),
-            metrics,
+            metrics: registry.listener(worker, &settings.name),
+            server_names,
             position,
         }
+    }
+
+    /// The counters of the name in `sni` at this position.
+    pub(crate) fn server_name(&self, position: usize) -> Option<&ServerNameMetrics> {
+        self.server_names.get(position).map(Arc::as_ref)
     }
 
     pub(crate) fn settings(&self) -> Option<&Listener> {
@@ -173,7 +198,7 @@ impl LiveListener {
     pub(crate) fn http(&self) -> Option<&HttpListener> {
         match &self.settings()?.protocol {
             Protocol::Http(http) => Some(http),
-            Protocol::Tcp { .. } => None,
+            Protocol::Tcp(_) => None,
         }
     }
 }

@@ -73,12 +73,13 @@ pub(crate) async fn read(
 }
 
 /// Why no more bytes came.
-enum Silence {
+pub(crate) enum Silence {
     Closed,
     Late,
 }
 
-async fn receive(
+/// Receives once, and appends that to `received`.
+pub(crate) async fn receive(
     stream: &mut Stream,
     received: &mut Vec<u8>,
     deadline: &mut Deadline,

@@ -52,8 +52,8 @@ pub(crate) fn live(
 
 /// The slot of the listener at `position` of the plan.
 pub(crate) fn slot(live: &Rc<Live>, position: usize, registry: &Registry) -> Rc<ListenerSlot> {
-    let metrics = registry.listener(0, &live.plan.listeners[position].name);
-    let listener = LiveListener::new(live, position, metrics);
+    let settings = &live.plan.listeners[position];
+    let listener = LiveListener::new(live, position, settings, registry, 0);
     Rc::new(ListenerSlot::new(listener))
 }
 

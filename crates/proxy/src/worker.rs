@@ -246,8 +246,7 @@ impl Worker {
         let mut listeners = HashMap::new();
         let mut gone = Vec::new();
         for (position, settings) in live.plan.listeners.iter().enumerate() {
-            let metrics = self.registry.listener(self.index, &settings.name);
-            let listener = LiveListener::new(live, position, metrics);
+            let listener = LiveListener::new(live, position, settings, &self.registry, self.index);
             let known = before.remove(&settings.name);
             let listening = match (sockets.remove(&position), known) {
                 (None, known) => known.inspect(|known| known.slot.replace(listener)),

@@ -1,12 +1,14 @@
 //! Host patterns without an order of their own: the narrowest that matches is found.
 
+use std::fmt;
+
 use rustc_hash::FxHashMap;
 
 use crate::host::{HostKey, HostPattern, name_of};
 
 /// A set of host patterns. Of those that match a name, an exact one counts before `*.domain`, a longer domain before a
 /// shorter one, these before globs and regular expressions, which are tried in their order, and `*` comes last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct HostMap {
     patterns: Vec<HostPattern>,
     exact: FxHashMap<Box<str>, usize>,
@@ -90,6 +92,13 @@ impl HostMap {
             rest = domain;
         }
         None
+    }
+}
+
+impl fmt::Debug for HostMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let patterns = self.patterns.iter().map(HostPattern::as_str);
+        f.debug_list().entries(patterns).finish()
     }
 }
 

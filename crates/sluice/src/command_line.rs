@@ -70,10 +70,13 @@ pub(crate) struct ExplainArguments {
     /// The configuration file
     #[arg(short, long, value_name = "FILE", default_value = "sluice.toml")]
     pub(crate) config: PathBuf,
-    /// The request's method
+    /// The request's method; or, with no URL, a TLS connection that is passed on by name: `tls://NAME:PORT`
     pub(crate) method: String,
     /// The request's URL
-    pub(crate) url: String,
+    pub(crate) url: Option<String>,
+    /// A protocol that a TLS client offers (ALPN); may be given more than once, the dearest to it first
+    #[arg(long, value_name = "PROTOCOL")]
+    pub(crate) alpn: Vec<String>,
     /// The client's address
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) client_ip: IpAddr,

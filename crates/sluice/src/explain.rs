@@ -1,5 +1,7 @@
 //! `sluice explain`: which route, upstream and server a request would get, and why.
 
+mod passthrough;
+
 use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::process::ExitCode;
@@ -16,8 +18,8 @@ use crate::command_line::ExplainArguments;
 use crate::{USAGE, check};
 
 pub(crate) fn explain(arguments: &ExplainArguments) -> ExitCode {
-    let request = match Request::of(arguments) {
-        Ok(request) => request,
+    let asked = match Asked::of(arguments) {
+        Ok(asked) => asked,
         Err(error) => {
             eprintln!("error: {error:#}");
             return ExitCode::from(USAGE);
@@ -30,7 +32,11 @@ pub(crate) fn explain(arguments: &ExplainArguments) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match answer(&loaded.plan, &request, arguments) {
+    let answer = match &asked {
+        Asked::Request(request) => answer(&loaded.plan, request, arguments),
+        Asked::Connection(connection) => connection.answer(&loaded.plan, arguments),
+    };
+    match answer {
         Ok(text) => {
             print!("{text}");
             ExitCode::SUCCESS
@@ -38,6 +44,21 @@ pub(crate) fn explain(arguments: &ExplainArguments) -> ExitCode {
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// What is asked about.
+enum Asked {
+    Request(Request),
+    Connection(passthrough::Connection),
+}
+
+impl Asked {
+    fn of(arguments: &ExplainArguments) -> anyhow::Result<Self> {
+        match &arguments.url {
+            Some(url) => Request::of(url, arguments).map(Self::Request),
+            None => passthrough::Connection::of(&arguments.method).map(Self::Connection),
         }
     }
 }
@@ -53,8 +74,7 @@ struct Request {
 }
 
 impl Request {
-    fn of(arguments: &ExplainArguments) -> anyhow::Result<Self> {
-        let url = &arguments.url;
+    fn of(url: &str, arguments: &ExplainArguments) -> anyhow::Result<Self> {
         let (scheme, rest) = url
             .split_once("://")
             .with_context(|| format!("`{url}` is no URL: write it as http://host/path"))?;
@@ -167,7 +187,7 @@ fn choose<'p>(
         .iter()
         .filter_map(|listener| match &listener.protocol {
             Protocol::Http(http) => Some((listener, http)),
-            Protocol::Tcp { .. } => None,
+            Protocol::Tcp(_) => None,
         })
         .collect();
     if let Some(name) = name {
@@ -176,16 +196,19 @@ fn choose<'p>(
             .find(|(listener, _)| &*listener.name == name)
             .with_context(|| format!("there is no http listener `{name}`"));
     }
-    let has_port = |listener: &Listener| match &listener.address {
-        BindAddress::AllInterfaces { port } => *port == request.port,
-        BindAddress::Ip(address) => address.port() == request.port,
-        BindAddress::Unix(_) => false,
-    };
     http.iter()
-        .find(|(listener, _)| has_port(listener))
+        .find(|(listener, _)| has_port(listener, request.port))
         .or(http.first())
         .copied()
         .context("the file has no http listener")
+}
+
+fn has_port(listener: &Listener, port: u16) -> bool {
+    match &listener.address {
+        BindAddress::AllInterfaces { port: bound } => *bound == port,
+        BindAddress::Ip(address) => address.port() == port,
+        BindAddress::Unix(_) => false,
+    }
 }
 
 fn describe(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {

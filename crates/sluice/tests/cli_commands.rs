@@ -224,7 +224,21 @@ fn explain_says_which_way_and_why() {
     let weights = example("weights-and-backup.toml");
     let proxies = example("proxy-protocol.toml");
     let balancing = example("balancing.toml");
-    let questions: [(&str, &str, &[&str]); 13] = [
+    let passthrough = example("passthrough.toml");
+    let questions: [(&str, &str, &[&str]); 16] = [
+        (&passthrough, "passthrough", &["tls://x.B.example.com:8443"]),
+        (
+            &passthrough,
+            "passthrough",
+            &[
+                "tls://c.example.com",
+                "--alpn",
+                "h2",
+                "--alpn",
+                "acme-tls/1",
+            ],
+        ),
+        (&passthrough, "passthrough", &["tls://:8443"]),
         (
             &layer7,
             "layer7",

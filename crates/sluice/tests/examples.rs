@@ -16,9 +16,10 @@ use testkit::{
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below.
-const EXAMPLES: [&str; 8] = [
+const EXAMPLES: [&str; 9] = [
     "balancing.toml",
     "layer7.toml",
+    "passthrough.toml",
     "production.toml",
     "proxy-protocol.toml",
     "smallest.toml",
@@ -267,6 +268,37 @@ fn production() {
         line.starts_with('{') && line.contains("unknown-host"),
         "{line}"
     );
+}
+
+#[test]
+fn passthrough() {
+    let all = ["site-a", "site-b", "acme", "rest"].map(TcpEchoServer::start);
+    let [site_a, site_b, acme, rest] = &all;
+    let balancer = Example::read("passthrough.toml")
+        .listener("127.0.0.1:8443", "tls")
+        .server("127.0.0.1:9001", site_a.address())
+        .server("127.0.0.1:9002", site_b.address())
+        .server("127.0.0.1:9003", acme.address())
+        .server("127.0.0.1:9004", rest.address())
+        .run();
+    let address = balancer.address("tls").to_string();
+    for (arguments, server) in [
+        (&["-servername", "a.example.com"][..], site_a),
+        (&["-servername", "x.y.b.example.com"], site_b),
+        (&["-servername", "c.example.com", "-alpn", "h2"], site_b),
+        (
+            &["-servername", "c.example.com", "-alpn", "acme-tls/1"],
+            acme,
+        ),
+        (&["-servername", "b.example.com"], rest),
+        (&["-noservername"], rest),
+    ] {
+        let before = server.connections().accepted();
+        let base = ["s_client", "-connect", &address];
+        // What greets it is no TLS; that it reached its server is all that is asked.
+        testkit::run("openssl", &[&base, arguments].concat());
+        assert_eq!(server.connections().accepted(), before + 1, "{arguments:?}");
+    }
 }
 
 #[test]

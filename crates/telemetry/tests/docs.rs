@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use sluice_telemetry::access::{AccessLog, Format, fields};
 use sluice_telemetry::metrics::{
-    BadRequest, ConnectFailure, ResponseFailure, StatusClass, catalogue,
+    BadRequest, ConnectFailure, Hello, ResponseFailure, StatusClass, catalogue,
 };
 use sluice_telemetry::{AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, word};
 
@@ -19,6 +19,7 @@ fn metrics_page() {
             ("code", word::markdown::<StatusClass>()),
             ("end", word::markdown::<End>()),
             ("bad-requests", word::markdown::<BadRequest>()),
+            ("hellos", word::markdown::<Hello>()),
             ("connect-failures", word::markdown::<ConnectFailure>()),
             ("response-failures", word::markdown::<ResponseFailure>()),
         ],
@@ -116,6 +117,7 @@ fn fenced(language: &str, format: Format) -> String {
         time,
         listener: "mysql",
         client: Some(([192, 0, 2, 8], 50_100).into()),
+        server_name: None,
         upstream: Some("mysql"),
         server: Some("127.0.0.1:3306"),
         attempts: 2,

@@ -23,6 +23,7 @@ const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 const PROGRAMS: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("ip", "iproute2"),
+    ("openssl", "openssl"),
     ("unshare", "util-linux"),
     ("valgrind", "valgrind"),
 ];

@@ -8,7 +8,7 @@ use sluice_route::{Conditions, Router};
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
-    HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions, UpstreamId,
+    HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions, TcpTarget, UpstreamId,
 };
 use crate::read::Section;
 use crate::units::ShowSize;
@@ -25,11 +25,11 @@ impl HalfListener {
         &self.0.address
     }
 
-    /// Where a tcp listener's connections go.
-    pub(crate) fn upstream(&self) -> Option<UpstreamId> {
-        match self.0.protocol {
-            Protocol::Tcp { upstream } => Some(upstream),
-            Protocol::Http(_) => None,
+    /// Where the connections of a listener without routes go.
+    pub(crate) fn upstreams(&self) -> Vec<UpstreamId> {
+        match &self.0.protocol {
+            Protocol::Tcp(target) => target.upstreams(),
+            Protocol::Http(_) => Vec::new(),
         }
     }
 
@@ -55,7 +55,7 @@ impl Builder<'_> {
         };
         let idle_timeout = match (section.set_at("idle-timeout"), &protocol) {
             (Some(_), _) => section.value("idle-timeout"),
-            (None, Some(Protocol::Tcp { .. })) => Some(TCP_IDLE_TIMEOUT),
+            (None, Some(Protocol::Tcp(_))) => Some(TCP_IDLE_TIMEOUT),
             (None, _) => Some(HTTP_IDLE_TIMEOUT),
         };
         let address: BindAddress = section.value("address")?;
@@ -83,14 +83,26 @@ impl Builder<'_> {
         self.out_of_place(section, HTTP_ONLY, |key| {
             Diagnostic::error(0..0, format!("`{key}` is for http listeners only"))
         });
+        if section.set_at("sni").is_some() {
+            return self.by_name(section).map(Protocol::Tcp);
+        }
+        self.out_of_place(section, &["hello-timeout"], |key| {
+            Diagnostic::error(
+                0..0,
+                format!("`{key}` is for tcp listeners with `sni` only"),
+            )
+        });
+        self.only_upstream(section)
+            .map(|upstream| Protocol::Tcp(TcpTarget::Upstream(upstream)))
+    }
+
+    /// `upstream`, or the only one there is.
+    fn only_upstream(&mut self, section: &Section) -> Option<UpstreamId> {
         if section.set_at("upstream").is_some() {
-            let upstream = self.named_upstream(section, "upstream")?;
-            return Some(Protocol::Tcp { upstream });
+            return self.named_upstream(section, "upstream");
         }
         match self.upstreams {
-            [_] => Some(Protocol::Tcp {
-                upstream: UpstreamId(0),
-            }),
+            [_] => Some(UpstreamId(0)),
             [] => self.no_upstream(
                 section,
                 format!(
@@ -107,7 +119,12 @@ impl Builder<'_> {
         }
     }
 
-    fn no_upstream(&mut self, section: &Section, message: String, help: &str) -> Option<Protocol> {
+    fn no_upstream(
+        &mut self,
+        section: &Section,
+        message: String,
+        help: &str,
+    ) -> Option<UpstreamId> {
         self.unresolved = true;
         self.findings
             .push(Diagnostic::error(section.span.clone(), message).help(help));
@@ -115,6 +132,9 @@ impl Builder<'_> {
     }
 
     fn http(&mut self, section: &Section) -> Option<Protocol> {
+        self.out_of_place(section, &["sni", "hello-timeout"], |key| {
+            Diagnostic::error(0..0, format!("`{key}` is for tcp listeners only"))
+        });
         self.out_of_place(section, &["upstream"], |key| {
             Diagnostic::error(0..0, format!("`{key}` is for tcp listeners only")).help(
                 "requests are sent on by `[[routes]]`; with one upstream and no routes, all go there",

@@ -87,6 +87,11 @@ fn kind(kind: &Kind) -> Value {
             { "type": "array", "items": self::kind(item), "minItems": 1 },
         ] }),
         Kind::Fields(item) => json!({ "type": "object", "additionalProperties": self::kind(item) }),
+        Kind::Map { item, .. } => json!({
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": self::kind(item),
+        }),
         Kind::Table(inner) => shape(inner),
         Kind::Named(inner) => json!({
             "type": "object",

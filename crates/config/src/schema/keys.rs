@@ -229,8 +229,50 @@ pub(crate) static LISTENER: Shape = Shape {
         ),
         Key::not_yet("tls", "TLS."),
         Key::not_yet("redirect-to-https", "Redirect every request to https."),
-        Key::not_yet("sni", "Choose the upstream by TLS server name."),
+        Key::new(
+            "sni",
+            Kind::Map {
+                key: Form::Host,
+                item: &Kind::Either(&[Kind::Text(Form::Upstream), Kind::Table(&SERVER_NAME)]),
+            },
+            Default::Absent("what is spoken is not looked at"),
+            "tcp only, instead of `upstream`: where TLS connections go by the server name that the client asks for. They are \
+             passed on as they are, never deciphered. The narrowest name counts: `a.example.com` before `*.example.com` before \
+             `\"*\"`, which is also for clients that name no server. A connection that fits none is closed with a TLS alert.",
+        )
+        .also(&["server-names", "ssl-preread", "hostsni"]),
+        Key::new(
+            "hello-timeout",
+            duration(SECOND, HOUR),
+            Default::Is("\"10s\""),
+            "tcp with `sni` only: how long the first message of TLS may take from the connection to its last byte.",
+        ),
         Key::not_yet("source-address", "Which address servers see."),
+    ],
+};
+
+/// A table under a name of `sni` in `[listeners.NAME]`
+pub(crate) static SERVER_NAME: Shape = Shape {
+    place: "a name in `sni`",
+    doc: "Where connections go that ask for this server name, by the application protocols (ALPN) that the client offers. A name \
+          with an upstream alone is short for `{ upstream = … }`. At least one of the keys is set.",
+    keys: &[
+        Key::new(
+            "alpn",
+            Kind::Map {
+                key: Form::Protocol,
+                item: &Kind::Text(Form::Upstream),
+            },
+            Default::Absent("what the client offers makes no difference"),
+            "Upstreams by protocol. Of what the client offers, in its order of preference, the first that stands here decides.",
+        ),
+        Key::new(
+            "upstream",
+            Kind::Text(Form::Upstream),
+            Default::Absent("a client that offers nothing of `alpn` is refused"),
+            "Where all other connections go.",
+        )
+        .also(&["backend", "to"]),
     ],
 };
 

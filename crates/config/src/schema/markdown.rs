@@ -97,6 +97,9 @@ fn takes(kind: &Kind) -> String {
         Kind::List { item, .. } => format!("a list, each item {}", takes(item)),
         Kind::OneOrList(item) => format!("{}, or a list of such", takes(item)),
         Kind::Fields(item) => format!("a table of field names, each with {}", takes(item)),
+        Kind::Map { key, item } => {
+            format!("a table, each key {} with {}", key.noun(), takes(item))
+        }
         Kind::Secret { min } if *min > 1 => {
             format!("a text of at least {min} bytes, or `file:/path` that holds it")
         }

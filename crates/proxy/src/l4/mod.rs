@@ -1,6 +1,7 @@
 //! TCP: bytes from the client to a server and back, understood by neither of us.
 
 mod duplex;
+mod hello;
 mod tcp;
 
 pub(crate) use duplex::{Duplex, DuplexEnd, Tally};

@@ -6,13 +6,14 @@ use std::rc::Rc;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use sluice_config::plan::{HashKey, Protocol, ProxyProtocol};
+use sluice_config::plan::{HashKey, Protocol, ProxyProtocol, TcpTarget};
 use sluice_net::Stream;
 use sluice_telemetry::End;
 use sluice_telemetry::access::TcpRecord;
 use sluice_upstream::{Asked, Cluster, ConnectError, Connection, InFlight, Tried};
 
 use super::duplex::{Duplex, DuplexEnd, Tally};
+use super::hello::Hearing;
 use crate::connections::Guard;
 use crate::deadline::Deadline;
 use crate::live::LiveListener;
@@ -43,7 +44,10 @@ pub(crate) fn serve(
 /// Accounted for when dropped, so that a session that is cut is not lost.
 struct Session {
     listener: Rc<LiveListener>,
-    cluster: Rc<Cluster>,
+    /// Where it goes, once that is known.
+    cluster: Option<Rc<Cluster>>,
+    /// What a TLS client asked for.
+    server_name: Option<Box<str>>,
     started: Instant,
     /// How it ended by itself.
     end: Option<End>,
@@ -60,6 +64,7 @@ struct Session {
 /// A server that took the connection.
 struct Opened {
     connection: Box<Connection>,
+    cluster: Rc<Cluster>,
     /// Received from the client already.
     early: Vec<u8>,
     idle_timeout: Duration,
@@ -75,15 +80,15 @@ impl Session {
         worker: Rc<Worker>,
     ) -> Option<Self> {
         let settings = listener.settings()?;
-        let Protocol::Tcp { upstream } = settings.protocol else {
+        if !matches!(settings.protocol, Protocol::Tcp(_)) {
             return None;
-        };
-        let cluster = Rc::clone(listener.live.cluster(upstream)?);
+        }
         let started = Instant::now();
         let deadline = Deadline::new(started + settings.idle_timeout);
         Some(Self {
             listener,
-            cluster,
+            cluster: None,
+            server_name: None,
             started,
             end: None,
             stream,
@@ -101,6 +106,7 @@ impl Session {
         // Boxed: this is over soon, and its state would be held for the whole session.
         let Opened {
             mut connection,
+            cluster,
             early,
             idle_timeout,
         } = match Box::pin(self.open()).await {
@@ -115,7 +121,7 @@ impl Session {
             idle_timeout,
         )
         .with_bytes_for_server(early);
-        let counts_bytes = self.cluster.counts_bytes();
+        let counts_bytes = cluster.counts_bytes();
         let end = poll_fn(|cx| {
             let end = duplex.poll(cx);
             let before = self.tally.total();
@@ -126,7 +132,7 @@ impl Session {
             );
             if let Some(place) = self.server.as_ref().filter(|_| counts_bytes) {
                 let moved = self.tally.total() - before;
-                self.cluster.moved(place.lane(), Instant::now(), moved);
+                cluster.moved(place.lane(), Instant::now(), moved);
             }
             end
         })
@@ -150,12 +156,30 @@ impl Session {
         let listener = Rc::clone(&self.listener);
         let settings = listener.settings().ok_or(End::Internal)?;
         let early = self.read_preface(settings.proxy_protocol).await?;
-        let connection = self.connect().await.inspect_err(|_| {
+        let (upstream, early) = match &settings.protocol {
+            Protocol::Tcp(TcpTarget::Upstream(upstream)) => (*upstream, early),
+            Protocol::Tcp(TcpTarget::ByName(names)) => {
+                let hearing = Hearing {
+                    stream: &mut self.stream,
+                    deadline: &mut self.deadline,
+                    listener: &listener,
+                    worker: &self.worker,
+                    server_name: &mut self.server_name,
+                };
+                let chosen = hearing.choose(names, early).await?;
+                (chosen.upstream, chosen.received)
+            }
+            Protocol::Http(_) => return Err(End::Internal),
+        };
+        let cluster = listener.live.cluster(upstream).ok_or(End::Internal)?;
+        self.cluster = Some(Rc::clone(cluster));
+        let connection = self.connect(cluster).await.inspect_err(|_| {
             // The client learns at once that there is nobody, and cannot take it for an empty answer.
             self.stream.reset_on_close();
         })?;
         Ok(Opened {
             connection,
+            cluster: Rc::clone(cluster),
             early,
             idle_timeout: settings.idle_timeout,
         })
@@ -184,8 +208,7 @@ impl Session {
     }
 
     /// Tries one server after the other until one takes the connection.
-    async fn connect(&mut self) -> Result<Box<Connection>, End> {
-        let cluster = Rc::clone(&self.cluster);
+    async fn connect(&mut self, cluster: &Rc<Cluster>) -> Result<Box<Connection>, End> {
         let mut tried = Tried::default();
         let mut end = End::NoServer;
         let key = cluster.key().map(|_| HashKey::of_address(self.client.ip()));
@@ -193,7 +216,7 @@ impl Session {
             let mut now = Instant::now();
             let mut next = cluster.pick(&mut tried, Asked { now, key });
             if next.is_none() && cluster.settings().queue.is_some() {
-                next = self.wait(&mut tried, Asked { now, key }).await?;
+                next = self.wait(cluster, &mut tried, Asked { now, key }).await?;
                 now = Instant::now();
             }
             let Some(place) = next else { break };
@@ -202,8 +225,8 @@ impl Session {
             }
             self.attempts += 1;
             self.guard.uses(Some(place.lane()));
-            let outcome = self.try_server(&cluster, &place).await;
-            note_connecting(&cluster, &place, now, outcome.as_ref().err());
+            let outcome = self.try_server(cluster, &place).await;
+            note_connecting(cluster, &place, now, outcome.as_ref().err());
             match outcome {
                 Ok(connection) => {
                     place.lane().metrics().sessions.increment();
@@ -226,8 +249,13 @@ impl Session {
     }
 
     /// Waits in the upstream's queue for a place; `None` where that is of no use.
-    async fn wait(&mut self, tried: &mut Tried, asked: Asked) -> Result<Option<InFlight>, End> {
-        let Some(settings) = self.cluster.settings().queue else {
+    async fn wait(
+        &mut self,
+        cluster: &Rc<Cluster>,
+        tried: &mut Tried,
+        asked: Asked,
+    ) -> Result<Option<InFlight>, End> {
+        let Some(settings) = cluster.settings().queue else {
             return Ok(None);
         };
         let deadline = &mut self.deadline;
@@ -236,7 +264,7 @@ impl Session {
             let is_over = deadline.poll(cx).is_ready();
             is_over.then_some(End::QueueTimeout)
         };
-        queue::wait(&self.cluster, tried, asked, gives_up).await
+        queue::wait(cluster, tried, asked, gives_up).await
     }
 
     async fn try_server(
@@ -280,7 +308,11 @@ impl Drop for Session {
                     .listener
                     .settings()
                     .map_or("", |settings| &settings.name),
-                upstream: Some(&self.cluster.settings().name),
+                server_name: self.server_name.as_deref(),
+                upstream: self
+                    .cluster
+                    .as_ref()
+                    .map(|cluster| &*cluster.settings().name),
                 server: server.map(|place| &**place.lane().endpoint().label()),
                 attempts: self.attempts,
                 received_bytes: self.tally.from_client,

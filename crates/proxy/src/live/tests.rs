@@ -111,7 +111,13 @@ fn a_slot_shows_the_newest_listener() {
     let tcp = "[listeners.web]\naddress = '127.0.0.1:8081'\nprotocol = 'tcp'\nupstream = 'app'\n\
                [upstreams.app]\nservers = ['127.0.0.1:9001']\n";
     let (second, _) = rig::live(&rig::plan(tcp), &endpoints, Some(&first), &registry);
-    slot.replace(LiveListener::new(&second, 0, slot.metrics()));
+    slot.replace(LiveListener::new(
+        &second,
+        0,
+        &second.plan.listeners[0],
+        &registry,
+        0,
+    ));
     assert!(slot.current().http().is_none());
     assert!(
         held.http().is_some(),

@@ -35,6 +35,7 @@ fields! {
     LISTENER = "listener" both "The listener's name.";
     CLIENT_IP = "client_ip" both "The client's address. Absent on Unix sockets.";
     CLIENT_PORT = "client_port" both "The client's port. Absent on Unix sockets.";
+    SNI = "sni" tcp "The server name that a TLS client asked for, where the listener has `sni`.";
     METHOD = "method" http "The method. Absent, as are `target` and `version`, if no request line could be read.";
     HOST = "host" http "The host asked for.";
     TARGET = "target" http "The request target, as it came.";

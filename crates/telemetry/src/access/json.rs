@@ -51,6 +51,7 @@ pub(super) fn tcp(out: &mut Vec<u8>, record: &TcpRecord<'_>) {
     line.plain(fields::KIND, |out| out.extend_from_slice(b"tcp"));
     line.text(fields::LISTENER, record.listener);
     client(&mut line, record.client);
+    optional_text(&mut line, fields::SNI, record.server_name);
     line.number(fields::RECEIVED_BYTES, record.received_bytes);
     line.number(fields::SENT_BYTES, record.sent_bytes);
     millis(&mut line, fields::DURATION_MS, record.duration);

@@ -102,6 +102,8 @@ pub struct TcpRecord<'a> {
     pub listener: &'a str,
     /// Who connected; `None` on a Unix socket.
     pub client: Option<SocketAddr>,
+    /// The server name that a TLS client asked for.
+    pub server_name: Option<&'a str>,
     /// The upstream's name.
     pub upstream: Option<&'a str>,
     /// The address of the server that was tried last.

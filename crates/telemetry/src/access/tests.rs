@@ -47,6 +47,7 @@ fn session() -> TcpRecord<'static> {
         time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_217_951_042),
         listener: "mysql",
         client: Some("[::1]:50000".parse().expect("an address")),
+        server_name: None,
         upstream: Some("mysql"),
         server: Some("127.0.0.1:3306"),
         attempts: 2,

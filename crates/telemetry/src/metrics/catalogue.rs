@@ -78,6 +78,8 @@ families! {
     ACCEPT_ERRORS = Counter "sluice_accept_errors_total" ["listener"] "Failed accept calls, other than for want of descriptors.";
     BAD_REQUESTS = Counter "sluice_bad_requests_total" ["listener", "reason"] "Malformed, ambiguous, oversized or late requests, by what was wrong.";
     UNROUTED = Counter "sluice_unrouted_requests_total" ["listener"] "Requests that no route matched, answered 404.";
+    TLS_HELLOS = Counter "sluice_tls_hellos_total" ["listener", "outcome"] "First messages of TLS clients where connections go by server name, by what came of them.";
+    SNI_CONNECTIONS = Counter "sluice_sni_connections_total" ["listener", "sni"] "Connections passed on by a name in `sni`, as it stands in the file.";
     TCP_SESSIONS = Counter "sluice_tcp_sessions_total" ["listener", "end"] "TCP sessions by why they ended.";
     DOWNSTREAM_RECEIVED = Counter "sluice_downstream_received_bytes_total" ["listener"] "Bytes received from clients.";
     DOWNSTREAM_SENT = Counter "sluice_downstream_sent_bytes_total" ["listener"] "Bytes sent to clients.";

@@ -24,7 +24,7 @@ pub use process::ProcessMetrics;
 pub use registry::{Registry, Subject};
 pub use render::CONTENT_TYPE;
 pub use shards::{
-    ConnectFailure, ListenerMetrics, ResponseFailure, RouteMetrics, ServerMetrics, StatusClass,
-    UpstreamMetrics, WorkerMetrics,
+    ConnectFailure, Hello, ListenerMetrics, ResponseFailure, RouteMetrics, ServerMetrics,
+    ServerNameMetrics, StatusClass, UpstreamMetrics, WorkerMetrics,
 };
 pub use totals::{ServerTotals, Totals};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::process::ProcessMetrics;
-use super::shards::{ListenerMetrics, RouteMetrics, ServerMetrics, UpstreamMetrics, WorkerMetrics};
+use super::shards::{
+    ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics, WorkerMetrics,
+};
 
 /// All metrics of the process.
 ///
@@ -16,6 +18,7 @@ pub struct Registry {
     pub(super) upstreams: Shards<1, UpstreamMetrics>,
     pub(super) servers: Shards<2, ServerMetrics>,
     pub(super) listeners: Shards<1, ListenerMetrics>,
+    pub(super) server_names: Shards<2, ServerNameMetrics>,
     pub(super) workers: Shards<0, WorkerMetrics>,
     pub(super) process: ProcessMetrics,
 }
@@ -28,6 +31,7 @@ impl Registry {
             upstreams: Shards::default(),
             servers: Shards::default(),
             listeners: Shards::default(),
+            server_names: Shards::default(),
             workers: Shards::default(),
             process: ProcessMetrics::new(version),
         }
@@ -53,6 +57,11 @@ impl Registry {
         self.listeners.shard(worker, [listener])
     }
 
+    /// The worker's shard of a name in a listener's `sni`.
+    pub fn server_name(&self, worker: usize, listener: &str, name: &str) -> Arc<ServerNameMetrics> {
+        self.server_names.shard(worker, [listener, name])
+    }
+
     /// The worker's own metrics.
     pub fn worker(&self, worker: usize) -> Arc<WorkerMetrics> {
         self.workers.shard(worker, [])
@@ -72,6 +81,8 @@ impl Registry {
             .retain(|[upstream]| keep(Subject::Upstream(upstream)));
         self.listeners
             .retain(|[listener]| keep(Subject::Listener(listener)));
+        self.server_names
+            .retain(|[listener, name]| keep(Subject::ServerName { listener, name }));
         let keep_server =
             |[upstream, server]: &[String; 2]| keep(Subject::Server { upstream, server });
         self.servers.retain(keep_server);
@@ -95,6 +106,13 @@ pub enum Subject<'a> {
     },
     /// A listener, by name.
     Listener(&'a str),
+    /// A name in a listener's `sni`.
+    ServerName {
+        /// The listener's name.
+        listener: &'a str,
+        /// The name as it stands in the file.
+        name: &'a str,
+    },
 }
 
 /// Names, and for each of them a shard for every worker that asked.

@@ -8,7 +8,9 @@ use super::histogram::{Histogram, HistogramTotal};
 use super::kernel::KernelView;
 use super::process::ProcessMetrics;
 use super::registry::{ByNames, Registry};
-use super::shards::{ListenerMetrics, RouteMetrics, ServerMetrics, UpstreamMetrics, WorkerMetrics};
+use super::shards::{
+    ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics, WorkerMetrics,
+};
 use super::text::Exposition;
 use crate::word::Word;
 
@@ -21,7 +23,8 @@ impl Registry {
     pub fn render(&self, out: &mut String) {
         let mut text = Exposition::new(out);
         routes(&mut text, &self.routes.snapshot());
-        listeners(&mut text, &self.listeners.snapshot());
+        let (all, names) = (self.listeners.snapshot(), self.server_names.snapshot());
+        listeners(&mut text, &all, &names);
         upstreams(&mut text, &self.upstreams.snapshot());
         servers(&mut text, &self.servers.snapshot());
         ports(&mut text, &self.process);
@@ -39,7 +42,11 @@ fn routes(text: &mut Exposition<'_>, routes: &ByNames<1, RouteMetrics>) {
     });
 }
 
-fn listeners(text: &mut Exposition<'_>, all: &ByNames<1, ListenerMetrics>) {
+fn listeners(
+    text: &mut Exposition<'_>,
+    all: &ByNames<1, ListenerMetrics>,
+    names: &ByNames<2, ServerNameMetrics>,
+) {
     counters(text, &catalogue::CONNECTIONS, all, |listener| {
         &listener.connections_accepted
     });
@@ -60,6 +67,12 @@ fn listeners(text: &mut Exposition<'_>, all: &ByNames<1, ListenerMetrics>) {
     });
     counters(text, &catalogue::UNROUTED, all, |listener| {
         &listener.unrouted
+    });
+    counters_by(text, &catalogue::TLS_HELLOS, all, |listener| {
+        &listener.hellos
+    });
+    counters(text, &catalogue::SNI_CONNECTIONS, names, |name| {
+        &name.connections
     });
     counters_by(text, &catalogue::TCP_SESSIONS, all, |listener| {
         &listener.sessions

@@ -92,12 +92,22 @@ pub struct ListenerMetrics {
     pub bad_requests: CounterBy<BadRequest, { BadRequest::COUNT }>,
     /// Requests that no route matched.
     pub unrouted: Counter,
+    /// First messages of TLS clients, by what came of them.
+    pub hellos: CounterBy<Hello, { Hello::COUNT }>,
     /// TCP sessions, by why they ended.
     pub sessions: CounterBy<End, { End::COUNT }>,
     /// Bytes received from clients.
     pub bytes_received: Counter,
     /// Bytes sent to clients.
     pub bytes_sent: Counter,
+}
+
+/// A name in a listener's `sni`, as one worker saw it.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct ServerNameMetrics {
+    /// Connections that were passed on by it.
+    pub connections: Counter,
 }
 
 /// A worker's own condition.
@@ -136,6 +146,32 @@ impl From<u16> for StatusClass {
             400..=499 => Self::ClientError,
             500.. => Self::ServerError,
         }
+    }
+}
+
+words! {
+    /// What came of the first message of a TLS client where connections go by server name.
+    pub enum Hello {
+        /// It names a server that is known here.
+        Named = "named",
+        /// It names none, and `"*"` is there for it.
+        Unnamed = "unnamed",
+        /// It names none, and there is no `"*"`.
+        NoName = "no-name",
+        /// It names a server that nothing is for.
+        UnknownName = "unknown-name",
+        /// It offers none of the protocols that the name is for.
+        NoProtocol = "no-protocol",
+        /// The client does not speak TLS.
+        NotTls = "not-tls",
+        /// It breaks the rules of TLS.
+        Malformed = "malformed",
+        /// It is longer than 16 KiB.
+        TooLong = "too-long",
+        /// It was not whole within `hello-timeout`.
+        Timeout = "timeout",
+        /// The client went away before it was whole.
+        Closed = "closed",
     }
 }
 

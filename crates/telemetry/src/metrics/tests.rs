@@ -58,6 +58,10 @@ fn populated() -> Registry {
         listener.connections_active.add(4);
         listener.bad_requests.increment(BadRequest::Host);
         listener.sessions.increment(End::IdleTimeout);
+        registry
+            .server_name(worker, "web", "a.example")
+            .connections
+            .increment();
         registry.worker(worker).busy_nanos.set(1_500_000_000);
     }
     registry
@@ -242,15 +246,25 @@ fn shards_live_through_reloads_and_are_forgotten_on_request() {
         .requests
         .increment(200.into());
 
+    registry
+        .server_name(0, "web", "a.example")
+        .connections
+        .increment();
+    registry
+        .server_name(0, "web", "gone.example")
+        .connections
+        .increment();
     registry.retain(|subject| match subject {
         Subject::Route(route) => route != "old",
         Subject::Server { upstream, server } => (upstream, server) != ("app", "127.0.0.1:9001"),
         Subject::Upstream(_) | Subject::Listener(_) => true,
+        Subject::ServerName { listener, name } => (listener, name) != ("web", "gone.example"),
     });
     let mut text = String::new();
     registry.render(&mut text);
     assert!(text.contains("route=\"shop\"") && !text.contains("route=\"old\""));
     assert!(text.contains("127.0.0.1:9002") && !text.contains("127.0.0.1:9001"));
+    assert!(text.contains("sni=\"a.example\"") && !text.contains("gone.example"));
     assert_eq!(registry.route(0, "old").requests.total(), 0);
 }
 
