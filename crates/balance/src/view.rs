@@ -235,7 +235,12 @@ mod tests {
     fn latencies_are_told_apart_where_the_difference_matters() {
         assert_eq!(tellable(0.000_2).to_bits(), tellable(0.000_9).to_bits());
         assert_eq!(tellable(0.010_0).to_bits(), tellable(0.010_7).to_bits());
-        for (shorter, longer) in [(0.001, 0.001_2), (0.010, 0.0113), (1.0, 1.125), (0.0, 0.002)] {
+        for (shorter, longer) in [
+            (0.001, 0.001_2),
+            (0.010, 0.0113),
+            (1.0, 1.125),
+            (0.0, 0.002),
+        ] {
             assert!(tellable(shorter) < tellable(longer), "{shorter} {longer}");
         }
         for latency in [0.001_1, 0.012_3, 0.5, 7.7] {

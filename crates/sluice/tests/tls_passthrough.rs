@@ -17,12 +17,13 @@ const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// A listener with this `sni` and an upstream for each server.
 fn balancer(listener: &str, upstream: &str, servers: &[(&str, SocketAddr)]) -> Balancer {
-    let upstreams: String = servers
+    let upstreams: Vec<_> = servers
         .iter()
         .map(|(name, address)| {
             format!("[upstreams.{name}]\nservers = [\"{address}\"]\n{upstream}\n")
         })
         .collect();
+    let upstreams = upstreams.concat();
     Balancer::start(
         SLUICE,
         &format!(

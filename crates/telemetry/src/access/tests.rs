@@ -47,7 +47,7 @@ fn session() -> TcpRecord<'static> {
         time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_217_951_042),
         listener: "mysql",
         client: Some("[::1]:50000".parse().expect("an address")),
-        server_name: None,
+        server_name: Some("db.example"),
         upstream: Some("mysql"),
         server: Some("127.0.0.1:3306"),
         attempts: 2,
@@ -115,7 +115,7 @@ fn json_lines() {
         tcp_line(Format::Json, &session()),
         concat!(
             r#"{"time":"2026-11-20T23:39:11.042Z","kind":"tcp","listener":"mysql","client_ip":"::1","client_port":50000,"#,
-            r#""received_bytes":71,"sent_bytes":4096,"duration_ms":12500.000,"upstream":"mysql","server":"127.0.0.1:3306","#,
+            r#""sni":"db.example","received_bytes":71,"sent_bytes":4096,"duration_ms":12500.000,"upstream":"mysql","server":"127.0.0.1:3306","#,
             r#""attempts":2,"end":"idle-timeout"}"#,
             "\n"
         )
