@@ -110,6 +110,7 @@ impl Work {
         let forwarding = request::Forwarding {
             client: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 57)),
             trusted: false,
+            spoken: None,
             scheme: "http",
             request_id: request::kept_request_id(&head.fields)
                 .unwrap_or("0123456789abcdef0123456789abcdef"),

@@ -93,6 +93,19 @@ pub struct HttpListener {
     pub max_target: usize,
     /// `max-fields`: number of header fields; 431 above.
     pub max_fields: usize,
+    /// Whether `protocols` has `h1`.
+    pub h1: bool,
+    /// `h2`, where `protocols` has it.
+    pub h2: Option<Http2>,
+}
+
+/// `h2 = { max-concurrent-streams, initial-window }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http2 {
+    /// `max-concurrent-streams`: requests under way on one connection.
+    pub max_concurrent_streams: u32,
+    /// `initial-window`: bytes of a request's body ahead of what was read of it.
+    pub initial_window: u32,
 }
 
 impl HttpListener {

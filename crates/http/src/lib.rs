@@ -13,6 +13,7 @@
 )]
 
 pub mod h1;
+pub mod h2;
 mod scratch;
 
 pub use scratch::{Buffers, Scratch};

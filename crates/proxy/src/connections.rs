@@ -29,6 +29,8 @@ pub(crate) enum Activity {
 #[derive(Debug)]
 struct Entry {
     activity: Cell<Activity>,
+    /// Ends in an orderly way by itself once its listener is closed.
+    takes_leave: Cell<bool>,
     lane: RefCell<Option<Rc<Lane>>>,
     slot: Rc<ListenerSlot>,
     task: OnceCell<AbortHandle>,
@@ -37,10 +39,19 @@ struct Entry {
 impl Connections {
     /// Enters a new connection; it is left when the guard is dropped.
     pub(crate) fn enter(self: &Rc<Self>, slot: &Rc<ListenerSlot>) -> Guard {
-        let metrics = slot.metrics();
-        metrics.connections_active.increment();
+        slot.metrics().connections_active.increment();
+        self.insert(slot, true)
+    }
+
+    /// Enters a stream of a connection: it can be cut by itself, and counts as no connection.
+    pub(crate) fn enter_stream(self: &Rc<Self>, slot: &Rc<ListenerSlot>) -> Guard {
+        self.insert(slot, false)
+    }
+
+    fn insert(self: &Rc<Self>, slot: &Rc<ListenerSlot>, counts: bool) -> Guard {
         let entry = Rc::new(Entry {
             activity: Cell::new(Activity::Busy),
+            takes_leave: Cell::new(false),
             lane: RefCell::default(),
             slot: Rc::clone(slot),
             task: OnceCell::new(),
@@ -48,7 +59,8 @@ impl Connections {
         let key = self.open.borrow_mut().insert(Rc::clone(&entry));
         Guard {
             connections: Rc::clone(self),
-            metrics,
+            metrics: slot.metrics(),
+            counts,
             entry,
             key,
         }
@@ -64,7 +76,11 @@ impl Connections {
 
     /// Ends those without a request under way whose listener accepts no more.
     pub(crate) fn end_idle_of_closed_listeners(&self) {
-        self.end(|entry| entry.activity.get() == Activity::Idle && entry.slot.is_closed());
+        self.end(|entry| {
+            entry.activity.get() == Activity::Idle
+                && entry.slot.is_closed()
+                && !entry.takes_leave.get()
+        });
     }
 
     /// Cuts those that were accepted by a listener.
@@ -104,6 +120,8 @@ impl Connections {
 pub(crate) struct Guard {
     connections: Rc<Connections>,
     metrics: Arc<ListenerMetrics>,
+    /// Whether it is a connection of its own.
+    counts: bool,
     entry: Rc<Entry>,
     key: usize,
 }
@@ -117,6 +135,11 @@ impl Guard {
     /// The counters of the listener that it came in by.
     pub(crate) fn metrics(&self) -> &ListenerMetrics {
         &self.metrics
+    }
+
+    /// The connection sees by itself that its listener was closed, and ends as its protocol has it.
+    pub(crate) fn takes_leave(&self) {
+        self.entry.takes_leave.set(true);
     }
 
     pub(crate) fn set_activity(&self, activity: Activity) {
@@ -146,7 +169,9 @@ impl TaskSlot {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.set_activity(Activity::Busy);
-        self.metrics.connections_active.decrement();
+        if self.counts {
+            self.metrics.connections_active.decrement();
+        }
         self.connections.open.borrow_mut().remove(self.key);
     }
 }

@@ -37,6 +37,11 @@ impl Deadline {
         }
     }
 
+    /// Goes over to another task, which is to be woken from now on.
+    pub(crate) fn handed_over(&mut self) {
+        self.watched = false;
+    }
+
     /// Ready once the deadline has passed.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {

@@ -14,6 +14,8 @@ use sluice_config::plan::{
 };
 use sluice_telemetry::metrics::{ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics};
 use sluice_upstream::{Cluster, Endpoints, Lane};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// A plan with what this worker holds for each of its parts.
 #[derive(Debug)]
@@ -117,6 +119,7 @@ fn is_unchanged(known: &Cluster, settings: &Upstream, endpoints: &Endpoints) -> 
 pub(crate) struct ListenerSlot {
     current: RefCell<Rc<LiveListener>>,
     closed: Cell<bool>,
+    closing: Notify,
 }
 
 impl ListenerSlot {
@@ -124,6 +127,7 @@ impl ListenerSlot {
         Self {
             current: RefCell::new(Rc::new(listener)),
             closed: Cell::new(false),
+            closing: Notify::new(),
         }
     }
 
@@ -143,6 +147,12 @@ impl ListenerSlot {
     /// The listener accepts no more: its connections end with their present request.
     pub(crate) fn close(&self) {
         self.closed.set(true);
+        self.closing.notify_waiters();
+    }
+
+    /// Ready when the listener is closed, where it was not when this was asked for.
+    pub(crate) fn closing(&self) -> Notified<'_> {
+        self.closing.notified()
     }
 
     pub(crate) fn is_closed(&self) -> bool {

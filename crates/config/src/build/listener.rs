@@ -8,7 +8,8 @@ use sluice_route::{Conditions, Router};
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
-    HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions, TcpTarget, UpstreamId,
+    Http2, HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions, TcpTarget,
+    UpstreamId,
 };
 use crate::read::Section;
 use crate::units::ShowSize;
@@ -150,7 +151,15 @@ impl Builder<'_> {
         } else {
             DEFAULT_MAX_TARGET.min(max_head / 2)
         };
+        let protocols = section.items::<&'static str>("protocols")?;
+        let speaks = |version| protocols.iter().any(|(word, _)| *word == version);
         Some(Protocol::Http(HttpListener {
+            h1: speaks("h1"),
+            h2: if speaks("h2") {
+                Some(http2(section)?)
+            } else {
+                None
+            },
             router: Router::default(),
             routes: Vec::new(),
             trusted_proxies: section
@@ -186,6 +195,15 @@ impl Builder<'_> {
     }
 }
 
+fn http2(section: &Section) -> Option<Http2> {
+    let table = section.table("h2")?;
+    let window: usize = table.value("initial-window")?;
+    Some(Http2 {
+        max_concurrent_streams: table.value("max-concurrent-streams")?,
+        initial_window: u32::try_from(window).ok()?,
+    })
+}
+
 fn socket(section: &Section) -> Option<SocketOptions> {
     Some(SocketOptions {
         backlog: section.value("backlog")?,
@@ -204,6 +222,7 @@ const DEFAULT_MAX_TARGET: usize = 16 << 10;
 
 const HTTP_ONLY: &[&str] = &[
     "protocols",
+    "h2",
     "trusted-proxies",
     "via",
     "forwarded",

@@ -82,15 +82,23 @@ pub(crate) static LISTENER: Shape = Shape {
             Kind::List {
                 item: &Kind::Choice(&[
                     Choice::new("h1"),
-                    Choice::not_yet("h2"),
+                    Choice::new("h2"),
                     Choice::not_yet("h3"),
                 ]),
                 min: 1,
             },
             Default::Is("[\"h1\"]"),
-            "http only: the versions of HTTP that are spoken.",
+            "http only: the versions of HTTP that are spoken. `h2` is by prior knowledge here; beside `h1`, the first bytes of a \
+             connection tell which of the two it is.",
         )
         .also(&["alpn"]),
+        Key::new(
+            "h2",
+            Kind::Table(&HTTP2),
+            Default::Is("{ max-concurrent-streams = 128, initial-window = \"128KiB\" }"),
+            "http only: what holds for connections of HTTP/2.",
+        )
+        .also(&["http2"]),
         Key::new(
             "upstream",
             Kind::Text(Form::Upstream),
@@ -273,6 +281,32 @@ pub(crate) static SERVER_NAME: Shape = Shape {
             "Where all other connections go.",
         )
         .also(&["backend", "to"]),
+    ],
+};
+
+/// `h2` of `[listeners.NAME]`
+pub(crate) static HTTP2: Shape = Shape {
+    place: "`h2` of `[listeners.NAME]`",
+    doc: "What holds for each connection of HTTP/2. `max-head`, `max-target` and `max-fields` hold for its requests as for others.",
+    keys: &[
+        Key::new(
+            "max-concurrent-streams",
+            Kind::Number { min: 1, max: 65_535 },
+            Default::Is("128"),
+            "Requests that a client may have under way on one connection.",
+        )
+        .also(&["max-streams"]),
+        Key::new(
+            "initial-window",
+            Kind::Size {
+                min: 16 << 10,
+                max: 16 << 20,
+            },
+            Default::Is("\"128KiB\""),
+            "Bytes of a request's body that a client may send ahead of what the server has taken; a connection holds four times as \
+             many at most.",
+        )
+        .also(&["initial-window-size", "window"]),
     ],
 };
 

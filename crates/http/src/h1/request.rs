@@ -12,6 +12,8 @@ pub struct Forwarding<'a> {
     pub client: IpAddr,
     /// Whether what the client says of clients before it is believed and passed on; otherwise it is replaced.
     pub trusted: bool,
+    /// The version that the client spoke, where the head is a translation of it (`2.0`).
+    pub spoken: Option<&'static str>,
     /// How the client spoke to us: `http` or `https`.
     pub scheme: &'static str,
     /// `X-Request-ID`
@@ -110,7 +112,8 @@ fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &m
         write_forwarded(head, forwarding, client, out);
     }
     if let Some(name) = forwarding.via {
-        write_via(&head.fields, head.version, name, out);
+        let spoken = forwarding.spoken.unwrap_or(via_version(head.version));
+        write_via(&head.fields, spoken, name, out);
     }
     if let Some(left) = forwarding.max_forwards {
         // Writing to a vector cannot fail.
@@ -166,15 +169,21 @@ fn write_forwarded(
 }
 
 /// RFC 9110, 7.6.3: the protocol received and a pseudonym, after those before it.
-pub(super) fn write_via(fields: &Fields<'_, '_>, version: Version, name: &str, out: &mut Vec<u8>) {
+pub(super) fn write_via(fields: &Fields<'_, '_>, version: &str, name: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"Via: ");
     write_list(fields, FieldKind::Via, out);
-    out.extend_from_slice(match version {
-        Version::Http10 => b"1.0 ",
-        Version::Http11 => b"1.1 ",
-    });
+    out.extend_from_slice(version.as_bytes());
+    out.push(b' ');
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\r\n");
+}
+
+/// The version as `Via` names it.
+pub(super) fn via_version(version: Version) -> &'static str {
+    match version {
+        Version::Http10 => "1.0",
+        Version::Http11 => "1.1",
+    }
 }
 
 #[inline]

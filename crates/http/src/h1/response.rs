@@ -2,7 +2,7 @@
 
 use sluice_wire::h1::{Field, FieldKind, Framing, ResponseHead, Version};
 
-use super::request::{write_field, write_via};
+use super::request::{via_version, write_field, write_via};
 
 /// How a response's body reaches the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
         write_field(out, "Date", back.date);
     }
     if let Some(name) = back.via {
-        write_via(&head.fields, head.version, name, out);
+        write_via(&head.fields, via_version(head.version), name, out);
     }
     write_hop(head, back, out);
     out.extend_from_slice(b"\r\n");

@@ -16,7 +16,7 @@ use sluice_upstream::Cluster;
 use sluice_wire::h1::{FieldKind, Fields, Framing, Method, RequestHead, Version};
 
 use super::respond::{self, Answer};
-use super::serve::Downstream;
+use super::serve::{Carrier, Downstream};
 use crate::live::LiveListener;
 use crate::trip::{Trip, Words};
 
@@ -225,6 +225,7 @@ impl<'b> Asked<'_, '_, 'b> {
         let forwarding = Forwarding {
             client: self.downstream.client.ip(),
             trusted: self.http.trusts(self.downstream.client.ip()),
+            spoken: self.downstream.carrier.map(Carrier::via),
             scheme: SCHEME,
             request_id,
             via: self.http.via.as_deref(),

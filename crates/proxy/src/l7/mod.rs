@@ -1,7 +1,7 @@
 //! HTTP: one request after the other on a client's connection.
 //!
 //! ```text
-//! serve ── waits for a request, again and again
+//! serve ── waits for a request, again and again; of HTTP/2, h2 ── a task for each stream
 //!   └─ pipeline ── the way of one request, a page
 //!        ├─ receive ── bytes to head
 //!        ├─ decide ─── head to decision: route, then forward, answer or redirect
@@ -14,6 +14,7 @@
 mod decide;
 mod exchange;
 mod forward;
+mod h2;
 mod pipeline;
 mod receive;
 mod record;

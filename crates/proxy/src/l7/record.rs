@@ -4,9 +4,8 @@ use std::time::Instant;
 
 use sluice_telemetry::access::{AccessRecord, HttpVersion, RequestLine};
 use sluice_telemetry::metrics::StatusClass;
-use sluice_wire::h1::Version;
 
-use super::serve::Downstream;
+use super::serve::{Carrier, Downstream};
 use crate::live::LiveListener;
 use crate::trip::{Trip, Word, end_of_dropped};
 
@@ -97,9 +96,9 @@ fn write(
     let request = words.map(|words| RequestLine {
         method: words.get(Word::Method),
         target: words.get(Word::Target),
-        version: match words.version {
-            Version::Http10 => HttpVersion::Http10,
-            Version::Http11 => HttpVersion::Http11,
+        version: match downstream.carrier {
+            Some(Carrier::Http2) => HttpVersion::Http2,
+            None => words.version.into(),
         },
     });
     let route = trip

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::ProxyProtocol;
+use sluice_http::h2::begins_with_preface;
 use sluice_net::Stream;
 use sluice_telemetry::metrics::BadRequest;
 
@@ -23,6 +24,8 @@ use crate::worker::Worker;
 /// The client's side of everything that happens on one connection.
 pub(super) struct Downstream {
     pub(super) stream: Stream,
+    /// What carries the stream, where it is one of several on a connection.
+    pub(super) carrier: Option<Carrier>,
     /// The client: the peer, or whom the PROXY protocol named.
     pub(super) client: SocketAddr,
     /// Received and not yet used: the beginning of the next request.
@@ -31,6 +34,22 @@ pub(super) struct Downstream {
     pub(super) slot: Rc<ListenerSlot>,
     pub(super) guard: Guard,
     pub(super) worker: Rc<Worker>,
+}
+
+/// What carries requests beside each other on one connection, each as a stream that speaks HTTP/1.1 in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carrier {
+    /// HTTP/2
+    Http2,
+}
+
+impl Carrier {
+    /// The version as `Via` names it (RFC 9110, 7.6.3).
+    pub(super) fn via(self) -> &'static str {
+        match self {
+            Self::Http2 => "2.0",
+        }
+    }
 }
 
 /// Serves one accepted connection.
@@ -43,14 +62,22 @@ pub(crate) fn serve(
     guard: Guard,
     worker: Rc<Worker>,
 ) -> impl Future<Output = ()> {
-    let settings = slot
-        .current()
+    let listener = slot.current();
+    let settings = listener
         .settings()
         .map(|settings| (settings.proxy_protocol, settings.idle_timeout));
     let (proxy_protocol, idle_timeout) =
         settings.unwrap_or((ProxyProtocol::Off, Duration::default()));
+    let spoken = listener
+        .http()
+        .map_or(Spoken::Http1, |http| match (http.h1, http.h2) {
+            (_, None) => Spoken::Http1,
+            (true, Some(_)) => Spoken::Either,
+            (false, Some(_)) => Spoken::Http2,
+        });
     let mut downstream = Downstream {
         stream,
+        carrier: None,
         client: peer,
         carry: Vec::new(),
         deadline: Deadline::new(Instant::now() + idle_timeout),
@@ -61,6 +88,13 @@ pub(crate) fn serve(
     async move {
         if proxy_protocol != ProxyProtocol::Off && !downstream.read_preface(proxy_protocol).await {
             return;
+        }
+        if spoken != Spoken::Http1 {
+            match downstream.is_http2(spoken).await {
+                None => return,
+                Some(true) => return Box::pin(super::h2::serve(downstream)).await,
+                Some(false) => {}
+            }
         }
         loop {
             let received = if downstream.carry.is_empty() {
@@ -85,7 +119,40 @@ pub(crate) fn serve(
     }
 }
 
+/// What a client may speak on a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spoken {
+    Http1,
+    Http2,
+    /// The first bytes tell.
+    Either,
+}
+
 impl Downstream {
+    /// Finds out which version a connection is of; what was received for that is in `carry`. `None` where the client went
+    /// away, or said too little for too long.
+    async fn is_http2(&mut self, spoken: Spoken) -> Option<bool> {
+        if spoken == Spoken::Http2 {
+            return Some(true);
+        }
+        let head_timeout = self.slot.current().http()?.head_timeout;
+        loop {
+            if let Some(is_http2) = begins_with_preface(&self.carry) {
+                return Some(is_http2);
+            }
+            if !self.carry.is_empty() {
+                self.deadline.set(Instant::now() + head_timeout);
+            }
+            let begun = std::mem::take(&mut self.carry);
+            let received = self.wait_for_request().await?;
+            self.guard.metrics().bytes_received.add(received as u64);
+            self.carry = begun;
+            let worker = Rc::clone(&self.worker);
+            let scratch = worker.scratch();
+            self.carry.extend_from_slice(scratch.received(received));
+        }
+    }
+
     /// How long the next silence may last; `None` where the connection ends with the present request.
     fn idle_timeout(&self) -> Option<Duration> {
         if self.slot.is_closed() {

@@ -5,6 +5,7 @@ use sluice_wire::h1::{FieldStorage, Limits, parse_request};
 use super::*;
 
 const USUAL: Forwarding<'static> = Forwarding {
+    spoken: None,
     client: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)),
     trusted: false,
     scheme: "http",
@@ -306,6 +307,12 @@ fn via_lists_every_hop_once_more() {
     };
     assert_eq!(via("GET / HTTP/1.1\nHost: a"), ["Via: 1.1 edge"]);
     assert_eq!(via("GET / HTTP/1.0\nHost: a"), ["Via: 1.0 edge"]);
+    let translated = Forwarding {
+        spoken: Some("2.0"),
+        ..forwarding
+    };
+    let told = composed("GET / HTTP/1.1\nHost: a", &translated);
+    assert!(told.contains("\nVia: 2.0 edge"), "{told}");
     assert_eq!(
         via("GET / HTTP/1.1\nvia: 1.0 x (y)\nHost: a\nVia:\nVia: 1.1 z"),
         ["Via: 1.0 x (y), 1.1 z, 1.1 edge"]

@@ -62,6 +62,10 @@ impl Chunked {
         self.place == Place::Done
     }
 
+    pub(super) fn is_at_payload(&self) -> bool {
+        self.place == Place::Payload
+    }
+
     pub(super) fn trailers(&self) -> &[u8] {
         self.trailers
             .as_ref()

@@ -207,6 +207,16 @@ impl Decoder {
         }
     }
 
+    /// Whether the next byte, if there is one, is payload. With [`Chunks::Removed`], [`Self::decode`] then forwards
+    /// payload and nothing else; elsewhere it forwards none.
+    pub fn is_at_payload(&self) -> bool {
+        match &self.state {
+            State::Length(_) | State::UntilClose => true,
+            State::Chunked(chunked) => chunked.is_at_payload(),
+            State::Done => false,
+        }
+    }
+
     /// Bytes of payload seen so far, framing not counted.
     #[inline]
     pub fn payload(&self) -> u64 {

@@ -1,0 +1,46 @@
+//! HTTP/2 (RFC 9113) in terms of HTTP/1.1: each stream of a connection becomes a byte stream that speaks HTTP/1.1 in
+//! memory. So whatever came in, the same strict parser reads it, and the same pipeline serves it.
+//!
+//! Frames, HPACK, windows and the states of streams are the `h2` crate's. Here is what joins the two: [`Carried`] is what
+//! `h2` reads from and writes to, [`compose_head`] turns a request's fields into a head, and [`Served`] is the byte stream.
+
+mod answer;
+mod carried;
+mod flood;
+mod request;
+mod served;
+
+pub use carried::Carried;
+pub use flood::Watch;
+pub use request::{Refusal, RequestBody, compose_head, websocket_key};
+pub use served::{Progress, Served};
+
+/// What a client that speaks HTTP/2 begins with (RFC 9113, 3.4).
+pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Whether `bytes` are the start of a connection of HTTP/2; `None` where more have to come to tell.
+pub fn begins_with_preface(bytes: &[u8]) -> Option<bool> {
+    let length = bytes.len().min(PREFACE.len());
+    if bytes.get(..length) != PREFACE.get(..length) {
+        return Some(false);
+    }
+    (length == PREFACE.len()).then_some(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preface_is_told_from_a_request() {
+        assert_eq!(begins_with_preface(b""), None);
+        assert_eq!(begins_with_preface(b"P"), None);
+        assert_eq!(begins_with_preface(b"PO"), Some(false));
+        assert_eq!(begins_with_preface(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r"), None);
+        assert_eq!(
+            begins_with_preface(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore"),
+            Some(true)
+        );
+        assert_eq!(begins_with_preface(b"PRI * HTTP/1.1\r\n"), Some(false));
+    }
+}
