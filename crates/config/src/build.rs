@@ -5,8 +5,10 @@ mod listener;
 mod process;
 mod route;
 mod server_names;
+mod tls;
 mod upstream;
 
+use crate::Surroundings;
 use crate::check;
 use crate::diagnostic::{Diagnostic, Findings, Span};
 use crate::plan::{Plan, RouteId, UpstreamId};
@@ -17,11 +19,17 @@ pub(crate) use listener::HalfListener;
 pub(crate) use route::HalfRoute;
 
 /// Builds the plan; `None` where a part of it could not be built, which is then reported.
-pub(crate) fn build(file: &Section, source: &str, findings: &mut Findings) -> Option<Plan> {
+pub(crate) fn build(
+    file: &Section,
+    source: &str,
+    surroundings: &dyn Surroundings,
+    findings: &mut Findings,
+) -> Option<Plan> {
     let runtime = file.table("runtime");
     let zone: Option<String> = runtime.and_then(|table| table.value("zone"));
     let mut builder = Builder {
         source,
+        surroundings,
         findings,
         listeners: file.tables("listeners"),
         upstreams: file.tables("upstreams"),
@@ -68,6 +76,7 @@ pub(crate) fn build(file: &Section, source: &str, findings: &mut Findings) -> Op
 /// What all builders need.
 struct Builder<'a> {
     source: &'a str,
+    surroundings: &'a dyn Surroundings,
     findings: &'a mut Findings,
     listeners: &'a [Section],
     upstreams: &'a [Section],

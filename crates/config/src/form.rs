@@ -63,6 +63,7 @@ impl Form {
             Self::LogTarget => "a place for log lines",
             Self::HashKey => "a key to hash",
             Self::LoadReport => "a place of load reports",
+            Self::File => "the path of a file",
         }
     }
 
@@ -100,6 +101,7 @@ impl Form {
             Self::LogTarget => log_target(text).map(Typed::LogTarget),
             Self::HashKey => hash_key(text).map(Typed::HashKey),
             Self::LoadReport => load_report(text).map(Typed::LoadReport),
+            Self::File => file(text),
         }
     }
 }
@@ -352,6 +354,17 @@ fn load_report(text: &str) -> Result<LoadReport, Misfit> {
         None if field_name(text).is_ok() => misfit.help(format!("did you mean \"header:{text}\"?")),
         None => misfit,
     })
+}
+
+fn file(text: &str) -> Result<Typed, Misfit> {
+    if text.is_empty() || text.contains('\0') {
+        return Err(Misfit::new("the path of a file is missing"));
+    }
+    if text.starts_with("-----BEGIN") {
+        return Err(Misfit::new("this is what would be in the file").help("write it to a file"));
+    }
+    let path = text.strip_prefix("file:").filter(|path| !path.is_empty());
+    Ok(Typed::Text(path.unwrap_or(text).to_owned()))
 }
 
 /// RFC 9110 §5.6.2

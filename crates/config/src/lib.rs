@@ -35,6 +35,7 @@ mod syntax;
 mod units;
 
 use std::path::Path;
+use std::time::SystemTime;
 
 pub use command_line::from_addresses;
 pub use diagnostic::{Diagnostic, Report, Severity, Source, Span};
@@ -51,6 +52,59 @@ pub trait Surroundings {
     /// The text of a secret's file, without line ends at its end; a relative path is meant from the configuration
     /// file. The error says why it cannot be read, in one line.
     fn secret(&self, path: &Path) -> Result<String, String>;
+
+    /// A certificate chain and its private key, from a PEM file each, checked to belong together; relative paths are
+    /// meant from the configuration file.
+    fn certificate(&self, cert: &Path, key: &Path) -> Result<plan::Certificate, WrongFile> {
+        let _ = (cert, key);
+        Err(WrongFile::new(
+            FileRole::Certificate,
+            "there are no files here",
+        ))
+    }
+
+    /// The time, which tells what has expired; `None` where nothing shall.
+    fn now(&self) -> Option<SystemTime> {
+        None
+    }
+}
+
+/// What is wrong with a file that the configuration names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongFile {
+    /// Which of the files it is.
+    pub role: FileRole,
+    /// What is wrong with it, in one line.
+    pub reason: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl WrongFile {
+    /// A file that is wrong for this reason.
+    pub fn new(role: FileRole, reason: impl Into<String>) -> Self {
+        Self {
+            role,
+            reason: reason.into(),
+            help: None,
+        }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileRole {
+    /// `cert`
+    Certificate,
+    /// `key`
+    Key,
 }
 
 /// A file that can be used.
@@ -90,7 +144,7 @@ fn load_table(
         surroundings,
         &mut findings,
     );
-    let plan = build::build(&file, &source.text, &mut findings);
+    let plan = build::build(&file, &source.text, surroundings, &mut findings);
     let usable = !findings.has_errors();
     let report = Report::new(source, findings);
     match plan {

@@ -5,6 +5,7 @@
 
 mod balance;
 mod server_names;
+mod tls;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use sluice_route::{Router, Template};
 
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
+pub use tls::{Certificate, Tls, TlsVersion};
 
 /// Everything a file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +35,16 @@ pub struct Plan {
     pub admin: Option<Admin>,
     /// `[logs]`
     pub logs: Logs,
+}
+
+impl Plan {
+    /// The files beside the configuration file that the plan was made from: they are watched.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let tls = self.listeners.iter().filter_map(|one| one.tls.as_ref());
+        tls.flat_map(|tls| &tls.certificates)
+            .flat_map(|one| [one.cert.clone(), one.key.clone()])
+            .collect()
+    }
 }
 
 /// Index into [`Plan::routes`].
@@ -56,6 +68,8 @@ pub struct Listener {
     pub proxy_protocol: ProxyProtocol,
     /// `idle-timeout`: how long a connection may be silent: between two requests for http, in both directions for tcp.
     pub idle_timeout: Duration,
+    /// `tls`; without it nothing is ciphered.
+    pub tls: Option<Tls>,
     /// `protocol` with what only that protocol has.
     pub protocol: Protocol,
 }
@@ -83,6 +97,10 @@ pub struct HttpListener {
     pub via: Option<Arc<str>>,
     /// `forwarded`: also send `Forwarded` (RFC 7239); `false` by default.
     pub forwarded: bool,
+    /// `redirect-to-https`: every request is sent to this port of the same host.
+    pub redirect_to_https: Option<u16>,
+    /// `hsts` of `tls`: the value of `Strict-Transport-Security` in every answer.
+    pub hsts: Option<Arc<str>>,
     /// `head-timeout`: from the first byte of a request head to its last.
     pub head_timeout: Duration,
     /// `body-timeout`: how long a body may stand still in either direction.

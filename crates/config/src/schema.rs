@@ -282,6 +282,8 @@ pub(crate) enum Form {
     HashKey,
     /// Where servers say how loaded they are.
     LoadReport,
+    /// The path of a file.
+    File,
 }
 
 /// One of the words of a [`Kind::Choice`].

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use crate::logs;
+use crate::offers::Offers;
 
 /// The running workers.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Fleet {
     plan: Option<Arc<Plan>>,
     endpoints: Arc<Endpoints>,
     access_log: Option<(AccessLogSettings, AccessLog)>,
+    tls: Offers,
     bound: Vec<(Arc<str>, BoundAddress)>,
 }
 
@@ -49,6 +51,14 @@ pub enum ApplyError {
     /// A server's name leads nowhere.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
+    /// A listener's TLS cannot be set up.
+    #[error("listener `{listener}` cannot offer TLS: {reason}")]
+    Tls {
+        /// The listener.
+        listener: Arc<str>,
+        /// Why.
+        reason: String,
+    },
     /// The access log cannot be opened.
     #[error("the access log cannot be opened: {0}")]
     AccessLog(io::Error),
@@ -70,6 +80,7 @@ impl Fleet {
             plan: None,
             endpoints: Arc::default(),
             access_log: None,
+            tls: Offers::default(),
             bound: Vec::new(),
         })
     }
@@ -95,6 +106,7 @@ impl Fleet {
     /// [`ApplyError`]; then everything goes on as before.
     pub async fn apply(&mut self, plan: &Arc<Plan>) -> Result<(), ApplyError> {
         let endpoints = Arc::new(self.endpoints.updated(&plan.upstreams)?);
+        let tls = self.tls.updated(plan)?;
         let new_listeners = self.bind_new(plan)?;
         self.update_access_log(plan)
             .map_err(ApplyError::AccessLog)?;
@@ -114,6 +126,7 @@ impl Fleet {
                 plan: Arc::clone(plan),
                 endpoints: Arc::clone(&endpoints),
                 sockets,
+                tls: tls.by_listener(),
                 access_log: self.access_log.as_ref().map(|(_, log)| log.writer()),
                 applied: done,
             };
@@ -128,6 +141,7 @@ impl Fleet {
         }
         self.plan = Some(Arc::clone(plan));
         self.endpoints = endpoints;
+        self.tls = tls;
         self.forget_old_metrics(plan);
         Ok(())
     }

@@ -4,8 +4,11 @@
 //! the first: at the start, on SIGHUP, when the file changes, and when the process is told to stop. A wrong file changes
 //! nothing.
 
+mod expiry;
+mod files;
 mod fleet;
 mod logs;
+mod offers;
 mod ports;
 mod source;
 mod supervisor;

@@ -1,11 +1,14 @@
 //! Where the configuration comes from: a file, or the command line.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use sluice_config::{Loaded, Report, Surroundings, from_addresses, load};
+use sluice_config::plan::Certificate;
+use sluice_config::{FileRole, Loaded, Report, Surroundings, WrongFile, from_addresses, load};
 use thiserror::Error;
 
 /// Where the configuration comes from.
@@ -51,27 +54,39 @@ impl Source {
     /// # Errors
     /// Every mistake in it, or that it cannot be read.
     pub fn load(&self) -> Result<Loaded, LoadError> {
+        self.load_noting(&RefCell::default())
+    }
+
+    /// The same; the files that the configuration names are noted, whatever comes of it.
+    pub(crate) fn load_noting(&self, files: &RefCell<Vec<PathBuf>>) -> Result<Loaded, LoadError> {
         match self {
             Self::File(path) => {
                 let text = fs::read_to_string(path).map_err(|cause| LoadError::Unreadable {
                     path: path.clone(),
                     cause,
                 })?;
-                load_text(&path.display().to_string(), text, path.parent())
+                load_text(&path.display().to_string(), text, path.parent(), files)
             }
-            Self::Text { name, text } => load_text(name, text.clone(), None),
+            Self::Text { name, text } => load_text(name, text.clone(), None, files),
             Self::Addresses { listen, to } => from_addresses(listen, to).map_err(LoadError::Wrong),
         }
     }
 
     /// Something that differs when the file was written or replaced; `None` where there is no file.
     pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
-        let Self::File(path) = self else {
-            return None;
-        };
+        match self {
+            Self::File(path) => Fingerprint::of(path),
+            Self::Text { .. } | Self::Addresses { .. } => None,
+        }
+    }
+}
+
+impl Fingerprint {
+    /// `None` where there is no such file.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         // Follows links: configuration maps are replaced by turning a link.
         let metadata = fs::metadata(path).ok()?;
-        Some(Fingerprint {
+        Some(Self {
             device: metadata.dev(),
             inode: metadata.ino(),
             length: metadata.len(),
@@ -89,17 +104,43 @@ pub(crate) struct Fingerprint {
     modified: (i64, i64),
 }
 
-fn load_text(name: &str, text: String, folder: Option<&Path>) -> Result<Loaded, LoadError> {
+fn load_text(
+    name: &str,
+    text: String,
+    folder: Option<&Path>,
+    files: &RefCell<Vec<PathBuf>>,
+) -> Result<Loaded, LoadError> {
     let source = sluice_config::Source {
         name: name.to_owned(),
         text,
     };
-    load(&source, &Process { folder }).map_err(LoadError::Wrong)
+    load(&source, &Process { folder, files }).map_err(LoadError::Wrong)
 }
 
 /// This process's environment and files.
 struct Process<'a> {
     folder: Option<&'a Path>,
+    /// What was read, or should have been: to be watched.
+    files: &'a RefCell<Vec<PathBuf>>,
+}
+
+impl Process<'_> {
+    /// A path as the configuration file means it.
+    fn place(&self, path: &Path) -> PathBuf {
+        self.folder
+            .map_or_else(|| path.to_owned(), |folder| folder.join(path))
+    }
+
+    fn text(&self, path: &Path, role: FileRole) -> Result<String, WrongFile> {
+        self.files.borrow_mut().push(path.to_owned());
+        fs::read_to_string(path).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => WrongFile::new(role, "not a text")
+                .help("PEM is the text form; from DER: `openssl x509 -inform der`, `openssl pkey -inform der`"),
+            io::ErrorKind::NotFound => WrongFile::new(role, format!("there is no file {}", path.display())),
+            io::ErrorKind::PermissionDenied => WrongFile::new(role, "this process may not read it"),
+            _ => WrongFile::new(role, error.to_string()),
+        })
+    }
 }
 
 impl Surroundings for Process<'_> {
@@ -108,11 +149,19 @@ impl Surroundings for Process<'_> {
     }
 
     fn secret(&self, path: &Path) -> Result<String, String> {
-        let path = self
-            .folder
-            .map_or_else(|| path.to_owned(), |folder| folder.join(path));
-        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let text = fs::read_to_string(self.place(path)).map_err(|error| error.to_string())?;
         Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    fn certificate(&self, cert: &Path, key: &Path) -> Result<Certificate, WrongFile> {
+        let (cert, key) = (self.place(cert), self.place(key));
+        let chain = self.text(&cert, FileRole::Certificate);
+        let private_key = self.text(&key, FileRole::Key);
+        sluice_tls::load(cert, key, &chain?, &private_key?)
+    }
+
+    fn now(&self) -> Option<SystemTime> {
+        Some(SystemTime::now())
     }
 }
 

@@ -1,5 +1,6 @@
 //! The life of the process: it starts, follows its configuration, and stops in order.
 
+use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -13,6 +14,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::expiry::{self, ExpiryWatch};
+use crate::files::WatchedFiles;
 use crate::fleet::{ApplyError, Fleet};
 use crate::logs::{log_format, log_level};
 use crate::ports::{self, PortWatch};
@@ -23,6 +26,8 @@ use crate::source::{Fingerprint, LoadError, Source};
 pub struct Supervisor {
     source: Source,
     seen: Option<Fingerprint>,
+    files: WatchedFiles,
+    expiry: ExpiryWatch,
     fleet: Fleet,
     plan: watch::Sender<Arc<Plan>>,
     registry: Arc<Registry>,
@@ -78,11 +83,14 @@ impl Supervisor {
             interrupt: signal(SignalKind::interrupt())?,
         };
         let seen = source.fingerprint();
+        let files = WatchedFiles::new(loaded.plan.files());
         let warnings = loaded.warnings.warnings();
         let plan = Arc::new(loaded.plan);
         let mut fleet = Fleet::start(plan.runtime.workers, &registry)?;
         fleet.apply(&plan).await?;
         registry.process().loaded(SystemTime::now(), warnings);
+        let mut expiry = ExpiryWatch::default();
+        expiry.look(&plan, &registry, SystemTime::now());
         readiness.set(ReadyState::Ready);
         for (listener, address) in fleet.bound() {
             tracing::info!(%listener, %address, "listening");
@@ -90,6 +98,8 @@ impl Supervisor {
         Ok(Self {
             source,
             seen,
+            files,
+            expiry,
             fleet,
             plan: watch::Sender::new(plan),
             registry,
@@ -114,7 +124,9 @@ impl Supervisor {
     pub async fn run(mut self, show: impl Fn(&Report)) -> Stopped {
         let mut look_at_file = interval(WATCH_EVERY);
         let mut look_at_ports = interval(ports::EVERY);
+        let mut look_at_certificates = interval(expiry::EVERY);
         look_at_file.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        look_at_certificates.set_missed_tick_behavior(MissedTickBehavior::Delay);
         look_at_ports.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -128,6 +140,7 @@ impl Supervisor {
                     let plan = Arc::clone(&self.plan.borrow());
                     self.ports.look(&plan, self.fleet.endpoints(), &self.registry);
                 }
+                _ = look_at_certificates.tick() => self.look_at_certificates(),
                 _ = self.signals.terminate.recv() => break,
                 _ = self.signals.interrupt.recv() => break,
             }
@@ -154,7 +167,13 @@ impl Supervisor {
     /// Takes the configuration over as it is now, or says what is wrong with it and leaves everything as it was.
     async fn reload(&mut self, show: &impl Fn(&Report)) {
         self.seen = self.source.fingerprint();
-        let loaded = match self.source.load() {
+        let files = RefCell::default();
+        let loaded = self.source.load_noting(&files);
+        // Where the file itself could not be read, what it names is watched as before.
+        if !matches!(loaded, Err(LoadError::Unreadable { .. })) {
+            self.files = WatchedFiles::new(files.into_inner());
+        }
+        let loaded = match loaded {
             Ok(loaded) => loaded,
             Err(error) => {
                 self.registry.process().reload_failed();
@@ -180,6 +199,7 @@ impl Supervisor {
             logging.change(log_level(&plan.logs), log_format(&plan.logs));
         }
         self.plan.send_replace(plan);
+        self.look_at_certificates();
         self.registry
             .process()
             .reloaded(SystemTime::now(), warnings);
@@ -190,7 +210,13 @@ impl Supervisor {
         let is_watched = self.plan.borrow().runtime.watch;
         // A file that is just being replaced may be missing for a moment.
         let now = self.source.fingerprint();
-        is_watched && now.is_some() && now != self.seen
+        let file_changed = now.is_some() && now != self.seen;
+        is_watched && (file_changed || self.files.have_changed())
+    }
+
+    fn look_at_certificates(&mut self) {
+        let plan = Arc::clone(&self.plan.borrow());
+        self.expiry.look(&plan, &self.registry, SystemTime::now());
     }
 
     fn warn_of_what_stays(&self, plan: &Plan) {

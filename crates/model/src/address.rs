@@ -31,6 +31,16 @@ impl BindAddress {
         }
     }
 
+    /// The port; `None` for a Unix socket, or where the kernel chooses.
+    pub fn port(&self) -> Option<u16> {
+        let port = match self {
+            Self::AllInterfaces { port } => *port,
+            Self::Ip(address) => address.port(),
+            Self::Unix(_) => 0,
+        };
+        (port != 0).then_some(port)
+    }
+
     /// Whether both cannot be bound at once: the same port on an address that one of them includes.
     pub fn conflicts_with(&self, other: &Self) -> bool {
         match (self, other) {

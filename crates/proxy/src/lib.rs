@@ -24,6 +24,7 @@ mod preface;
 mod queue;
 #[cfg(test)]
 mod rig;
+mod secure;
 mod trip;
 mod upstream_preface;
 mod worker;

@@ -13,9 +13,12 @@ use sluice_config::plan::{
     HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
 };
 use sluice_telemetry::metrics::{ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics};
+use sluice_tls::ServerConfig;
 use sluice_upstream::{Cluster, Endpoints, Lane};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+
+use crate::secure::Security;
 
 /// A plan with what this worker holds for each of its parts.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(crate) struct Live {
     pub(crate) plan: Arc<Plan>,
     clusters: Vec<Rc<Cluster>>,
     routes: Vec<Arc<RouteMetrics>>,
+    /// By listener.
+    tls: Vec<Option<Arc<ServerConfig>>>,
 }
 
 impl Live {
@@ -61,7 +66,14 @@ impl Live {
             plan,
             clusters,
             routes,
+            tls: Vec::new(),
         }
+    }
+
+    /// With what each listener of the plan offers by TLS.
+    pub(crate) fn with_tls(mut self, tls: Vec<Option<Arc<ServerConfig>>>) -> Self {
+        self.tls = tls;
+        self
     }
 
     pub(crate) fn cluster(&self, id: UpstreamId) -> Option<&Rc<Cluster>> {
@@ -202,6 +214,16 @@ impl LiveListener {
 
     pub(crate) fn settings(&self) -> Option<&Listener> {
         self.live.plan.listeners.get(self.position)
+    }
+
+    /// What a connection must do before it is spoken on; `None` where nothing is ciphered.
+    pub(crate) fn security(&self) -> Option<Security> {
+        let config = self.live.tls.get(self.position)?.as_ref()?;
+        let settings = self.settings()?.tls.as_ref()?;
+        Some(Security {
+            config: Arc::clone(config),
+            timeout: settings.handshake_timeout,
+        })
     }
 
     /// The http settings; `None` where the listener has become a tcp one.

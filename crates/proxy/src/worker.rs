@@ -18,6 +18,7 @@ use sluice_net::listen::{Acceptor, ListenSocket};
 use sluice_net::splice::Pipes;
 use sluice_telemetry::access::AccessLogWriter;
 use sluice_telemetry::metrics::{Registry, WorkerMetrics};
+use sluice_tls::{ServerConfig, Workspace};
 use sluice_upstream::Endpoints;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
@@ -54,6 +55,8 @@ pub struct Generation {
     pub endpoints: Arc<Endpoints>,
     /// This worker's sockets of the listeners that were bound for this plan. The other listeners go on as they are.
     pub sockets: Vec<NewSocket>,
+    /// For each of the plan's listeners what it offers by TLS.
+    pub tls: Vec<Option<Arc<ServerConfig>>>,
     /// Where this worker's access-log lines go.
     pub access_log: Option<AccessLogWriter>,
     /// Told when the worker runs from it.
@@ -116,6 +119,7 @@ pub(crate) struct Worker {
     registry: Arc<Registry>,
     metrics: Arc<WorkerMetrics>,
     scratch: RefCell<Scratch>,
+    tls_workspace: Rc<Workspace>,
     head: RefCell<Vec<u8>>,
     buffers: RefCell<Buffers>,
     pipes: RefCell<Pipes>,
@@ -142,6 +146,7 @@ impl Worker {
             metrics: registry.worker(index),
             registry,
             scratch: RefCell::default(),
+            tls_workspace: Rc::default(),
             head: RefCell::default(),
             buffers: RefCell::default(),
             pipes: RefCell::default(),
@@ -162,6 +167,11 @@ impl Worker {
     /// Where everything is received. Borrowed for one poll at a time, never across an await.
     pub(crate) fn scratch(&self) -> RefMut<'_, Scratch> {
         self.scratch.borrow_mut()
+    }
+
+    /// Where TLS sessions receive and cipher.
+    pub(crate) fn tls_workspace(&self) -> &Rc<Workspace> {
+        &self.tls_workspace
     }
 
     /// An empty vector for a head that is composed and sent within one poll.
@@ -217,13 +227,14 @@ impl Worker {
 
     fn apply(self: &Rc<Self>, generation: Generation) {
         let previous = self.live.borrow_mut().take();
-        let live = Rc::new(Live::new(
+        let live = Live::new(
             generation.plan,
             &generation.endpoints,
             previous.as_deref(),
             &self.registry,
             self.index,
-        ));
+        );
+        let live = Rc::new(live.with_tls(generation.tls));
         *self.live.borrow_mut() = Some(Rc::clone(&live));
         self.flush_access_log();
         *self.access_log.borrow_mut() = generation.access_log;

@@ -80,6 +80,7 @@ impl House {
             plan,
             endpoints: Arc::new(self.endpoints.clone()),
             sockets,
+            tls: Vec::new(),
             access_log: None,
             applied,
         };

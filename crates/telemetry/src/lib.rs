@@ -13,7 +13,9 @@ mod sink;
 mod timestamp;
 pub mod word;
 
-pub use access::{AccessLog, AccessLogWriter, AccessRecord, HttpVersion, RequestLine, TcpRecord};
+pub use access::{
+    AccessLog, AccessLogWriter, AccessRecord, HttpVersion, RequestLine, TcpRecord, TlsRecord,
+};
 pub use end::End;
 pub use metrics::Registry;
 pub use readiness::{Readiness, ReadyState};

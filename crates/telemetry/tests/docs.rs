@@ -6,9 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use sluice_telemetry::access::{AccessLog, Format, fields};
 use sluice_telemetry::metrics::{
-    BadRequest, ConnectFailure, Hello, ResponseFailure, StatusClass, catalogue,
+    BadRequest, ConnectFailure, Hello, ResponseFailure, StatusClass, TlsFailure, catalogue,
 };
-use sluice_telemetry::{AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, word};
+use sluice_telemetry::{
+    AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, TlsRecord, word,
+};
 
 #[test]
 fn metrics_page() {
@@ -21,6 +23,7 @@ fn metrics_page() {
             ("bad-requests", word::markdown::<BadRequest>()),
             ("hellos", word::markdown::<Hello>()),
             ("connect-failures", word::markdown::<ConnectFailure>()),
+            ("tls-failures", word::markdown::<TlsFailure>()),
             ("response-failures", word::markdown::<ResponseFailure>()),
         ],
     );
@@ -91,6 +94,11 @@ fn fenced(language: &str, format: Format) -> String {
         server: Some("127.0.0.1:9001"),
         attempts: 1,
         request_id: Some(b"01JD5X9G3V"),
+        tls: Some(TlsRecord {
+            version: "TLSv1.3",
+            cipher: "TLS_AES_128_GCM_SHA256",
+        }),
+        server_name: Some("example.com"),
         end: End::Ok,
         user_agent: Some(b"curl/8.5.0"),
         referer: Some(b"https://example.com/"),
@@ -108,6 +116,8 @@ fn fenced(language: &str, format: Format) -> String {
         server: None,
         attempts: 0,
         request_id: None,
+        tls: None,
+        server_name: None,
         end: End::BadRequest,
         user_agent: None,
         referer: None,
@@ -124,6 +134,7 @@ fn fenced(language: &str, format: Format) -> String {
         received_bytes: 71,
         sent_bytes: 4_096,
         duration: Duration::from_millis(12_500),
+        tls: None,
         end: End::IdleTimeout,
     });
     drop(writer);

@@ -1,8 +1,10 @@
 //! Every configuration on the project's pages is a good one: no error, and no warning.
 
 use std::path::Path;
+use std::time::SystemTime;
 
-use sluice_config::{Source, Surroundings, load};
+use sluice_config::plan::{Certificate, Secret};
+use sluice_config::{Source, Surroundings, WrongFile, load};
 
 use super::pages;
 
@@ -62,5 +64,17 @@ impl Surroundings for Anything {
 
     fn secret(&self, _: &Path) -> Result<String, String> {
         Ok("a-text-long-enough-for-a-secret".to_owned())
+    }
+
+    fn certificate(&self, cert: &Path, key: &Path) -> Result<Certificate, WrongFile> {
+        Ok(Certificate {
+            cert: cert.to_owned(),
+            key: key.to_owned(),
+            chain: "a chain".into(),
+            private_key: Secret::new("a key"),
+            names: vec!["example.com".into()],
+            not_before: SystemTime::UNIX_EPOCH,
+            not_after: SystemTime::UNIX_EPOCH,
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! `[listeners.NAME]`
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_model::BindAddress;
@@ -66,6 +67,11 @@ impl Builder<'_> {
                 Diagnostic::warning(0..0, format!("`{key}` has no effect on a Unix socket"))
             });
         }
+        let tls = section.table("tls").map(|tls| self.tls(tls));
+        let tls_is_wrong = section.set_at("tls").is_some() && !matches!(tls, Some(Some(_)));
+        if tls_is_wrong {
+            return None;
+        }
         Some(HalfListener(Listener {
             name: section.name.as_str().into(),
             address,
@@ -76,6 +82,7 @@ impl Builder<'_> {
                 _ => ProxyProtocol::Off,
             },
             idle_timeout: idle_timeout?,
+            tls: tls.flatten(),
             protocol: protocol?,
         }))
     }
@@ -151,11 +158,10 @@ impl Builder<'_> {
         } else {
             DEFAULT_MAX_TARGET.min(max_head / 2)
         };
-        let protocols = section.items::<&'static str>("protocols")?;
-        let speaks = |version| protocols.iter().any(|(word, _)| *word == version);
+        let speaks = protocols(section)?;
         Some(Protocol::Http(HttpListener {
-            h1: speaks("h1"),
-            h2: if speaks("h2") {
+            h1: speaks.contains(&"h1"),
+            h2: if speaks.contains(&"h2") {
                 Some(http2(section)?)
             } else {
                 None
@@ -169,12 +175,46 @@ impl Builder<'_> {
                 .collect(),
             via: section.value("via"),
             forwarded: section.value("forwarded")?,
+            redirect_to_https: self.redirect_to_https(section),
+            hsts: section.table("tls").and_then(hsts),
             head_timeout: section.value("head-timeout")?,
             body_timeout: section.value("body-timeout")?,
             max_head,
             max_target,
             max_fields: section.value("max-fields")?,
         }))
+    }
+
+    /// The port that requests are sent to: that of the https listener, 443 where there are several and one has it.
+    fn redirect_to_https(&mut self, section: &Section) -> Option<u16> {
+        let (redirects, span) = section.with_span::<bool>("redirect-to-https")?;
+        if !redirects {
+            return None;
+        }
+        if section.set_at("tls").is_some() {
+            self.findings.push(
+                Diagnostic::error(
+                    span.clone(),
+                    format!("{} is an https listener itself", section.place),
+                )
+                .help("`redirect-to-https` belongs to the listener without `tls`"),
+            );
+            return None;
+        }
+        let ports: Vec<u16> = self
+            .listeners
+            .iter()
+            .filter(|other| other.set_at("tls").is_some() && other.value("protocol") != Some("tcp"))
+            .filter_map(|other| other.value::<BindAddress>("address")?.port())
+            .collect();
+        if ports.is_empty() {
+            self.findings.push(
+                Diagnostic::warning(span.clone(), "no http listener of this file has `tls`")
+                    .help("clients are sent to port 443 of this host, whatever listens there"),
+            );
+        }
+        let port = ports.iter().find(|port| **port == HTTPS).or(ports.first());
+        Some(port.copied().unwrap_or(HTTPS))
     }
 
     fn target_above_head(&mut self, section: &Section, max_head: usize, span: &Span) {
@@ -195,6 +235,18 @@ impl Builder<'_> {
     }
 }
 
+/// The versions of HTTP that are spoken. Where there is TLS, clients choose among them by ALPN.
+fn protocols(section: &Section) -> Option<Vec<&'static str>> {
+    if section.set_at("protocols").is_some() {
+        let items = section.items("protocols")?;
+        return Some(items.into_iter().map(|(word, _)| word).collect());
+    }
+    Some(match section.set_at("tls") {
+        Some(_) => vec!["h1", "h2"],
+        None => vec!["h1"],
+    })
+}
+
 fn http2(section: &Section) -> Option<Http2> {
     let table = section.table("h2")?;
     let window: usize = table.value("initial-window")?;
@@ -202,6 +254,12 @@ fn http2(section: &Section) -> Option<Http2> {
         max_concurrent_streams: table.value("max-concurrent-streams")?,
         initial_window: u32::try_from(window).ok()?,
     })
+}
+
+/// RFC 6797, 6.1: seconds.
+fn hsts(tls: &Section) -> Option<Arc<str>> {
+    let age: Duration = tls.value("hsts")?;
+    Some(format!("max-age={}", age.as_secs()).into())
 }
 
 fn socket(section: &Section) -> Option<SocketOptions> {
@@ -218,6 +276,8 @@ fn socket(section: &Section) -> Option<SocketOptions> {
 // The defaults that depend on other keys; the schema states them in words.
 const HTTP_IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 const TCP_IDLE_TIMEOUT: Duration = Duration::from_mins(10);
+/// RFC 9110, 4.2.2
+const HTTPS: u16 = 443;
 const DEFAULT_MAX_TARGET: usize = 16 << 10;
 
 const HTTP_ONLY: &[&str] = &[
@@ -226,6 +286,7 @@ const HTTP_ONLY: &[&str] = &[
     "trusted-proxies",
     "via",
     "forwarded",
+    "redirect-to-https",
     "head-timeout",
     "body-timeout",
     "max-head",

@@ -17,6 +17,13 @@ impl Builder<'_> {
             )
             .help("put `\"*\"` into `sni` for every other connection")
         });
+        self.out_of_place(section, &["tls"], |key| {
+            Diagnostic::error(
+                0..0,
+                format!("`{key}` and `sni` exclude each other on a listener"),
+            )
+            .help("`sni` passes connections on as they are, `tls` deciphers them")
+        });
         let Some(Typed::Map(named)) = section.read("sni").map(|read| &read.typed) else {
             self.unresolved = true;
             return None;

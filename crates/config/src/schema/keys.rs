@@ -87,9 +87,9 @@ pub(crate) static LISTENER: Shape = Shape {
                 ]),
                 min: 1,
             },
-            Default::Is("[\"h1\"]"),
-            "http only: the versions of HTTP that are spoken. `h2` is by prior knowledge here; beside `h1`, the first bytes of a \
-             connection tell which of the two it is.",
+            Default::Depends("`[\"h1\", \"h2\"]` with `tls`, `[\"h1\"]` without"),
+            "http only: the versions of HTTP that are spoken. With `tls`, clients choose by ALPN. Without, `h2` is by prior knowledge; \
+             beside `h1`, the first bytes of a connection tell which of the two it is.",
         )
         .also(&["alpn"]),
         Key::new(
@@ -235,8 +235,20 @@ pub(crate) static LISTENER: Shape = Shape {
             "Accept a connection only when the client has sent something, waiting this long for it. Not for protocols in which \
              the server speaks first.",
         ),
-        Key::not_yet("tls", "TLS."),
-        Key::not_yet("redirect-to-https", "Redirect every request to https."),
+        Key::new(
+            "tls",
+            Kind::Table(&TLS),
+            Default::Absent("nothing is ciphered"),
+            "TLS towards clients, for http and tcp: connections are deciphered here. [tls.md](tls.md) says more.",
+        )
+        .also(&["ssl", "https"]),
+        Key::new(
+            "redirect-to-https",
+            Kind::Flag,
+            Default::Is("false"),
+            "http only: answer every request with a redirect (308) to the same URL with `https`, at the port of the listener that has `tls`.",
+        )
+        .also(&["https-redirect", "force-https", "redirect-https"]),
         Key::new(
             "sni",
             Kind::Map {
@@ -307,6 +319,72 @@ pub(crate) static HTTP2: Shape = Shape {
              many at most.",
         )
         .also(&["initial-window-size", "window"]),
+    ],
+};
+
+/// `tls` of `[listeners.NAME]`
+pub(crate) static TLS: Shape = Shape {
+    place: "`tls` of `[listeners.NAME]`",
+    doc: "TLS 1.2 and 1.3 towards clients.",
+    keys: &[
+        Key::new(
+            "certificates",
+            Kind::List {
+                item: &Kind::Table(&CERTIFICATE),
+                min: 1,
+            },
+            Default::Required("[{ cert = \"example.com.pem\", key = \"example.com.key\" }]"),
+            "The certificates, chosen by the host that a client names (SNI) from the names in each; the first for whoever names another \
+             or none. Several may be for one name with keys of different types: a client gets one that it can check.",
+        )
+        .also(&["certificate", "certs", "cert", "crt"]),
+        Key::new(
+            "min-version",
+            Kind::Choice(&[Choice::new("1.2"), Choice::new("1.3")]),
+            Default::Is("\"1.2\""),
+            "The oldest version of TLS that is spoken.",
+        )
+        .also(&["ssl-min-ver", "minimum-version", "protocols", "versions"]),
+        Key::new(
+            "handshake-timeout",
+            duration(MILLISECOND, HOUR),
+            Default::Is("\"10s\""),
+            "How long a handshake may take.",
+        ),
+        Key::new(
+            "hsts",
+            duration(Duration::ZERO, TEN_YEARS),
+            Default::Absent("no such field"),
+            "http only: adds `Strict-Transport-Security` to every answer: for this long, browsers use https only. `\"0s\"` takes it back.",
+        )
+        .also(&["strict-transport-security"]),
+        Key::not_yet("client-auth", "Certificates of clients."),
+        Key::not_yet("ticket-keys", "Session tickets that several balancers share."),
+        Key::not_yet("early-data", "Requests within the handshake (0-RTT)."),
+        Key::not_yet("ocsp", "OCSP answers, stapled."),
+    ],
+};
+
+/// One of `certificates` of `tls`
+pub(crate) static CERTIFICATE: Shape = Shape {
+    place: "`certificates` of `tls` of `[listeners.NAME]`",
+    doc: "A certificate and its key, each in a PEM file. Relative paths are meant from the configuration file. Both are read again when they \
+          change.",
+    keys: &[
+        Key::new(
+            "cert",
+            Kind::Text(Form::File),
+            Default::Required("\"example.com.pem\""),
+            "The certificate, and behind it those that lead to a root.",
+        )
+        .also(&["certificate", "crt", "chain", "fullchain", "file"]),
+        Key::new(
+            "key",
+            Kind::Text(Form::File),
+            Default::Required("\"example.com.key\""),
+            "Its private key: RSA, ECDSA or Ed25519, in PKCS#8, PKCS#1 or SEC1 form, not encrypted.",
+        )
+        .also(&["private-key", "certificate-key"]),
     ],
 };
 
@@ -1006,6 +1084,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 const YEAR: Duration = Duration::from_hours(365 * 24);
+const TEN_YEARS: Duration = Duration::from_hours(10 * 365 * 24);
 
 const fn duration(min: Duration, max: Duration) -> Kind {
     Kind::Duration { min, max }

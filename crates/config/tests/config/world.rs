@@ -1,8 +1,10 @@
 //! The files of the tests, and the environment they refer to.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sluice_config::{Source, Surroundings};
+use sluice_config::plan::{Certificate, Secret};
+use sluice_config::{FileRole, Source, Surroundings, WrongFile};
 
 /// An environment that is the same everywhere.
 pub(crate) struct World;
@@ -29,6 +31,38 @@ impl Surroundings for World {
             Some("/run/secrets/empty") => Ok(String::new()),
             _ => Err("no such file or directory".to_owned()),
         }
+    }
+
+    /// What the names of the files say is in them.
+    fn certificate(&self, cert: &Path, key: &Path) -> Result<Certificate, WrongFile> {
+        let is = |path: &Path, word: &str| path.to_string_lossy().contains(word);
+        if is(cert, "missing") {
+            return Err(WrongFile::new(
+                FileRole::Certificate,
+                "there is no such file",
+            ));
+        }
+        if is(key, "encrypted") {
+            return Err(WrongFile::new(FileRole::Key, "the key is encrypted").help("decipher it"));
+        }
+        let day = |day: u64| UNIX_EPOCH + Duration::from_hours(24 * day);
+        Ok(Certificate {
+            cert: cert.to_owned(),
+            key: key.to_owned(),
+            chain: "a chain".into(),
+            private_key: Secret::new("hunter2"),
+            names: if is(cert, "nameless") {
+                Vec::new()
+            } else {
+                vec!["example.com".into()]
+            },
+            not_before: day(if is(cert, "early") { 20_001 } else { 10_000 }),
+            not_after: day(if is(cert, "expired") { 20_000 } else { 30_000 }),
+        })
+    }
+
+    fn now(&self) -> Option<SystemTime> {
+        Some(UNIX_EPOCH + Duration::from_hours(24 * 20_000))
     }
 }
 

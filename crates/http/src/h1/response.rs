@@ -43,6 +43,8 @@ pub struct Return<'a> {
     pub date: &'a [u8],
     /// The name to add to `Via`.
     pub via: Option<&'a str>,
+    /// `Strict-Transport-Security`, in the place of the server's own.
+    pub hsts: Option<&'a str>,
     /// The name of a field that was meant for us, in any case.
     pub for_us: Option<&'a str>,
 }
@@ -59,11 +61,17 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
                 _ => true,
             }
     };
-    match back.for_us {
-        None => head.fields.write_kept(out, is_kept),
-        Some(name) => head.fields.write_kept(out, |field| {
-            is_kept(field) && !field.name.eq_ignore_ascii_case(name)
-        }),
+    let replaced = back.hsts.map(|_| HSTS);
+    if back.for_us.is_none() && replaced.is_none() {
+        head.fields.write_kept(out, is_kept);
+    } else {
+        head.fields.write_kept(out, |field| {
+            let is_named = |name: &str| field.name.eq_ignore_ascii_case(name);
+            is_kept(field) && !back.for_us.is_some_and(is_named) && !replaced.is_some_and(is_named)
+        });
+    }
+    if let Some(value) = back.hsts {
+        write_field(out, HSTS, value.as_bytes());
     }
     if head.status >= 200 && !head.fields.has(FieldKind::Date) {
         write_field(out, "Date", back.date);
@@ -74,6 +82,9 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
     write_hop(head, back, out);
     out.extend_from_slice(b"\r\n");
 }
+
+/// RFC 6797, 6.1
+const HSTS: &str = "Strict-Transport-Security";
 
 /// Appends `HTTP/1.1 200 OK` and its line end.
 pub fn write_status_line(status: u16, reason: &[u8], out: &mut Vec<u8>) {

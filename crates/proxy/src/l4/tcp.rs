@@ -10,6 +10,7 @@ use sluice_config::plan::{HashKey, Protocol, ProxyProtocol, TcpTarget};
 use sluice_net::Stream;
 use sluice_telemetry::End;
 use sluice_telemetry::access::TcpRecord;
+use sluice_tls::Facts;
 use sluice_upstream::{Asked, Cluster, ConnectError, Connection, InFlight, Tried};
 
 use super::duplex::{Duplex, DuplexEnd, Tally};
@@ -19,6 +20,7 @@ use crate::deadline::Deadline;
 use crate::live::LiveListener;
 use crate::preface::{self, PrefaceError};
 use crate::queue;
+use crate::secure::{log_record, secure};
 use crate::trip::end_of_dropped;
 use crate::upstream_preface;
 use crate::worker::Worker;
@@ -59,6 +61,8 @@ struct Session {
     tally: Tally,
     server: Option<InFlight>,
     attempts: u32,
+    /// What the handshake settled, where the connection is ciphered.
+    tls: Option<Rc<Facts>>,
 }
 
 /// A server that took the connection.
@@ -99,6 +103,7 @@ impl Session {
             tally: Tally::default(),
             server: None,
             attempts: 0,
+            tls: None,
         })
     }
 
@@ -155,7 +160,20 @@ impl Session {
     async fn open(&mut self) -> Result<Opened, End> {
         let listener = Rc::clone(&self.listener);
         let settings = listener.settings().ok_or(End::Internal)?;
-        let early = self.read_preface(settings.proxy_protocol).await?;
+        let mut early = self.read_preface(settings.proxy_protocol).await?;
+        if let Some(security) = listener.security() {
+            let secured = secure(
+                &mut self.stream,
+                std::mem::take(&mut early),
+                security,
+                &mut self.deadline,
+                &listener.metrics,
+                &self.worker,
+            );
+            self.tls = secured.await;
+            let facts = self.tls.as_ref().ok_or(End::BadRequest)?;
+            self.server_name.clone_from(&facts.server_name);
+        }
         let (upstream, early) = match &settings.protocol {
             Protocol::Tcp(TcpTarget::Upstream(upstream)) => (*upstream, early),
             Protocol::Tcp(TcpTarget::ByName(names)) => {
@@ -318,6 +336,7 @@ impl Drop for Session {
                 received_bytes: self.tally.from_client,
                 sent_bytes: self.tally.from_server,
                 duration: self.started.elapsed(),
+                tls: self.tls.as_deref().map(log_record),
                 end,
             });
         }

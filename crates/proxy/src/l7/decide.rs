@@ -4,6 +4,7 @@
 //! of the body came with it goes along.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_config::plan::{Action, HttpListener, Retry, Route, UpstreamId};
@@ -68,6 +69,8 @@ pub(super) struct Outgoing {
     pub(super) body_timeout: Duration,
     /// The name to add to `Via` of the answer.
     pub(super) via: Option<Rc<str>>,
+    /// `Strict-Transport-Security` of the answer.
+    pub(super) hsts: Option<Arc<str>>,
 }
 
 /// Decides upon the request whose head is at the start of `bytes`; says also how many of the bytes were used up.
@@ -126,6 +129,9 @@ impl<'b> Asked<'_, '_, 'b> {
         if max_forwards == Some(MaxForwards::Reached) {
             return Ok(self.answer(200, respond::last_hop));
         }
+        if let Some(port) = self.http.redirect_to_https {
+            return self.to_https(port);
+        }
         let mut buffer = String::new();
         let path = normalise_path(head.target.path(), &mut buffer)
             .map_err(|_| Refused::Bad(400, BadRequest::Target))?;
@@ -166,6 +172,18 @@ impl<'b> Asked<'_, '_, 'b> {
                 respond::redirect(redirect, &values, reply, out);
             })),
         }
+    }
+
+    /// The same URL with `https`.
+    fn to_https(&self, port: u16) -> Result<(Decision, usize), Refused> {
+        let head = self.head;
+        // Without a host there is no URL (HTTP/1.0), nor is there one of `*`.
+        if head.host.is_empty() || !head.target.origin_form().starts_with('/') {
+            return Err(Refused::Bad(400, BadRequest::Host));
+        }
+        Ok(self.answer(308, |reply, out| {
+            respond::to_https(head, port, reply, out);
+        }))
     }
 
     /// What RFC 9110 asks of a proxy beyond the syntax.
@@ -226,7 +244,7 @@ impl<'b> Asked<'_, '_, 'b> {
             client: self.downstream.client.ip(),
             trusted: self.http.trusts(self.downstream.client.ip()),
             spoken: self.downstream.carrier.map(Carrier::via),
-            scheme: SCHEME,
+            scheme: self.downstream.scheme(),
             request_id,
             via: self.http.via.as_deref(),
             forwarded: self.http.forwarded,
@@ -261,6 +279,7 @@ impl<'b> Asked<'_, '_, 'b> {
             timeout: route.timeout,
             body_timeout: self.http.body_timeout,
             via: self.http.via.as_deref().map(Rc::from),
+            hsts: self.http.hsts.clone(),
         };
         Ok((Decision::Forward(outgoing), used))
     }
@@ -314,6 +333,7 @@ impl<'b> Asked<'_, '_, 'b> {
         respond::Values {
             head: self.head,
             client: self.downstream.client,
+            scheme: self.downstream.scheme(),
             path,
             captures,
             request_id,
@@ -363,6 +383,3 @@ impl FieldLookup for Lookup<'_, '_> {
         self.0.all_named(name).any(holds)
     }
 }
-
-/// How clients speak to us, until listeners speak TLS.
-pub(super) const SCHEME: &str = "http";

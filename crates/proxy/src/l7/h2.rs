@@ -26,6 +26,7 @@ use sluice_http::h2::{
 };
 use sluice_net::Stream;
 use sluice_telemetry::metrics::BadRequest;
+use sluice_tls::Facts;
 use tokio::task::spawn_local;
 
 use super::pipeline;
@@ -45,6 +46,7 @@ pub(super) async fn serve(downstream: Downstream) {
         slot,
         guard,
         worker,
+        tls,
         ..
     } = downstream;
     let listener = slot.current();
@@ -104,6 +106,7 @@ pub(super) async fn serve(downstream: Downstream) {
         local_address,
         slot: Rc::clone(&slot),
         worker,
+        tls,
     };
     session.run(&slot).await;
 }
@@ -124,6 +127,8 @@ struct Session {
     local_address: Option<SocketAddr>,
     slot: Rc<ListenerSlot>,
     worker: Rc<Worker>,
+    /// What the handshake settled, where the connection is ciphered.
+    tls: Option<Rc<Facts>>,
 }
 
 /// What the streams of a connection leave behind.
@@ -260,6 +265,7 @@ impl Session {
             slot: Rc::clone(&self.slot),
             guard,
             worker: Rc::clone(&self.worker),
+            tls: self.tls.clone(),
         };
         let task = spawn_local(stream(downstream, kind, place));
         task_slot.served_by(task.abort_handle());

@@ -7,6 +7,7 @@ use sluice_telemetry::metrics::StatusClass;
 
 use super::serve::{Carrier, Downstream};
 use crate::live::LiveListener;
+use crate::secure::log_record;
 use crate::trip::{Trip, Word, end_of_dropped};
 
 /// A request that is being served. Recorded when dropped, so that one whose task is cut is not lost.
@@ -123,6 +124,11 @@ fn write(
         server: trip.lane.as_ref().map(|lane| &**lane.endpoint().label()),
         attempts: trip.attempts,
         request_id: word(Word::RequestId),
+        server_name: downstream
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.server_name.as_deref()),
+        tls: downstream.tls.as_deref().map(log_record),
         end: trip.end,
         user_agent: word(Word::UserAgent),
         referer: word(Word::Referer),

@@ -12,7 +12,6 @@ use sluice_route::{Captures, Variable};
 use sluice_telemetry::End;
 use sluice_wire::h1::{FieldKind, RequestHead, Version, reason_phrase};
 
-use super::decide::SCHEME;
 use super::pipeline::After;
 use super::serve::Downstream;
 use crate::trip::Trip;
@@ -52,6 +51,7 @@ pub(super) struct Reply<'a> {
 pub(super) struct Values<'a> {
     pub(super) head: &'a RequestHead<'a, 'a>,
     pub(super) client: SocketAddr,
+    pub(super) scheme: &'static str,
     pub(super) path: &'a str,
     pub(super) captures: &'a Captures,
     pub(super) request_id: &'a str,
@@ -72,7 +72,7 @@ impl Values<'_> {
                 return;
             }
             Variable::Method => head.method.as_str().as_bytes(),
-            Variable::Scheme => SCHEME.as_bytes(),
+            Variable::Scheme => self.scheme.as_bytes(),
             Variable::Host => head.host.as_bytes(),
             Variable::Path => head.target.path().as_bytes(),
             Variable::Query => head.target.query().unwrap_or_default().as_bytes(),
@@ -115,6 +115,26 @@ pub(super) fn redirect(
         .render(|variable, out| values.write(variable, out), &mut location);
     let extra = [("Location", location.as_slice())];
     write(redirect.status, &extra, None, b"", reply, out);
+}
+
+/// `redirect-to-https`: the same host and target at `port`.
+pub(super) fn to_https(head: &RequestHead<'_, '_>, port: u16, reply: Reply<'_>, out: &mut Vec<u8>) {
+    let mut location = b"https://".to_vec();
+    location.extend_from_slice(without_port(head.host).as_bytes());
+    if port != 443 {
+        // Writing to a vector cannot fail.
+        let _ = write!(location, ":{port}");
+    }
+    location.extend_from_slice(head.target.origin_form().as_bytes());
+    write(308, &[("Location", &location)], None, b"", reply, out);
+}
+
+/// `example.com:80` to `example.com`, `[::1]:80` to `[::1]`.
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
 }
 
 /// `OPTIONS` or `TRACE` with `Max-Forwards: 0`: we are whom it asks.
@@ -211,6 +231,10 @@ fn write(
         let _ = write!(out, "{name}: ");
         out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");
+    }
+    let listener = reply.downstream.slot.current();
+    if let Some(hsts) = listener.http().and_then(|http| http.hsts.as_deref()) {
+        let _ = write!(out, "Strict-Transport-Security: {hsts}\r\n");
     }
     if let Some(content_type) = content_type {
         let _ = write!(out, "Content-Type: {content_type}\r\n");

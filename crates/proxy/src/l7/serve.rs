@@ -13,12 +13,14 @@ use sluice_config::plan::ProxyProtocol;
 use sluice_http::h2::begins_with_preface;
 use sluice_net::Stream;
 use sluice_telemetry::metrics::BadRequest;
+use sluice_tls::Facts;
 
 use super::pipeline::{self, After};
 use crate::connections::{Activity, Guard};
 use crate::deadline::Deadline;
 use crate::live::ListenerSlot;
 use crate::preface::{self, PrefaceError};
+use crate::secure::{self, Security};
 use crate::worker::Worker;
 
 /// The client's side of everything that happens on one connection.
@@ -34,6 +36,8 @@ pub(super) struct Downstream {
     pub(super) slot: Rc<ListenerSlot>,
     pub(super) guard: Guard,
     pub(super) worker: Rc<Worker>,
+    /// What the handshake settled, where the connection is ciphered.
+    pub(super) tls: Option<Rc<Facts>>,
 }
 
 /// What carries requests beside each other on one connection, each as a stream that speaks HTTP/1.1 in memory.
@@ -66,6 +70,7 @@ pub(crate) fn serve(
     let settings = listener
         .settings()
         .map(|settings| (settings.proxy_protocol, settings.idle_timeout));
+    let security = slot.current().security();
     let (proxy_protocol, idle_timeout) =
         settings.unwrap_or((ProxyProtocol::Off, Duration::default()));
     let spoken = listener
@@ -84,9 +89,15 @@ pub(crate) fn serve(
         slot,
         guard,
         worker,
+        tls: None,
     };
     async move {
         if proxy_protocol != ProxyProtocol::Off && !downstream.read_preface(proxy_protocol).await {
+            return;
+        }
+        if let Some(security) = security
+            && !downstream.secure(security).await
+        {
             return;
         }
         if spoken != Spoken::Http1 {
@@ -134,6 +145,10 @@ impl Downstream {
     async fn is_http2(&mut self, spoken: Spoken) -> Option<bool> {
         if spoken == Spoken::Http2 {
             return Some(true);
+        }
+        // What was agreed upon by ALPN. A client that knows none may still know HTTP/2 beforehand.
+        if let Some(agreed) = self.tls.as_ref().and_then(|tls| tls.protocol.as_deref()) {
+            return Some(agreed == b"h2");
         }
         let head_timeout = self.slot.current().http()?.head_timeout;
         loop {
@@ -187,6 +202,30 @@ impl Downstream {
                 false
             }
         }
+    }
+
+    /// Makes the connection a TLS session. `false` where there will be none.
+    async fn secure(&mut self, security: Security) -> bool {
+        let received = std::mem::take(&mut self.carry);
+        let metrics = self.slot.metrics();
+        let handshake = secure::secure(
+            &mut self.stream,
+            received,
+            security,
+            &mut self.deadline,
+            &metrics,
+            &self.worker,
+        );
+        self.tls = Box::pin(handshake).await;
+        if let Some(idle_timeout) = self.idle_timeout() {
+            self.deadline.set(Instant::now() + idle_timeout);
+        }
+        self.tls.is_some()
+    }
+
+    /// How the client speaks to us.
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// Receives the beginning of a request into the worker's scratch buffer, where it has to be used before the task

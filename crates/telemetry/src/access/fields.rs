@@ -35,7 +35,7 @@ fields! {
     LISTENER = "listener" both "The listener's name.";
     CLIENT_IP = "client_ip" both "The client's address. Absent on Unix sockets.";
     CLIENT_PORT = "client_port" both "The client's port. Absent on Unix sockets.";
-    SNI = "sni" tcp "The server name that a TLS client asked for, where the listener has `sni`.";
+    SNI = "sni" both "The server name that a TLS client asked for, where the listener has `tls` or `sni`.";
     METHOD = "method" http "The method. Absent, as are `target` and `version`, if no request line could be read.";
     HOST = "host" http "The host asked for.";
     TARGET = "target" http "The request target, as it came.";
@@ -52,6 +52,8 @@ fields! {
     SERVER = "server" both "The address of the server that was tried last.";
     ATTEMPTS = "attempts" both "How many servers were tried; 0 if the answer came from the balancer itself.";
     REQUEST_ID = "request_id" http "The request's identifier, the one in `X-Request-ID`.";
+    TLS_VERSION = "tls_version" both "`TLSv1.2` or `TLSv1.3`. Absent, as is `tls_cipher`, where nothing is ciphered.";
+    TLS_CIPHER = "tls_cipher" both "The cipher suite, by its IANA name.";
     END = "end" both "Why it ended, one of the words below.";
     USER_AGENT = "user_agent" http "The field `User-Agent`.";
     REFERER = "referer" http "The field `Referer`.";

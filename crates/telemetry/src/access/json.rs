@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fields;
 use super::lines::push_ip;
-use super::record::{AccessRecord, TcpRecord};
+use super::record::{AccessRecord, TcpRecord, TlsRecord};
 use crate::json::{Object, push_number};
 
 pub(super) fn http(out: &mut Vec<u8>, record: &AccessRecord<'_>) {
@@ -14,6 +14,7 @@ pub(super) fn http(out: &mut Vec<u8>, record: &AccessRecord<'_>) {
     line.plain(fields::KIND, |out| out.extend_from_slice(b"http"));
     line.text(fields::LISTENER, record.listener);
     client(&mut line, record.client);
+    optional_text(&mut line, fields::SNI, record.server_name);
     if let Some(request) = record.request {
         line.bytes(fields::METHOD, request.method);
     }
@@ -38,6 +39,7 @@ pub(super) fn http(out: &mut Vec<u8>, record: &AccessRecord<'_>) {
     optional_text(&mut line, fields::SERVER, record.server);
     line.number(fields::ATTEMPTS, record.attempts);
     optional_bytes(&mut line, fields::REQUEST_ID, record.request_id);
+    tls(&mut line, record.tls);
     line.text(fields::END, record.end.as_str());
     optional_bytes(&mut line, fields::USER_AGENT, record.user_agent);
     optional_bytes(&mut line, fields::REFERER, record.referer);
@@ -58,6 +60,7 @@ pub(super) fn tcp(out: &mut Vec<u8>, record: &TcpRecord<'_>) {
     optional_text(&mut line, fields::UPSTREAM, record.upstream);
     optional_text(&mut line, fields::SERVER, record.server);
     line.number(fields::ATTEMPTS, record.attempts);
+    tls(&mut line, record.tls);
     line.text(fields::END, record.end.as_str());
     line.end();
     out.push(b'\n');
@@ -67,6 +70,13 @@ fn client(line: &mut Object<'_>, client: Option<SocketAddr>) {
     if let Some(address) = client {
         line.plain(fields::CLIENT_IP, |out| push_ip(out, address.ip()));
         line.number(fields::CLIENT_PORT, address.port());
+    }
+}
+
+fn tls(line: &mut Object<'_>, tls: Option<TlsRecord<'_>>) {
+    if let Some(tls) = tls {
+        line.text(fields::TLS_VERSION, tls.version);
+        line.text(fields::TLS_CIPHER, tls.cipher);
     }
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use lines::Format;
-pub use record::{AccessRecord, HttpVersion, RequestLine, TcpRecord};
+pub use record::{AccessRecord, HttpVersion, RequestLine, TcpRecord, TlsRecord};
 
 use crate::metrics::SharedCounter;
 use crate::sink::{Batch, Feed, Sink, Target};

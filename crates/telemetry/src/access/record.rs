@@ -40,6 +40,10 @@ pub struct AccessRecord<'a> {
     pub attempts: u32,
     /// The request's identifier.
     pub request_id: Option<&'a [u8]>,
+    /// The server name that the client's TLS asked for (SNI).
+    pub server_name: Option<&'a str>,
+    /// How the connection was ciphered; `None` where it was not.
+    pub tls: Option<TlsRecord<'a>>,
     /// Why it ended.
     pub end: End,
     /// The field `User-Agent`.
@@ -57,6 +61,15 @@ pub struct RequestLine<'a> {
     pub target: &'a [u8],
     /// The version of HTTP.
     pub version: HttpVersion,
+}
+
+/// How a client's connection was ciphered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsRecord<'a> {
+    /// `TLSv1.2` or `TLSv1.3`
+    pub version: &'a str,
+    /// The cipher suite, by its IANA name.
+    pub cipher: &'a str,
 }
 
 /// A version of HTTP.
@@ -116,6 +129,8 @@ pub struct TcpRecord<'a> {
     pub sent_bytes: u64,
     /// From accepting until both sides were closed.
     pub duration: Duration,
+    /// How the connection was ciphered; `None` where it was not.
+    pub tls: Option<TlsRecord<'a>>,
     /// Why it ended.
     pub end: End,
 }

@@ -36,6 +36,8 @@ fn request() -> AccessRecord<'static> {
         server: Some("127.0.0.1:9001"),
         attempts: 1,
         request_id: Some(b"01JD5X9G3V"),
+        server_name: None,
+        tls: None,
         end: End::Ok,
         user_agent: Some(b"curl/8.5.0"),
         referer: None,
@@ -54,6 +56,7 @@ fn session() -> TcpRecord<'static> {
         received_bytes: 71,
         sent_bytes: 4_096,
         duration: Duration::from_millis(12_500),
+        tls: None,
         end: End::IdleTimeout,
     }
 }
@@ -123,6 +126,19 @@ fn json_lines() {
 }
 
 #[test]
+fn ciphered_connections() {
+    let tls = Some(TlsRecord {
+        version: "TLSv1.3",
+        cipher: "TLS_AES_128_GCM_SHA256",
+    });
+    let words = r#""tls_version":"TLSv1.3","tls_cipher":"TLS_AES_128_GCM_SHA256","end""#;
+    let line = http_line(Format::Json, &AccessRecord { tls, ..request() });
+    assert!(line.contains(words), "{line}");
+    let line = tcp_line(Format::Json, &TcpRecord { tls, ..session() });
+    assert!(line.contains(words), "{line}");
+}
+
+#[test]
 fn combined_lines() {
     assert_eq!(
         http_line(Format::Combined, &request()),
@@ -162,13 +178,20 @@ fn mapped_addresses_are_written_as_what_they_are() {
 
 #[test]
 fn every_field_is_in_the_list_and_in_its_order() {
+    let tls = Some(TlsRecord {
+        version: "TLSv1.2",
+        cipher: "c",
+    });
     let whole = AccessRecord {
         referer: Some(b"r"),
+        server_name: Some("s"),
+        tls,
         ..request()
     };
+    let session = TcpRecord { tls, ..session() };
     for (kind, line) in [
         ("http", http_line(Format::Json, &whole)),
-        ("tcp", tcp_line(Format::Json, &session())),
+        ("tcp", tcp_line(Format::Json, &session)),
     ] {
         let written: Vec<_> = fields::ALL
             .iter()

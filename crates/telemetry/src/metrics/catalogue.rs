@@ -81,6 +81,10 @@ families! {
     TLS_HELLOS = Counter "sluice_tls_hellos_total" ["listener", "outcome"] "First messages of TLS clients where connections go by server name, by what came of them.";
     SNI_CONNECTIONS = Counter "sluice_sni_connections_total" ["listener", "sni"] "Connections passed on by a name in `sni`, as it stands in the file.";
     TCP_SESSIONS = Counter "sluice_tcp_sessions_total" ["listener", "end"] "TCP sessions by why they ended.";
+    TLS_HANDSHAKES = Counter "sluice_tls_handshakes_total" ["listener", "version"] "TLS handshakes of clients that were completed, by version.";
+    TLS_FAILURES = Counter "sluice_tls_handshake_failures_total" ["listener", "reason"] "TLS handshakes of clients that failed, by why.";
+    TLS_RESUMPTIONS = Counter "sluice_tls_resumptions_total" ["listener"] "TLS handshakes of clients that resumed an earlier session.";
+    TLS_EXPIRY = Gauge "sluice_tls_certificate_expiry_timestamp_seconds" ["listener", "certificate"] "When a listener's certificate expires, in Unix time; the label is its first name.";
     DOWNSTREAM_RECEIVED = Counter "sluice_downstream_received_bytes_total" ["listener"] "Bytes received from clients.";
     DOWNSTREAM_SENT = Counter "sluice_downstream_sent_bytes_total" ["listener"] "Bytes sent to clients.";
 

@@ -25,6 +25,6 @@ pub use registry::{Registry, Subject};
 pub use render::CONTENT_TYPE;
 pub use shards::{
     ConnectFailure, Hello, ListenerMetrics, ResponseFailure, RouteMetrics, ServerMetrics,
-    ServerNameMetrics, StatusClass, UpstreamMetrics, WorkerMetrics,
+    ServerNameMetrics, StatusClass, TlsFailure, TlsVersion, UpstreamMetrics, WorkerMetrics,
 };
 pub use totals::{ServerTotals, Totals};

@@ -25,6 +25,7 @@ pub struct ProcessMetrics {
     last_reload_millis: AtomicU64,
     config_warnings: AtomicU64,
     ports_used: Mutex<BTreeMap<[String; 2], f64>>,
+    certificates: Mutex<BTreeMap<[String; 2], u64>>,
 }
 
 impl ProcessMetrics {
@@ -40,6 +41,7 @@ impl ProcessMetrics {
             last_reload_millis: AtomicU64::new(0),
             config_warnings: AtomicU64::new(0),
             ports_used: Mutex::default(),
+            certificates: Mutex::default(),
         }
     }
 
@@ -69,6 +71,21 @@ impl ProcessMetrics {
     pub fn set_ports_used(&self, upstream: &str, server: &str, share: f64) {
         self.ports()
             .insert([upstream.to_owned(), server.to_owned()], share);
+    }
+
+    /// When the certificates of the running configuration expire, in seconds of Unix time, by listener and name.
+    pub fn set_certificates(&self, expiries: BTreeMap<[String; 2], u64>) {
+        *self
+            .certificates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = expiries;
+    }
+
+    pub(crate) fn certificates(&self) -> BTreeMap<[String; 2], u64> {
+        self.certificates
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn retain_servers(&self, keep: impl Fn(&[String; 2]) -> bool) {

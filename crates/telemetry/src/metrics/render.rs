@@ -24,7 +24,7 @@ impl Registry {
         let mut text = Exposition::new(out);
         routes(&mut text, &self.routes.snapshot());
         let (all, names) = (self.listeners.snapshot(), self.server_names.snapshot());
-        listeners(&mut text, &all, &names);
+        listeners(&mut text, &all, &names, &self.process);
         upstreams(&mut text, &self.upstreams.snapshot());
         servers(&mut text, &self.servers.snapshot());
         ports(&mut text, &self.process);
@@ -46,6 +46,7 @@ fn listeners(
     text: &mut Exposition<'_>,
     all: &ByNames<1, ListenerMetrics>,
     names: &ByNames<2, ServerNameMetrics>,
+    process: &ProcessMetrics,
 ) {
     counters(text, &catalogue::CONNECTIONS, all, |listener| {
         &listener.connections_accepted
@@ -77,6 +78,19 @@ fn listeners(
     counters_by(text, &catalogue::TCP_SESSIONS, all, |listener| {
         &listener.sessions
     });
+    counters_by(text, &catalogue::TLS_HANDSHAKES, all, |listener| {
+        &listener.tls_handshakes
+    });
+    counters_by(text, &catalogue::TLS_FAILURES, all, |listener| {
+        &listener.tls_failures
+    });
+    counters(text, &catalogue::TLS_RESUMPTIONS, all, |listener| {
+        &listener.tls_resumptions
+    });
+    let mut samples = text.family(&catalogue::TLS_EXPIRY);
+    for ([listener, certificate], at) in process.certificates() {
+        samples.sample(&[&listener, &certificate], at);
+    }
     counters(text, &catalogue::DOWNSTREAM_RECEIVED, all, |listener| {
         &listener.bytes_received
     });

@@ -96,6 +96,12 @@ pub struct ListenerMetrics {
     pub hellos: CounterBy<Hello, { Hello::COUNT }>,
     /// TCP sessions, by why they ended.
     pub sessions: CounterBy<End, { End::COUNT }>,
+    /// TLS handshakes that were completed, by version.
+    pub tls_handshakes: CounterBy<TlsVersion, { TlsVersion::COUNT }>,
+    /// TLS handshakes that failed, by why.
+    pub tls_failures: CounterBy<TlsFailure, { TlsFailure::COUNT }>,
+    /// TLS handshakes that resumed an earlier session.
+    pub tls_resumptions: Counter,
     /// Bytes received from clients.
     pub bytes_received: Counter,
     /// Bytes sent to clients.
@@ -172,6 +178,38 @@ words! {
         Timeout = "timeout",
         /// The client went away before it was whole.
         Closed = "closed",
+    }
+}
+
+words! {
+    /// A version of TLS.
+    pub enum TlsVersion {
+        /// TLS 1.2
+        V1_2 = "1.2",
+        /// TLS 1.3
+        V1_3 = "1.3",
+    }
+}
+
+words! {
+    /// Why a client's TLS handshake failed.
+    pub enum TlsFailure {
+        /// The client went away.
+        Closed = "closed",
+        /// It was not done within `handshake-timeout`.
+        Timeout = "timeout",
+        /// What the client said is no TLS.
+        NotTls = "not-tls",
+        /// No version of TLS is spoken by both.
+        Version = "version",
+        /// No cipher, curve, signature or application protocol is known to both.
+        NothingInCommon = "nothing-in-common",
+        /// The client refused what it got: the certificate, mostly.
+        Refused = "refused",
+        /// The client's certificate is missing, or not trusted.
+        Certificate = "certificate",
+        /// What the client said is against the protocol.
+        Invalid = "invalid",
     }
 }
 

@@ -11,6 +11,7 @@ struct To {
     keep_alive: bool,
     head: bool,
     via: Option<&'static str>,
+    hsts: Option<&'static str>,
 }
 
 const USUAL: To = To {
@@ -18,6 +19,7 @@ const USUAL: To = To {
     keep_alive: true,
     head: false,
     via: None,
+    hsts: None,
 };
 const CLOSE: To = To {
     keep_alive: false,
@@ -52,6 +54,7 @@ fn composed(lines: &str, to: &To) -> String {
         delivery: Delivery::of(parsed.framing, to.client),
         date: b"NOW",
         via: to.via,
+        hsts: to.hsts,
         for_us: Some("x-load"),
     };
     let mut out = Vec::new();
@@ -235,6 +238,21 @@ fn status_lines() {
         write_status_line(status, reason.as_bytes(), &mut out);
         assert_eq!(out, line.as_bytes());
     }
+}
+
+#[test]
+fn strict_transport_security_is_ours_where_we_have_one() {
+    let to = To {
+        hsts: Some("max-age=60"),
+        ..USUAL
+    };
+    let lines = "HTTP/1.1 204 No Content\nstrict-transport-security: max-age=1\nX-LOAD: 1\nDate: d";
+    let head = composed(lines, &to);
+    assert_eq!(
+        head,
+        "HTTP/1.1 204 No Content\nDate: d\nStrict-Transport-Security: max-age=60"
+    );
+    assert!(composed(lines, &USUAL).contains("max-age=1"));
 }
 
 #[test]

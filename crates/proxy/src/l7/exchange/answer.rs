@@ -204,6 +204,7 @@ impl Exchange<'_> {
             delivery,
             date,
             via: self.request.via.as_deref(),
+            hsts: self.request.hsts.as_deref(),
             for_us: self.load_report().map(LoadReport::field),
         }
     }

@@ -1,0 +1,79 @@
+//! What each listener offers by TLS: made by the control plane, shared by all workers.
+
+use std::sync::Arc;
+
+use sluice_config::Plan;
+use sluice_config::plan::{Listener, Protocol, Tls};
+use sluice_tls::{ServerConfig, server_config};
+
+use crate::fleet::ApplyError;
+
+/// The offers of a plan's listeners.
+#[derive(Debug, Default)]
+pub(crate) struct Offers {
+    by_listener: Vec<Option<Offer>>,
+}
+
+#[derive(Clone, Debug)]
+struct Offer {
+    listener: Arc<str>,
+    tls: Tls,
+    protocols: Vec<&'static [u8]>,
+    config: Arc<ServerConfig>,
+}
+
+impl Offers {
+    /// The offers for `plan`. What is as it was is kept, with the sessions that can be resumed.
+    pub(crate) fn updated(&self, plan: &Plan) -> Result<Self, ApplyError> {
+        let by_listener = plan
+            .listeners
+            .iter()
+            .map(|listener| self.offer(listener))
+            .collect::<Result<_, _>>()?;
+        Ok(Self { by_listener })
+    }
+
+    pub(crate) fn by_listener(&self) -> Vec<Option<Arc<ServerConfig>>> {
+        self.by_listener
+            .iter()
+            .map(|offer| Some(Arc::clone(&offer.as_ref()?.config)))
+            .collect()
+    }
+
+    fn offer(&self, listener: &Listener) -> Result<Option<Offer>, ApplyError> {
+        let Some(tls) = &listener.tls else {
+            return Ok(None);
+        };
+        let protocols = protocols(&listener.protocol);
+        let known = self.by_listener.iter().flatten().find(|known| {
+            known.listener == listener.name && known.tls == *tls && known.protocols == protocols
+        });
+        if let Some(known) = known {
+            return Ok(Some(known.clone()));
+        }
+        let config = server_config(tls, &protocols).map_err(|wrong| ApplyError::Tls {
+            listener: Arc::clone(&listener.name),
+            reason: wrong.reason,
+        })?;
+        Ok(Some(Offer {
+            listener: Arc::clone(&listener.name),
+            tls: tls.clone(),
+            protocols,
+            config,
+        }))
+    }
+}
+
+/// What is offered by ALPN (RFC 7301), the best first. Nothing for tcp, of which we do not know what is spoken.
+fn protocols(protocol: &Protocol) -> Vec<&'static [u8]> {
+    let mut protocols: Vec<&'static [u8]> = Vec::new();
+    if let Protocol::Http(http) = protocol {
+        if http.h2.is_some() {
+            protocols.push(b"h2");
+        }
+        if http.h1 {
+            protocols.extend([&b"http/1.1"[..], b"http/1.0"]);
+        }
+    }
+    protocols
+}

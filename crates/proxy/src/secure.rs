@@ -1,0 +1,119 @@
+//! A client's TLS handshake, before the protocol itself begins.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use sluice_net::{Layered, Stream};
+use sluice_telemetry::TlsRecord;
+use sluice_telemetry::metrics::{ListenerMetrics, TlsFailure, TlsVersion};
+use sluice_tls::{Facts, Handshake, HandshakeError, ServerConfig};
+
+use crate::deadline::Deadline;
+use crate::worker::Worker;
+
+/// What a listener asks of a connection before it is spoken on.
+#[derive(Clone, Debug)]
+pub(crate) struct Security {
+    pub(crate) config: Arc<ServerConfig>,
+    /// How long a handshake may take.
+    pub(crate) timeout: Duration,
+}
+
+/// Puts a TLS session in the place of `stream`, of which `received` has come already. `None` where there will be none: that
+/// has been counted then, and the client told.
+pub(crate) async fn secure(
+    stream: &mut Stream,
+    received: Vec<u8>,
+    security: Security,
+    deadline: &mut Deadline,
+    metrics: &ListenerMetrics,
+    worker: &Worker,
+) -> Option<Rc<Facts>> {
+    deadline.set(Instant::now() + security.timeout);
+    let Stream::Socket(socket) = std::mem::replace(stream, Stream::Layered(Box::new(Gone))) else {
+        return None;
+    };
+    let workspace = Rc::clone(worker.tls_workspace());
+    let mut handshake = Handshake::new(socket, received, security.config, workspace);
+    let outcome = poll_fn(|cx| match handshake.poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => deadline.poll(cx).map(|()| None),
+    })
+    .await;
+    match outcome {
+        Some(Ok((session, facts))) => {
+            metrics.tls_handshakes.increment(if facts.is_v1_3() {
+                TlsVersion::V1_3
+            } else {
+                TlsVersion::V1_2
+            });
+            if facts.resumed {
+                metrics.tls_resumptions.increment();
+            }
+            *stream = Stream::Layered(session);
+            Some(Rc::new(facts))
+        }
+        Some(Err(error)) => {
+            metrics.tls_failures.increment(word(&error));
+            tracing::debug!(%error, "a TLS handshake failed");
+            None
+        }
+        None => {
+            metrics.tls_failures.increment(TlsFailure::Timeout);
+            None
+        }
+    }
+}
+
+/// What the access log tells of it.
+pub(crate) fn log_record(facts: &Facts) -> TlsRecord<'_> {
+    TlsRecord {
+        version: facts.version,
+        cipher: facts.cipher,
+    }
+}
+
+fn word(error: &HandshakeError) -> TlsFailure {
+    match error {
+        HandshakeError::Closed => TlsFailure::Closed,
+        HandshakeError::NotTls => TlsFailure::NotTls,
+        HandshakeError::Version => TlsFailure::Version,
+        HandshakeError::NothingInCommon(_) => TlsFailure::NothingInCommon,
+        HandshakeError::Refused(_) => TlsFailure::Refused,
+        HandshakeError::Certificate(_) => TlsFailure::Certificate,
+        HandshakeError::Invalid(_) => TlsFailure::Invalid,
+    }
+}
+
+/// In the place of a socket during its handshake, and after one that failed: a stream that has ended.
+#[derive(Debug)]
+struct Gone;
+
+impl Layered for Gone {
+    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(0))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_quiet(&mut self, _: bool) -> bool {
+        false
+    }
+
+    fn reset_on_close(&mut self) {}
+
+    fn local_address(&self) -> Option<SocketAddr> {
+        None
+    }
+}

@@ -1,0 +1,27 @@
+//! TLS on both sides: certificates and their choice, handshakes, sessions as streams.
+//!
+//! PEM texts and settings flow in, `rustls` configurations and ciphered [`Layered`](sluice_net::Layered) streams flow
+//! out. Where connections go is not decided here, and no file is read.
+//!
+//! A session holds no buffer while it is silent. Everything is received into one [`Workspace`] of the worker, deciphered
+//! there in place, and ciphered there for sending; a session owns bytes only while it holds a part of a record, or
+//! ciphered bytes that the other side does not take yet.
+
+mod certificate;
+mod choice;
+mod facts;
+mod failure;
+mod handshake;
+mod records;
+mod server;
+mod session;
+mod workspace;
+
+pub use certificate::load;
+pub use facts::Facts;
+pub use failure::HandshakeError;
+pub use handshake::Handshake;
+pub use rustls::ServerConfig;
+pub use server::server_config;
+pub use session::Session;
+pub use workspace::Workspace;
