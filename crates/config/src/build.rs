@@ -11,7 +11,7 @@ mod upstream;
 use crate::Surroundings;
 use crate::check;
 use crate::diagnostic::{Diagnostic, Findings, Span};
-use crate::plan::{Plan, RouteId, UpstreamId};
+use crate::plan::{Plan, RouteId, Secret, UpstreamId};
 use crate::read::Section;
 use crate::suggest::{all_of, closest};
 
@@ -35,6 +35,7 @@ pub(crate) fn build(
         upstreams: file.tables("upstreams"),
         zone: zone.as_deref(),
         balancer: runtime.and_then(|table| table.table("balancer")),
+        secret_key: runtime.and_then(|table| table.value("secret-key")),
         unresolved: false,
     };
     // All before the first `?`, so that each reports what is wrong with it.
@@ -84,6 +85,8 @@ struct Builder<'a> {
     zone: Option<&'a str>,
     /// `runtime.balancer`
     balancer: Option<&'a Section>,
+    /// `runtime.secret-key`
+    secret_key: Option<Secret>,
     /// Whether a name of an upstream led nowhere. Which upstreams are unused is then not known.
     unresolved: bool,
 }

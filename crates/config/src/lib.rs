@@ -34,7 +34,7 @@ mod suggest;
 mod syntax;
 mod units;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 pub use command_line::from_addresses;
@@ -61,6 +61,13 @@ pub trait Surroundings {
             FileRole::Certificate,
             "there are no files here",
         ))
+    }
+
+    /// The text of a file that several keys of the configuration may name, and where it is; a relative path is meant from the
+    /// configuration file. The error says why it cannot be read, in one line.
+    fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
+        let _ = path;
+        Err("there are no files here".to_owned())
     }
 
     /// The time, which tells what has expired; `None` where nothing shall.

@@ -40,9 +40,12 @@ pub struct Plan {
 impl Plan {
     /// The files beside the configuration file that the plan was made from: they are watched.
     pub fn files(&self) -> Vec<PathBuf> {
-        let tls = self.listeners.iter().filter_map(|one| one.tls.as_ref());
-        tls.flat_map(|tls| &tls.certificates)
+        let tls = || self.listeners.iter().filter_map(|one| one.tls.as_ref());
+        let certificates = tls().flat_map(|tls| &tls.certificates);
+        let tickets = tls().filter_map(|tls| tls.ticket_keys_file.clone());
+        certificates
             .flat_map(|one| [one.cert.clone(), one.key.clone()])
+            .chain(tickets)
             .collect()
     }
 }

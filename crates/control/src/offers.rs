@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sluice_config::Plan;
 use sluice_config::plan::{Listener, Protocol, Tls};
-use sluice_tls::{ServerConfig, server_config};
+use sluice_tls::{ServerConfig, Tickets, server_config};
 
 use crate::fleet::ApplyError;
 
@@ -19,6 +19,7 @@ struct Offer {
     listener: Arc<str>,
     tls: Tls,
     protocols: Vec<&'static [u8]>,
+    tickets: Arc<Tickets>,
     config: Arc<ServerConfig>,
 }
 
@@ -51,16 +52,35 @@ impl Offers {
         if let Some(known) = known {
             return Ok(Some(known.clone()));
         }
-        let config = server_config(tls, &protocols).map_err(|wrong| ApplyError::Tls {
-            listener: Arc::clone(&listener.name),
-            reason: wrong.reason,
+        let tickets = self.tickets(listener, tls);
+        let config = server_config(tls, &protocols, Arc::clone(&tickets)).map_err(|wrong| {
+            ApplyError::Tls {
+                listener: Arc::clone(&listener.name),
+                reason: wrong.reason,
+            }
         })?;
         Ok(Some(Offer {
             listener: Arc::clone(&listener.name),
             tls: tls.clone(),
             protocols,
+            tickets,
             config,
         }))
+    }
+
+    /// A new certificate is no reason to forget the sessions that can be resumed.
+    fn tickets(&self, listener: &Listener, tls: &Tls) -> Arc<Tickets> {
+        let mut known = self.by_listener.iter().flatten();
+        let same = known.find(|known| {
+            known.listener == listener.name && known.tls.ticket_keys == tls.ticket_keys
+        });
+        same.map_or_else(
+            || {
+                let purpose = listener.name.as_bytes();
+                Arc::new(Tickets::new(tls.ticket_keys.clone(), purpose))
+            },
+            |known| Arc::clone(&known.tickets),
+        )
     }
 }
 

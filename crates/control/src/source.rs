@@ -160,6 +160,12 @@ impl Surroundings for Process<'_> {
         sluice_tls::load(cert, key, &chain?, &private_key?)
     }
 
+    fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
+        let path = self.place(path);
+        let text = self.text(&path, FileRole::Certificate);
+        text.map(|text| (path, text)).map_err(|wrong| wrong.reason)
+    }
+
     fn now(&self) -> Option<SystemTime> {
         Some(SystemTime::now())
     }

@@ -15,6 +15,7 @@ mod handshake;
 mod records;
 mod server;
 mod session;
+mod tickets;
 mod workspace;
 
 pub use certificate::load;
@@ -24,4 +25,5 @@ pub use handshake::Handshake;
 pub use rustls::ServerConfig;
 pub use server::server_config;
 pub use session::Session;
+pub use tickets::Tickets;
 pub use workspace::Workspace;

@@ -11,12 +11,17 @@ use sluice_config::plan::{Tls, TlsVersion};
 
 use crate::certificate::certified;
 use crate::choice::Choice;
+use crate::tickets::Tickets;
 
 /// The configuration of a listener's sessions. `protocols` are offered by ALPN, the best first.
 ///
 /// # Errors
 /// A certificate that does not fit its key; in a plan there is none.
-pub fn server_config(tls: &Tls, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, WrongFile> {
+pub fn server_config(
+    tls: &Tls,
+    protocols: &[&[u8]],
+    tickets: Arc<Tickets>,
+) -> Result<Arc<ServerConfig>, WrongFile> {
     let certificates = tls
         .certificates
         .iter()
@@ -31,6 +36,7 @@ pub fn server_config(tls: &Tls, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     // Tickets carry what a session needs; a store of ours would be a lock between workers.
     config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.ticketer = tickets;
     Ok(Arc::new(config))
 }
 

@@ -1,6 +1,6 @@
 //! Every configuration on the project's pages is a good one: no error, and no warning.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sluice_config::plan::{Certificate, Secret};
@@ -64,6 +64,13 @@ impl Surroundings for Anything {
 
     fn secret(&self, _: &Path) -> Result<String, String> {
         Ok("a-text-long-enough-for-a-secret".to_owned())
+    }
+
+    fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
+        Ok((
+            path.to_owned(),
+            "a text that is long enough for a key of tickets".to_owned(),
+        ))
     }
 
     fn certificate(&self, cert: &Path, key: &Path) -> Result<Certificate, WrongFile> {

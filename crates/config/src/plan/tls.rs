@@ -15,6 +15,11 @@ pub struct Tls {
     pub min_version: TlsVersion,
     /// `handshake-timeout`: from the accepted connection (or its PROXY header) to the end of the handshake.
     pub handshake_timeout: Duration,
+    /// `ticket-keys`: what keys of session tickets are made of, the first for new ones; else `runtime.secret-key`, else nothing,
+    /// which is keys made at random.
+    pub ticket_keys: Vec<Secret>,
+    /// Where `ticket-keys` were read from.
+    pub ticket_keys_file: Option<PathBuf>,
 }
 
 /// A version of TLS.

@@ -359,7 +359,15 @@ pub(crate) static TLS: Shape = Shape {
         )
         .also(&["strict-transport-security"]),
         Key::not_yet("client-auth", "Certificates of clients."),
-        Key::not_yet("ticket-keys", "Session tickets that several balancers share."),
+        Key::new(
+            "ticket-keys",
+            Kind::Text(Form::File),
+            Default::Depends("keys made of `runtime.secret-key` where that is set, else at random"),
+            "A file of which the keys of session tickets are made, the same on several balancers so that each can resume the sessions of \
+             the others: a text of at least 32 characters a line, such as `openssl rand -base64 48` prints. The first is for new tickets, all are \
+             for those that come back. Read again when it changes.",
+        )
+        .also(&["tls-ticket-keys", "session-ticket-key", "ticket-key"]),
         Key::not_yet("early-data", "Requests within the handshake (0-RTT)."),
         Key::not_yet("ocsp", "OCSP answers, stapled."),
     ],

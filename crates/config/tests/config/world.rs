@@ -61,6 +61,16 @@ impl Surroundings for World {
         })
     }
 
+    fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
+        let key = "hunter2".repeat(5);
+        match path.to_str() {
+            Some("tickets") => Ok((path.to_owned(), format!("{key}\n\n{key}\n"))),
+            Some("tickets-short") => Ok((path.to_owned(), format!("{key}\nhunter2\n"))),
+            Some("tickets-empty") => Ok((path.to_owned(), "\n".to_owned())),
+            _ => Err("there is no such file".to_owned()),
+        }
+    }
+
     fn now(&self) -> Option<SystemTime> {
         Some(UNIX_EPOCH + Duration::from_hours(24 * 20_000))
     }
