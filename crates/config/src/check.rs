@@ -5,7 +5,7 @@ use sluice_route::PathPattern;
 
 use crate::build::{HalfListener, HalfRoute};
 use crate::diagnostic::{Diagnostic, Findings, Span};
-use crate::plan::{Action, HashKey, Upstream};
+use crate::plan::{Action, HashKey, SendProxyProtocol, Server, Upstream};
 use crate::read::{Section, Typed};
 
 /// Reports what does not go together. Parts that could not be built are `None`.
@@ -17,6 +17,7 @@ pub(crate) fn check(
     findings: &mut Findings,
 ) {
     addresses(file, findings);
+    datagrams(file, listeners, upstreams, findings);
     names(routes, findings);
     listeners_without_routes(file, listeners, routes, findings);
     unreachable(routes, findings);
@@ -27,14 +28,17 @@ pub(crate) fn check(
 
 /// An address can be bound once.
 fn addresses(file: &Section, findings: &mut Findings) {
-    let mut taken: Vec<(BindAddress, &Span)> = Vec::new();
+    let mut taken: Vec<(BindAddress, bool, &Span)> = Vec::new();
     for section in file.tables("listeners").iter().chain(file.table("admin")) {
         let Some((address, span)) = section.with_span::<BindAddress>("address") else {
             continue;
         };
-        if let Some((_, first)) = taken
+        // Ports of udp are others than those of tcp. The admin table has no protocol.
+        let is_udp = section.shape.key("protocol").is_some()
+            && section.value::<&str>("protocol") == Some("udp");
+        if let Some((_, _, first)) = taken
             .iter()
-            .find(|(other, _)| other.conflicts_with(&address))
+            .find(|(other, udp, _)| *udp == is_udp && other.conflicts_with(&address))
         {
             let what = match address {
                 BindAddress::Unix(_) => "this Unix socket",
@@ -45,7 +49,47 @@ fn addresses(file: &Section, findings: &mut Findings) {
                     .related((*first).clone(), "first here"),
             );
         }
-        taken.push((address, span));
+        taken.push((address, is_udp, span));
+    }
+}
+
+/// Datagrams are sent to addresses of the network, with nothing before them.
+fn datagrams(
+    file: &Section,
+    listeners: &[Option<HalfListener>],
+    upstreams: &[Option<Upstream>],
+    findings: &mut Findings,
+) {
+    for (section, half) in file.tables("listeners").iter().zip(listeners) {
+        let Some(half) = half.as_ref().filter(|half| half.protocol() == "udp") else {
+            continue;
+        };
+        for id in half.upstreams() {
+            let (Some(Some(plan)), Some(upstream)) =
+                (upstreams.get(id.0), file.tables("upstreams").get(id.0))
+            else {
+                continue;
+            };
+            let is_unix = |server: &Server| matches!(server.address, ServerAddress::Unix(_));
+            let unix = plan.servers.iter().position(is_unix);
+            if let Some(span) = unix.and_then(|server| server_span(upstream, server)) {
+                findings.push(
+                    Diagnostic::error(span, "datagrams do not go to Unix sockets")
+                        .related(section.name_span.clone(), "this udp listener sends here"),
+                );
+            }
+            if plan.send_proxy_protocol != SendProxyProtocol::Off
+                && let Some(span) = upstream.set_at("send-proxy-protocol")
+            {
+                findings.push(
+                    Diagnostic::error(
+                        span.clone(),
+                        "the PROXY protocol is for connections, not for datagrams",
+                    )
+                    .related(section.name_span.clone(), "this udp listener sends here"),
+                );
+            }
+        }
     }
 }
 
@@ -215,10 +259,8 @@ fn keys_of_connections(
     findings: &mut Findings,
 ) {
     for (section, half) in file.tables("listeners").iter().zip(listeners) {
-        let mut reached = half
-            .as_ref()
-            .map(HalfListener::upstreams)
-            .unwrap_or_default();
+        let Some(half) = half else { continue };
+        let mut reached = half.upstreams();
         reached.sort_unstable();
         reached.dedup();
         for id in reached {
@@ -227,13 +269,23 @@ fn keys_of_connections(
                 .and_then(|upstream| upstream.table("balance"))
                 .and_then(|balance| balance.with_span::<HashKey>("key"));
             if let Some((key, span)) = key {
-                key_of_connections(section, &key, span, findings);
+                key_of_connections(section, half.protocol(), &key, span, findings);
             }
         }
     }
 }
 
-fn key_of_connections(listener: &Section, key: &HashKey, span: &Span, findings: &mut Findings) {
+fn key_of_connections(
+    listener: &Section,
+    protocol: &str,
+    key: &HashKey,
+    span: &Span,
+    findings: &mut Findings,
+) {
+    let (noun, sends) = match protocol {
+        "udp" => ("datagram", "this udp listener sends datagrams here"),
+        _ => ("connection", "this tcp listener sends connections here"),
+    };
     let part = match key {
         HashKey::ClientIp => return,
         HashKey::Header(_) => "header",
@@ -242,12 +294,11 @@ fn key_of_connections(listener: &Section, key: &HashKey, span: &Span, findings: 
         HashKey::Path => "path",
     };
     findings.push(
-        Diagnostic::error(span.clone(), format!("a tcp connection has no {part}"))
-            .related(
-                listener.name_span.clone(),
-                "this tcp listener sends connections here",
-            )
-            .help("`key = \"client-ip\"` is what is known of a connection"),
+        Diagnostic::error(span.clone(), format!("a {protocol} {noun} has no {part}"))
+            .related(listener.name_span.clone(), sends)
+            .help(format!(
+                "`key = \"client-ip\"` is what is known of a {noun}"
+            )),
     );
 }
 

@@ -1,4 +1,4 @@
-//! A plan without a file: `sluice run --listen :8080 --to 127.0.0.1:9001`.
+//! A plan without a file: `sluice run --listen :8080 --to 127.0.0.1:9001`, or `--listen udp::5353`.
 //!
 //! The options become the same tree that a file would be parsed into, and go the same way. The tree's places lie in the
 //! text of the command line, so that mistakes are shown there.
@@ -9,7 +9,7 @@ use crate::diagnostic::{Diagnostic, Findings, Report, Source, Span};
 use crate::syntax::{Entry, Table, Text, Value, ValueKind};
 use crate::{Loaded, Surroundings, load_table};
 
-/// Loads a plan with an http listener for each of `listen` and one upstream with the servers `to`.
+/// Loads a plan with a listener for each of `listen`, http where neither `udp:` nor `tcp:` stands before the address, and one upstream with the servers `to`.
 pub fn from_addresses<S: AsRef<str>>(listen: &[S], to: &[S]) -> Result<Loaded, Report> {
     let mut line = CommandLine {
         text: "sluice run".to_owned(),
@@ -76,16 +76,21 @@ fn file(listen: Vec<Value>, to: Vec<Value>) -> Table {
         .into_iter()
         .enumerate()
         .map(|(index, address)| {
+            let (protocol, address) = protocol_of(address);
             let name = match index {
-                0 => "http".to_owned(),
-                _ => format!("http-{}", index + 1),
+                0 => protocol.to_owned(),
+                _ => format!("{protocol}-{}", index + 1),
             };
             let span = address.span.clone();
-            entry(
-                &name,
-                &span,
-                table(&span, vec![entry("address", &span, address.kind)]),
-            )
+            let protocol = ValueKind::Text(Text {
+                value: protocol.to_owned(),
+                resolved: false,
+            });
+            let keys = vec![
+                entry("address", &span, address.kind),
+                entry("protocol", &(0..0), protocol),
+            ];
+            entry(&name, &span, table(&span, keys))
         })
         .collect();
     let servers = entry("servers", &(0..0), ValueKind::List(to));
@@ -97,6 +102,20 @@ fn file(listen: Vec<Value>, to: Vec<Value>) -> Table {
             entry("upstreams", &(0..0), table(&(0..0), vec![upstream])),
         ],
     }
+}
+
+/// `udp::5353` listens for datagrams on `:5353`, and `tcp:` for connections that are not looked at.
+fn protocol_of(mut address: Value) -> (&'static str, Value) {
+    if let ValueKind::Text(text) = &mut address.kind {
+        for (prefix, protocol) in [("udp:", "udp"), ("tcp:", "tcp")] {
+            if let Some(rest) = text.value.strip_prefix(prefix) {
+                text.value = rest.to_owned();
+                address.span.start += prefix.len();
+                return (protocol, address);
+            }
+        }
+    }
+    ("http", address)
 }
 
 fn table(span: &Span, entries: Vec<Entry>) -> ValueKind {

@@ -69,7 +69,8 @@ pub struct Listener {
     pub socket: SocketOptions,
     /// `proxy-protocol`
     pub proxy_protocol: ProxyProtocol,
-    /// `idle-timeout`: how long a connection may be silent: between two requests for http, in both directions for tcp.
+    /// `idle-timeout`: how long a connection may be silent: between two requests for http, in both directions for tcp and
+    /// udp.
     pub idle_timeout: Duration,
     /// `tls`; without it nothing is ciphered.
     pub tls: Option<Tls>,
@@ -84,6 +85,26 @@ pub enum Protocol {
     Http(HttpListener),
     /// `protocol = "tcp"`
     Tcp(TcpTarget),
+    /// `protocol = "udp"`
+    Udp(UdpListener),
+}
+
+impl Protocol {
+    /// Whether the listener's socket is one for datagrams.
+    pub fn is_udp(&self) -> bool {
+        matches!(self, Self::Udp(_))
+    }
+}
+
+/// What a udp listener needs beyond its socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UdpListener {
+    /// `upstream`, or the only one there is.
+    pub upstream: UpstreamId,
+    /// `max-sessions`: over all workers.
+    pub max_sessions: usize,
+    /// `responses`: answers to each datagram, with the last of which a session ends. `None`: it ends by silence only.
+    pub responses: Option<u32>,
 }
 
 /// What an http listener needs beyond its socket.

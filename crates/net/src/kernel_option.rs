@@ -24,6 +24,23 @@ pub(crate) fn defer_accept(socket: BorrowedFd<'_>, seconds: u32) -> io::Result<(
     set(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, seconds)
 }
 
+/// Lets the kernel cut datagrams that are too long for the way into fragments, as any UDP program expects; and leaves out
+/// the time of arrival, which nobody asks for.
+pub(crate) fn plain_datagrams(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<()> {
+    let (v4, v6) = (libc::IPPROTO_IP, libc::IPPROTO_IPV6);
+    set(socket, v4, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_WANT)?;
+    if is_ipv6 {
+        set(
+            socket,
+            v6,
+            libc::IPV6_MTU_DISCOVER,
+            libc::IPV6_PMTUDISC_WANT,
+        )?;
+        set(socket, v6, libc::IPV6_DONTFRAG, 0)?;
+    }
+    set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0)
+}
+
 #[expect(unsafe_code, reason = "setsockopt for options no safe wrapper offers")]
 fn set(
     socket: BorrowedFd<'_>,

@@ -4,6 +4,7 @@
 //! where traffic goes.
 
 pub mod connect;
+pub mod datagrams;
 pub mod descriptors;
 mod kernel_option;
 pub mod listen;

@@ -46,7 +46,7 @@ pub struct Bound {
 /// Where a listener ended up, with the port that the kernel chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BoundAddress {
-    /// TCP.
+    /// TCP or UDP.
     Ip(SocketAddr),
     /// A Unix-domain socket.
     Unix(PathBuf),
@@ -93,6 +93,48 @@ impl Bound {
                 apply(&socket, options)?;
                 socket.bind(&chosen.into())?;
                 socket.listen(backlog(options))?;
+                Ok(socket)
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            sockets,
+            address: BoundAddress::Ip(chosen),
+            aside: None,
+        })
+    }
+
+    /// Binds `address` for datagrams, once for each of `workers`: the kernel keeps each client on one of them. With
+    /// `beside_own`, sockets of this process may be bound there already.
+    ///
+    /// # Errors
+    /// The kernel's, as [`Self::new`]; `Unsupported` for Unix sockets.
+    pub fn datagrams(
+        address: &BindAddress,
+        options: &ListenOptions,
+        workers: usize,
+        beside_own: bool,
+    ) -> io::Result<Self> {
+        let wanted = match address {
+            BindAddress::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
+            BindAddress::Ip(address) => *address,
+            BindAddress::AllInterfaces { port } => all_interfaces(*port),
+        };
+        let probe = udp_socket(wanted)?;
+        probe.set_reuse_port(beside_own)?;
+        probe.bind(&wanted.into())?;
+        let chosen = probe.local_addr()?.as_socket().unwrap_or(wanted);
+        drop(probe);
+        let sockets = (0..workers.max(1))
+            .map(|_| {
+                let socket = udp_socket(chosen)?;
+                socket.set_reuse_port(true)?;
+                if let Some(size) = options.receive_buffer {
+                    socket.set_recv_buffer_size(size)?;
+                }
+                if let Some(size) = options.send_buffer {
+                    socket.set_send_buffer_size(size)?;
+                }
+                socket.bind(&chosen.into())?;
                 Ok(socket)
             })
             .collect::<io::Result<_>>()?;
@@ -172,7 +214,7 @@ impl Drop for Aside {
 
 /// A worker's own listening socket, on its way to the worker.
 #[derive(Debug)]
-pub struct ListenSocket(socket2::Socket);
+pub struct ListenSocket(pub(crate) socket2::Socket);
 
 impl From<ListenSocket> for OwnedFd {
     fn from(socket: ListenSocket) -> Self {
@@ -262,7 +304,7 @@ pub fn is_transient(error: &io::Error) -> bool {
 }
 
 /// An IPv4 client of a dual-stack socket is an IPv4 client.
-fn canonical(peer: SocketAddr) -> SocketAddr {
+pub(crate) fn canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
@@ -281,6 +323,19 @@ fn tcp_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        let both_families = address.ip().is_unspecified();
+        socket.set_only_v6(!both_families)?;
+    }
+    Ok(socket)
+}
+
+fn udp_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(
+        Domain::for_address(address),
+        Type::DGRAM.nonblocking(),
+        Some(Protocol::UDP),
+    )?;
     if address.is_ipv6() {
         let both_families = address.ip().is_unspecified();
         socket.set_only_v6(!both_families)?;

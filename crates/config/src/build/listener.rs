@@ -10,7 +10,7 @@ use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
     Http2, HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions, TcpTarget,
-    UpstreamId,
+    UdpListener, UpstreamId,
 };
 use crate::read::Section;
 use crate::units::ShowSize;
@@ -31,7 +31,17 @@ impl HalfListener {
     pub(crate) fn upstreams(&self) -> Vec<UpstreamId> {
         match &self.0.protocol {
             Protocol::Tcp(target) => target.upstreams(),
+            Protocol::Udp(udp) => vec![udp.upstream],
             Protocol::Http(_) => Vec::new(),
+        }
+    }
+
+    /// What its protocol is called.
+    pub(crate) fn protocol(&self) -> &'static str {
+        match &self.0.protocol {
+            Protocol::Http(_) => "http",
+            Protocol::Tcp(_) => "tcp",
+            Protocol::Udp(_) => "udp",
         }
     }
 
@@ -53,6 +63,7 @@ impl Builder<'_> {
     pub(super) fn listener(&mut self, section: &Section) -> Option<HalfListener> {
         let protocol = match section.value("protocol")? {
             "tcp" => self.tcp(section),
+            "udp" => self.udp(section),
             _ => self.http(section),
         };
         let idle_timeout = match (section.set_at("idle-timeout"), &protocol) {
@@ -61,7 +72,11 @@ impl Builder<'_> {
             (None, _) => Some(HTTP_IDLE_TIMEOUT),
         };
         let address: BindAddress = section.value("address")?;
-        if matches!(address, BindAddress::Unix(_)) {
+        if matches!(address, BindAddress::Unix(_)) && section.value("protocol") == Some("udp") {
+            let at = section.with_span::<BindAddress>("address")?.1;
+            self.findings
+                .error(at, "datagrams do not come in by Unix sockets");
+        } else if matches!(address, BindAddress::Unix(_)) {
             let keys = ["tcp-keep-alive", "fast-open", "defer-accept"];
             self.out_of_place(section, &keys, |key| {
                 Diagnostic::warning(0..0, format!("`{key}` has no effect on a Unix socket"))
@@ -91,6 +106,9 @@ impl Builder<'_> {
         self.out_of_place(section, HTTP_ONLY, |key| {
             Diagnostic::error(0..0, format!("`{key}` is for http listeners only"))
         });
+        self.out_of_place(section, UDP_ONLY, |key| {
+            Diagnostic::error(0..0, format!("`{key}` is for udp listeners only"))
+        });
         if section.set_at("sni").is_some() {
             return self.by_name(section).map(Protocol::Tcp);
         }
@@ -102,6 +120,19 @@ impl Builder<'_> {
         });
         self.only_upstream(section)
             .map(|upstream| Protocol::Tcp(TcpTarget::Upstream(upstream)))
+    }
+
+    fn udp(&mut self, section: &Section) -> Option<Protocol> {
+        let not_udp = [HTTP_ONLY, TCP_ONLY].concat();
+        self.out_of_place(section, &not_udp, |key| {
+            Diagnostic::error(0..0, format!("`{key}` is not for udp listeners"))
+        });
+        let upstream = self.only_upstream(section);
+        Some(Protocol::Udp(UdpListener {
+            upstream: upstream?,
+            max_sessions: section.value("max-sessions")?,
+            responses: section.value("responses"),
+        }))
     }
 
     /// `upstream`, or the only one there is.
@@ -140,11 +171,14 @@ impl Builder<'_> {
     }
 
     fn http(&mut self, section: &Section) -> Option<Protocol> {
+        self.out_of_place(section, UDP_ONLY, |key| {
+            Diagnostic::error(0..0, format!("`{key}` is for udp listeners only"))
+        });
         self.out_of_place(section, &["sni", "hello-timeout"], |key| {
             Diagnostic::error(0..0, format!("`{key}` is for tcp listeners only"))
         });
         self.out_of_place(section, &["upstream"], |key| {
-            Diagnostic::error(0..0, format!("`{key}` is for tcp listeners only")).help(
+            Diagnostic::error(0..0, format!("`{key}` is for tcp and udp listeners only")).help(
                 "requests are sent on by `[[routes]]`; with one upstream and no routes, all go there",
             )
         });
@@ -279,6 +313,19 @@ const TCP_IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 /// RFC 9110, 4.2.2
 const HTTPS: u16 = 443;
 const DEFAULT_MAX_TARGET: usize = 16 << 10;
+
+const UDP_ONLY: &[&str] = &["max-sessions", "responses"];
+
+/// What there is only where connections are accepted.
+const TCP_ONLY: &[&str] = &[
+    "sni",
+    "hello-timeout",
+    "proxy-protocol",
+    "backlog",
+    "tcp-keep-alive",
+    "fast-open",
+    "defer-accept",
+];
 
 const HTTP_ONLY: &[&str] = &[
     "protocols",

@@ -71,10 +71,11 @@ pub(crate) static LISTENER: Shape = Shape {
             Kind::Choice(&[
                 Choice::new("http"),
                 Choice::new("tcp"),
-                Choice::not_yet("udp"),
+                Choice::new("udp"),
             ]),
             Default::Is("\"http\""),
-            "`http` routes by request; `tcp` passes the bytes of each connection on to one upstream.",
+            "`http` routes by request; `tcp` passes the bytes of each connection on to one upstream, `udp` the datagrams of \
+             each client.",
         )
         .also(&["mode", "type"]),
         Key::new(
@@ -103,7 +104,7 @@ pub(crate) static LISTENER: Shape = Shape {
             "upstream",
             Kind::Text(Form::Upstream),
             Default::Depends("the only upstream there is"),
-            "tcp only: where connections go.",
+            "tcp and udp only: where connections go.",
         )
         .also(&["backend", "to", "forward-to", "default-backend"]),
         Key::new(
@@ -157,10 +158,34 @@ pub(crate) static LISTENER: Shape = Shape {
         Key::new(
             "idle-timeout",
             duration(SECOND, YEAR),
-            Default::Depends("`\"60s\"` for http, `\"10m\"` for tcp"),
-            "How long a connection may be silent: between two requests for http, in both directions for tcp.",
+            Default::Depends("`\"60s\"` for http and udp, `\"10m\"` for tcp"),
+            "How long a connection may be silent: between two requests for http, in both directions for tcp. For udp, when \
+             a session ends: nothing else says that a client is done.",
         )
         .also(&["keep-alive-timeout", "keepalive-timeout", "client-timeout"]),
+        Key::new(
+            "max-sessions",
+            Kind::Number {
+                min: 1,
+                max: 1_000_000,
+            },
+            Default::Is("16384"),
+            "udp only: the most clients at a time, each of which costs a descriptor. For one more, the one that has been silent \
+             longest makes room. Shared evenly among the workers.",
+        )
+        .also(&["max-clients", "max-connections"]),
+        Key::new(
+            "responses",
+            Kind::Number {
+                min: 1,
+                max: 1_000,
+            },
+            Default::Absent("sessions end by silence alone"),
+            "udp only: how many datagrams a server sends for each of the client's. A session ends as soon as all have come, \
+             which frees its descriptor at once: `1` for protocols of question and answer, such as DNS. A server that \
+             has not answered when the session ends is taken for one that fails.",
+        )
+        .also(&["proxy-responses", "udp-responses"]),
         Key::new(
             "max-head",
             Kind::Size {

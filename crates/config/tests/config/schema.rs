@@ -59,7 +59,6 @@ fn the_schema_refuses_wrong_files() {
         "not-yet-in-route",
         "not-yet-in-upstream",
         "not-yet-tables",
-        "not-yet-udp",
         "address-missing",
         "address-is-a-number",
         "server-wrong-weight",
