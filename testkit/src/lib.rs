@@ -22,6 +22,7 @@ mod ports;
 mod script;
 mod scripted;
 mod tcp_echo;
+mod udp;
 mod unreachable;
 mod wait;
 
@@ -40,5 +41,6 @@ pub use script::Script;
 pub use scripted::{End, Record, ScriptedServer};
 pub use tcp_echo::TcpEchoServer;
 pub use tempfile::TempDir;
+pub use udp::{UdpClient, UdpServer};
 pub use unreachable::{SilentPort, refused_address};
 pub use wait::{DEADLINE, Gate, wait_for, wait_until};

@@ -125,6 +125,7 @@ impl Fleet {
             let generation = Generation {
                 plan: Arc::clone(plan),
                 endpoints: Arc::clone(&endpoints),
+                workers: self.workers.len(),
                 sockets,
                 tls: tls.by_listener(),
                 access_log: self.access_log.as_ref().map(|(_, log)| log.writer()),
@@ -175,11 +176,18 @@ impl Fleet {
             .enumerate()
             .filter(|(_, wanted)| !running.iter().any(|known| is_same_socket(known, wanted)))
             .map(|(position, wanted)| {
-                let beside_own = running
-                    .iter()
-                    .any(|known| known.address.conflicts_with(&wanted.address));
+                let beside_own = running.iter().any(|known| {
+                    known.protocol.is_udp() == wanted.protocol.is_udp()
+                        && known.address.conflicts_with(&wanted.address)
+                });
                 let options = listen_options(wanted);
-                Bound::new(&wanted.address, &options, self.workers.len(), beside_own)
+                let workers = self.workers.len();
+                let bound = if wanted.protocol.is_udp() {
+                    Bound::datagrams(&wanted.address, &options, workers, beside_own)
+                } else {
+                    Bound::new(&wanted.address, &options, workers, beside_own)
+                };
+                bound
                     .map(|bound| (position, bound))
                     .map_err(|cause| ApplyError::Bind {
                         listener: Arc::clone(&wanted.name),
@@ -258,7 +266,10 @@ impl Fleet {
 
 /// Whether a listener can go on with the sockets it has.
 fn is_same_socket(known: &Listener, wanted: &Listener) -> bool {
-    known.name == wanted.name && known.address == wanted.address && known.socket == wanted.socket
+    known.name == wanted.name
+        && known.address == wanted.address
+        && known.socket == wanted.socket
+        && known.protocol.is_udp() == wanted.protocol.is_udp()
 }
 
 fn has_server_name(listener: &Listener, name: &str) -> bool {
@@ -266,7 +277,7 @@ fn has_server_name(listener: &Listener, name: &str) -> bool {
         Protocol::Tcp(TcpTarget::ByName(names)) => {
             names.entries.iter().any(|entry| &*entry.name == name)
         }
-        Protocol::Tcp(TcpTarget::Upstream(_)) | Protocol::Http(_) => false,
+        Protocol::Tcp(TcpTarget::Upstream(_)) | Protocol::Udp(_) | Protocol::Http(_) => false,
     }
 }
 

@@ -229,7 +229,7 @@ impl Datagrams {
         let mut lost = 0;
         let mut rest = answers.list.as_slice();
         while let Some(first) = rest.first() {
-            let count = answers.run(rest, self.state.max_gso_segments());
+            let count = run_length(rest, self.state.max_gso_segments());
             let (run, behind) = rest.split_at_checked(count).unwrap_or((rest, &[]));
             rest = behind;
             let length = run.iter().map(|answer| answer.length).sum();
@@ -321,27 +321,26 @@ impl Answers {
 
     fn has_runs(&self, most: usize) -> bool {
         let mut pairs = self.list.windows(2);
-        pairs.any(|pair| self.run(pair, most) > 1)
+        pairs.any(|pair| run_length(pair, most) > 1)
     }
+}
 
-    /// How many of the first go to one client and can be left to the kernel to cut: all as long as the first, but for the
-    /// last, which may be shorter.
-    fn run(&self, list: &[Answer], most: usize) -> usize {
-        let Some(first) = list.first() else { return 0 };
-        if first.length == 0 || first.length > MAX_SEGMENT {
-            return 1;
-        }
-        let most = most.min(MAX_RUN / first.length);
-        let fits = |answer: &&Answer| answer.flow == first.flow && answer.length == first.length;
-        let equal = list.iter().take(most).take_while(fits).count();
-        let is_tail = |answer: &Answer| {
-            answer.flow == first.flow && (1..first.length).contains(&answer.length)
-        };
-        if equal < most && list.get(equal).is_some_and(is_tail) {
-            equal + 1
-        } else {
-            equal.max(1)
-        }
+/// How many of the first go to one client and can be left to the kernel to cut: all as long as the first, but for the
+/// last, which may be shorter.
+fn run_length(list: &[Answer], most: usize) -> usize {
+    let Some(first) = list.first() else { return 0 };
+    if first.length == 0 || first.length > MAX_SEGMENT {
+        return 1;
+    }
+    let most = most.min(MAX_RUN / first.length);
+    let fits = |answer: &&Answer| answer.flow == first.flow && answer.length == first.length;
+    let equal = list.iter().take(most).take_while(fits).count();
+    let is_tail =
+        |answer: &Answer| answer.flow == first.flow && (1..first.length).contains(&answer.length);
+    if equal < most && list.get(equal).is_some_and(is_tail) {
+        equal + 1
+    } else {
+        equal.max(1)
     }
 }
 
@@ -419,7 +418,7 @@ impl ReadySet {
         Ok(())
     }
 
-    /// Ready when there is something to receive on some: [`Self::ready`] says which.
+    /// Ready when there is something to receive on some: [`Self::found`] says which.
     ///
     /// # Errors
     /// The kernel's.
@@ -437,11 +436,10 @@ impl ReadySet {
         }
     }
 
-    /// What the last poll found, by the numbers that were given.
-    pub fn ready(&self) -> impl Iterator<Item = usize> {
-        self.events
-            .iter()
-            .filter_map(|event| usize::try_from(event.data.u64()).ok())
+    /// The number that was given for the socket that the last poll found at this position, counted from 0.
+    pub fn found(&self, position: usize) -> Option<usize> {
+        let event = self.events.get(position)?;
+        usize::try_from(event.data.u64()).ok()
     }
 }
 

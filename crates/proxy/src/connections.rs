@@ -1,7 +1,7 @@
 //! What a worker knows of its open connections: enough to close the idle ones, and to cut those that outstay a drain.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use slab::Slab;
@@ -10,6 +10,7 @@ use sluice_upstream::Lane;
 use tokio::task::AbortHandle;
 
 use crate::live::ListenerSlot;
+use crate::udp::Port;
 
 /// The open connections of a worker.
 #[derive(Debug, Default)]
@@ -33,7 +34,32 @@ struct Entry {
     takes_leave: Cell<bool>,
     lane: RefCell<Option<Rc<Lane>>>,
     slot: Rc<ListenerSlot>,
-    task: OnceCell<AbortHandle>,
+    task: OnceCell<Work>,
+}
+
+/// How the work on a connection is ended from outside.
+#[derive(Debug)]
+enum Work {
+    Task(AbortHandle),
+    /// A UDP session, one of many of a task.
+    Session {
+        is_cut: Rc<Cell<bool>>,
+        port: Weak<Port>,
+    },
+}
+
+impl Work {
+    fn end(&self) {
+        match self {
+            Self::Task(task) => task.abort(),
+            Self::Session { is_cut, port } => {
+                is_cut.set(true);
+                if let Some(port) = port.upgrade() {
+                    port.note_cut();
+                }
+            }
+        }
+    }
 }
 
 impl Connections {
@@ -109,7 +135,7 @@ impl Connections {
             if which(entry)
                 && let Some(task) = entry.task.get()
             {
-                task.abort();
+                task.end();
             }
         }
     }
@@ -162,7 +188,16 @@ pub(crate) struct TaskSlot(Rc<Entry>);
 impl TaskSlot {
     pub(crate) fn served_by(&self, task: AbortHandle) {
         // Said once, right after the task was spawned.
-        let _ = self.0.task.set(task);
+        let _ = self.0.task.set(Work::Task(task));
+    }
+
+    /// The work is a session of `port`, which ends it once `is_cut` is set.
+    pub(crate) fn served_as_session(&self, is_cut: &Rc<Cell<bool>>, port: &Rc<Port>) {
+        // Said once, when the session begins.
+        let _ = self.0.task.set(Work::Session {
+            is_cut: Rc::clone(is_cut),
+            port: Rc::downgrade(port),
+        });
     }
 }
 

@@ -26,6 +26,7 @@ mod queue;
 mod rig;
 mod secure;
 mod trip;
+mod udp;
 mod upstream_preface;
 mod worker;
 

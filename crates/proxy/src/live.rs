@@ -197,7 +197,9 @@ impl LiveListener {
                 .iter()
                 .map(|entry| registry.server_name(worker, &settings.name, &entry.name))
                 .collect(),
-            Protocol::Tcp(TcpTarget::Upstream(_)) | Protocol::Http(_) => Vec::new(),
+            Protocol::Tcp(TcpTarget::Upstream(_)) | Protocol::Udp(_) | Protocol::Http(_) => {
+                Vec::new()
+            }
         };
         Self {
             live: Rc::clone(live),
@@ -230,7 +232,7 @@ impl LiveListener {
     pub(crate) fn http(&self) -> Option<&HttpListener> {
         match &self.settings()?.protocol {
             Protocol::Http(http) => Some(http),
-            Protocol::Tcp(_) => None,
+            Protocol::Tcp(_) | Protocol::Udp(_) => None,
         }
     }
 }

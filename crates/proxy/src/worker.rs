@@ -12,8 +12,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sluice_config::Plan;
+use sluice_config::plan::Listener;
 use sluice_http::{Buffers, Scratch};
-use sluice_model::BindAddress;
 use sluice_net::listen::{Acceptor, ListenSocket};
 use sluice_net::splice::Pipes;
 use sluice_telemetry::access::AccessLogWriter;
@@ -29,6 +29,7 @@ use crate::accept;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::live::{ListenerSlot, Live, LiveListener};
+use crate::udp::Port;
 
 /// A worker's thread, as the control plane holds it.
 #[derive(Debug)]
@@ -53,6 +54,8 @@ pub struct Generation {
     pub plan: Arc<Plan>,
     /// The live endpoints of its servers.
     pub endpoints: Arc<Endpoints>,
+    /// How many workers there are, who share what is limited for all of them.
+    pub workers: usize,
     /// This worker's sockets of the listeners that were bound for this plan. The other listeners go on as they are.
     pub sockets: Vec<NewSocket>,
     /// For each of the plan's listeners what it offers by TLS.
@@ -130,13 +133,23 @@ pub(crate) struct Worker {
     live: RefCell<Option<Rc<Live>>>,
     listeners: RefCell<HashMap<Arc<str>, Listening>>,
     exhausted_at: Cell<Option<Instant>>,
+    workers: Cell<usize>,
 }
 
 #[derive(Debug)]
 struct Listening {
     slot: Rc<ListenerSlot>,
-    acceptor: Rc<Acceptor>,
+    socket: Listened,
     task: AbortHandle,
+}
+
+/// By what clients come in.
+#[derive(Debug)]
+enum Listened {
+    /// Connections.
+    Acceptor(Rc<Acceptor>),
+    /// Datagrams.
+    Port(Rc<Port>),
 }
 
 impl Worker {
@@ -157,7 +170,13 @@ impl Worker {
             live: RefCell::default(),
             listeners: RefCell::default(),
             exhausted_at: Cell::new(None),
+            workers: Cell::new(1),
         }
+    }
+
+    /// How many workers there are; at least 1.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers.get().max(1)
     }
 
     pub(crate) fn metrics(&self) -> &WorkerMetrics {
@@ -226,6 +245,7 @@ impl Worker {
     }
 
     fn apply(self: &Rc<Self>, generation: Generation) {
+        self.workers.set(generation.workers);
         let previous = self.live.borrow_mut().take();
         let live = Live::new(
             generation.plan,
@@ -261,8 +281,14 @@ impl Worker {
             let known = before.remove(&settings.name);
             let listening = match (sockets.remove(&position), known) {
                 (None, known) => known.inspect(|known| known.slot.replace(listener)),
-                (Some(socket), Some(known)) if known.is_at(&settings.address) => {
+                (Some(socket), Some(known)) if known.is_at(settings) => {
                     known.slot.replace(listener);
+                    if let Listened::Port(port) = &known.socket {
+                        let rebound = port.rebind(socket);
+                        let _ = rebound.inspect_err(cannot_be_watched);
+                        listeners.insert(Arc::clone(&settings.name), known);
+                        continue;
+                    }
                     let new = self.listen(socket, Rc::clone(&known.slot));
                     if new.is_some() {
                         known.stop_accepting(self);
@@ -289,8 +315,22 @@ impl Worker {
     }
 
     fn listen(self: &Rc<Self>, socket: ListenSocket, slot: Rc<ListenerSlot>) -> Option<Listening> {
+        let is_udp = slot
+            .current()
+            .settings()
+            .is_some_and(|settings| settings.protocol.is_udp());
+        if is_udp {
+            let (port, task) = Port::open(socket, &slot, self)
+                .inspect_err(cannot_be_watched)
+                .ok()?;
+            return Some(Listening {
+                slot,
+                socket: Listened::Port(port),
+                task,
+            });
+        }
         let acceptor = Acceptor::new(socket)
-            .inspect_err(|error| tracing::error!(%error, "a listener cannot be watched"))
+            .inspect_err(cannot_be_watched)
             .ok()
             .map(Rc::new)?;
         let task = spawn_local(accept::run(
@@ -300,7 +340,7 @@ impl Worker {
         ));
         Some(Listening {
             slot,
-            acceptor,
+            socket: Listened::Acceptor(acceptor),
             task: task.abort_handle(),
         })
     }
@@ -387,10 +427,13 @@ impl Worker {
 }
 
 impl Listening {
-    fn is_at(&self, address: &BindAddress) -> bool {
+    /// Whether it listens where, and for what, `wanted` does.
+    fn is_at(&self, wanted: &Listener) -> bool {
         let now = self.slot.current();
-        now.settings()
-            .is_some_and(|settings| settings.address == *address)
+        now.settings().is_some_and(|settings| {
+            settings.address == wanted.address
+                && settings.protocol.is_udp() == wanted.protocol.is_udp()
+        })
     }
 
     /// The listener accepts no more. Returns its slot, which its connections still hold.
@@ -402,12 +445,24 @@ impl Listening {
     }
 
     fn stop_accepting(self, worker: &Rc<Worker>) {
+        let acceptor = match self.socket {
+            Listened::Acceptor(acceptor) => acceptor,
+            Listened::Port(port) => {
+                // It ends by itself, with its last session.
+                port.wake();
+                return;
+            }
+        };
         self.task.abort();
-        accept::take_waiting(&self.acceptor, &self.slot, worker);
+        accept::take_waiting(&acceptor, &self.slot, worker);
         // The task holds the socket until its next turn. What the kernel queues meanwhile is taken right after that.
         let worker = Rc::clone(worker);
-        spawn_local(async move { accept::take_waiting(&self.acceptor, &self.slot, &worker) });
+        spawn_local(async move { accept::take_waiting(&acceptor, &self.slot, &worker) });
     }
+}
+
+fn cannot_be_watched(error: &io::Error) {
+    tracing::error!(%error, "a listener cannot be watched");
 }
 
 async fn run(index: usize, registry: Arc<Registry>, mut inbox: mpsc::Receiver<Command>) {

@@ -77,6 +77,7 @@ impl House {
         }
         let (applied, wait) = oneshot::channel();
         let generation = Generation {
+            workers: 1,
             plan,
             endpoints: Arc::new(self.endpoints.clone()),
             sockets,

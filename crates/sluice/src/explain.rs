@@ -187,7 +187,7 @@ fn choose<'p>(
         .iter()
         .filter_map(|listener| match &listener.protocol {
             Protocol::Http(http) => Some((listener, http)),
-            Protocol::Tcp(_) => None,
+            Protocol::Tcp(_) | Protocol::Udp(_) => None,
         })
         .collect();
     if let Some(name) = name {

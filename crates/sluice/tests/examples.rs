@@ -10,13 +10,13 @@ use std::path::PathBuf;
 
 use testkit::{
     Balancer, EchoReply, EchoServer, Options, RawClient, Response, Script, ScriptedServer,
-    TcpEchoServer,
+    TcpEchoServer, UdpClient, UdpServer,
 };
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below.
-const EXAMPLES: [&str; 9] = [
+const EXAMPLES: [&str; 10] = [
     "balancing.toml",
     "layer7.toml",
     "passthrough.toml",
@@ -25,6 +25,7 @@ const EXAMPLES: [&str; 9] = [
     "smallest.toml",
     "tcp.toml",
     "tuning-sockets.toml",
+    "udp.toml",
     "weights-and-backup.toml",
 ];
 
@@ -299,6 +300,36 @@ fn passthrough() {
         testkit::run("openssl", &[&base, arguments].concat());
         assert_eq!(server.connections().accepted(), before + 1, "{arguments:?}");
     }
+}
+
+#[test]
+fn udp() {
+    let all = ["one", "two", "room", "other"].map(UdpServer::start);
+    let [one, two, room, other] = &all;
+    let balancer = Example::read("udp.toml")
+        .listener("127.0.0.1:5353", "dns")
+        .listener("127.0.0.1:7777", "game")
+        .server("127.0.0.1:9001", one.address())
+        .server("127.0.0.1:9002", two.address())
+        .server("127.0.0.1:9003", room.address())
+        .server("127.0.0.1:9004", other.address())
+        .run();
+    let answer = UdpClient::new(balancer.address("dns")).ask("question");
+    assert!(
+        answer.starts_with("one ") || answer.starts_with("two "),
+        "{answer}"
+    );
+    balancer.wait_for_metrics("the session to end with its answer", |metrics| {
+        metrics.sum(
+            "sluice_udp_sessions_total",
+            &[("listener", "dns"), ("end", "ok")],
+        ) == 1.0
+    });
+    let rooms: Vec<_> = (0..3)
+        .map(|_| UdpClient::new(balancer.address("game")).ask("join"))
+        .map(|answer| answer.split(' ').next().map(str::to_owned))
+        .collect();
+    assert!(rooms.windows(2).all(|pair| pair[0] == pair[1]), "{rooms:?}");
 }
 
 #[test]

@@ -33,6 +33,8 @@ words! {
         UpstreamInvalid = "upstream-invalid",
         /// A session or tunnel was silent for longer than its idle timeout.
         IdleTimeout = "idle-timeout",
+        /// A UDP session that made room for another: its listener had its `max-sessions`, or descriptors ran out.
+        Evicted = "evicted",
         /// Cut off because the drain timeout passed.
         Drained = "drained",
         /// A defect or a lack of resources in the balancer itself.

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use sluice_telemetry::access::{AccessLog, Format, fields};
 use sluice_telemetry::metrics::{
-    BadRequest, ConnectFailure, Hello, ResponseFailure, StatusClass, TlsFailure, catalogue,
+    BadRequest, ConnectFailure, DatagramDrop, Hello, ResponseFailure, StatusClass, TlsFailure,
+    catalogue,
 };
 use sluice_telemetry::{
     AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, TlsRecord, word,
@@ -21,6 +22,7 @@ fn metrics_page() {
             ("code", word::markdown::<StatusClass>()),
             ("end", word::markdown::<End>()),
             ("bad-requests", word::markdown::<BadRequest>()),
+            ("datagram-drops", word::markdown::<DatagramDrop>()),
             ("hellos", word::markdown::<Hello>()),
             ("connect-failures", word::markdown::<ConnectFailure>()),
             ("tls-failures", word::markdown::<TlsFailure>()),
@@ -131,6 +133,7 @@ fn fenced(language: &str, format: Format) -> String {
         upstream: Some("mysql"),
         server: Some("127.0.0.1:3306"),
         attempts: 2,
+        datagrams: None,
         received_bytes: 71,
         sent_bytes: 4_096,
         duration: Duration::from_millis(12_500),

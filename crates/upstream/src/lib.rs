@@ -6,6 +6,7 @@
 //!   reloads for as long as the server stays in the file.
 //! - [`Cluster`]: what one worker holds of an upstream: its policy, its idle connections, its counters. Plain cells.
 
+mod association;
 mod cluster;
 mod connection;
 mod endpoint;
@@ -15,6 +16,7 @@ mod load_report;
 mod queue;
 mod waiting;
 
+pub use association::Association;
 pub use cluster::{Asked, Cluster, MAX_ATTEMPTS, Tried};
 pub use connection::{ConnectError, Connection};
 pub use endpoint::{Endpoint, EndpointKey, Endpoints, ResolveError};

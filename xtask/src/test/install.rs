@@ -22,6 +22,7 @@ const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 /// A program, and the Debian package that brings it.
 const PROGRAMS: &[(&str, &str)] = &[
     ("curl", "curl"),
+    ("dig", "bind9-dnsutils"),
     ("ip", "iproute2"),
     ("openssl", "openssl"),
     ("unshare", "util-linux"),

@@ -147,7 +147,7 @@ impl Builder<'_> {
         self.listeners
             .iter()
             .enumerate()
-            .filter(|(_, section)| section.value("protocol") != Some("tcp"))
+            .filter(|(_, section)| !matches!(section.value("protocol"), Some("tcp" | "udp")))
             .map(|(index, _)| index)
             .collect()
     }

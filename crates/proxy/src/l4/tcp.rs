@@ -187,7 +187,7 @@ impl Session {
                 let chosen = hearing.choose(names, early).await?;
                 (chosen.upstream, chosen.received)
             }
-            Protocol::Http(_) => return Err(End::Internal),
+            Protocol::Http(_) | Protocol::Udp(_) => return Err(End::Internal),
         };
         let cluster = listener.live.cluster(upstream).ok_or(End::Internal)?;
         self.cluster = Some(Rc::clone(cluster));
@@ -333,6 +333,7 @@ impl Drop for Session {
                     .map(|cluster| &*cluster.settings().name),
                 server: server.map(|place| &**place.lane().endpoint().label()),
                 attempts: self.attempts,
+                datagrams: None,
                 received_bytes: self.tally.from_client,
                 sent_bytes: self.tally.from_server,
                 duration: self.started.elapsed(),

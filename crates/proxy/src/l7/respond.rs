@@ -179,6 +179,7 @@ pub(super) fn status_of(end: End) -> u16 {
         | End::Ok
         | End::ClientClosed
         | End::IdleTimeout
+        | End::Evicted
         | End::Drained => 502,
     }
 }

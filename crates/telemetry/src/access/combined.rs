@@ -35,10 +35,13 @@ pub(super) fn http(out: &mut Vec<u8>, record: &AccessRecord<'_>) {
     out.extend_from_slice(b"\"\n");
 }
 
-/// The format knows no sessions: the request line becomes `TCP`, the listener and the server.
+/// The format knows no sessions: the request line becomes `TCP` or `UDP`, the listener and the server.
 pub(super) fn tcp(out: &mut Vec<u8>, record: &TcpRecord<'_>) {
     client_and_time(out, record.client, record.time);
-    out.extend_from_slice(b"TCP ");
+    out.extend_from_slice(match record.datagrams {
+        None => b"TCP ",
+        Some(_) => b"UDP ",
+    });
     escape(out, record.listener.as_bytes());
     out.push(b' ');
     escape(out, record.server.unwrap_or("-").as_bytes());

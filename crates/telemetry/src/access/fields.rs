@@ -5,7 +5,7 @@
 pub struct Field {
     /// The member's name.
     pub name: &'static str,
-    /// Which lines have it: `http`, `tcp` or `both`.
+    /// Which lines have it: `http`, `tcp`, `udp` or `both`.
     pub lines: &'static str,
     /// What it tells, and in which unit.
     pub help: &'static str,
@@ -31,7 +31,7 @@ macro_rules! fields {
 
 fields! {
     TIME = "time" both "When the first byte of the request came in (`tcp`: when the connection was accepted), RFC 3339 in UTC with milliseconds.";
-    KIND = "kind" both "`http` for a request, `tcp` for a session.";
+    KIND = "kind" both "`http` for a request, `tcp` or `udp` for a session. What is said of `tcp` here holds for `udp` too; its sessions begin with a client's first datagram.";
     LISTENER = "listener" both "The listener's name.";
     CLIENT_IP = "client_ip" both "The client's address. Absent on Unix sockets.";
     CLIENT_PORT = "client_port" both "The client's port. Absent on Unix sockets.";
@@ -43,6 +43,8 @@ fields! {
     STATUS = "status" http "The final status. Absent if no answer was begun.";
     REQUEST_BYTES = "request_bytes" http "Bytes of the request's body, without framing.";
     RESPONSE_BYTES = "response_bytes" http "Bytes of the answer's body, without framing.";
+    RECEIVED_DATAGRAMS = "received_datagrams" udp "Datagrams from the client.";
+    SENT_DATAGRAMS = "sent_datagrams" udp "Datagrams to the client.";
     RECEIVED_BYTES = "received_bytes" tcp "Bytes from the client.";
     SENT_BYTES = "sent_bytes" tcp "Bytes to the client.";
     DURATION_MS = "duration_ms" both "Milliseconds, with three decimals, from the first byte of the request until the end of its answer (`tcp`: from accepting until both sides were closed).";

@@ -50,10 +50,18 @@ pub(super) fn http(out: &mut Vec<u8>, record: &AccessRecord<'_>) {
 pub(super) fn tcp(out: &mut Vec<u8>, record: &TcpRecord<'_>) {
     let mut line = Object::begin(out);
     line.timestamp(fields::TIME, record.time.into());
-    line.plain(fields::KIND, |out| out.extend_from_slice(b"tcp"));
+    let kind: &[u8] = match record.datagrams {
+        None => b"tcp",
+        Some(_) => b"udp",
+    };
+    line.plain(fields::KIND, |out| out.extend_from_slice(kind));
     line.text(fields::LISTENER, record.listener);
     client(&mut line, record.client);
     optional_text(&mut line, fields::SNI, record.server_name);
+    if let Some((received, sent)) = record.datagrams {
+        line.number(fields::RECEIVED_DATAGRAMS, received);
+        line.number(fields::SENT_DATAGRAMS, sent);
+    }
     line.number(fields::RECEIVED_BYTES, record.received_bytes);
     line.number(fields::SENT_BYTES, record.sent_bytes);
     millis(&mut line, fields::DURATION_MS, record.duration);

@@ -106,7 +106,7 @@ impl From<sluice_wire::h1::Version> for HttpVersion {
     }
 }
 
-/// One TCP session, told when it has ended.
+/// One TCP or UDP session, told when it has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct TcpRecord<'a> {
     /// When the connection was accepted.
@@ -123,6 +123,8 @@ pub struct TcpRecord<'a> {
     pub server: Option<&'a str>,
     /// How many servers were tried.
     pub attempts: u32,
+    /// Datagrams from and to the client; `None` for TCP.
+    pub datagrams: Option<(u64, u64)>,
     /// Bytes from the client.
     pub received_bytes: u64,
     /// Bytes to the client.

@@ -53,6 +53,7 @@ fn session() -> TcpRecord<'static> {
         upstream: Some("mysql"),
         server: Some("127.0.0.1:3306"),
         attempts: 2,
+        datagrams: None,
         received_bytes: 71,
         sent_bytes: 4_096,
         duration: Duration::from_millis(12_500),
@@ -208,6 +209,19 @@ fn every_field_is_in_the_list_and_in_its_order() {
             Some(written.len())
         );
     }
+}
+
+#[test]
+fn datagrams_are_counted_where_there_are_some() {
+    let session = TcpRecord {
+        datagrams: Some((3, 2)),
+        ..session()
+    };
+    let line = tcp_line(Format::Json, &session);
+    assert!(line.contains(r#""kind":"udp","#), "{line}");
+    let numbers = r#""received_datagrams":3,"sent_datagrams":2,"received_bytes":71,"#;
+    assert!(line.contains(numbers), "{line}");
+    assert!(tcp_line(Format::Combined, &session).contains("\"UDP mysql "));
 }
 
 /// What a reader must find for bytes that were put in.

@@ -73,7 +73,7 @@ families! {
     // Connections and refused requests, by listener.
     CONNECTIONS = Counter "sluice_connections_total" ["listener"] "Connections accepted.";
     CONNECTIONS_REFUSED = Counter "sluice_connections_refused_total" ["listener"] "Connections closed at once because a limit was reached.";
-    CONNECTIONS_ACTIVE = Gauge "sluice_connections_active" ["listener"] "Connections open now, idle ones among them.";
+    CONNECTIONS_ACTIVE = Gauge "sluice_connections_active" ["listener"] "Connections open now, idle ones among them; UDP sessions too.";
     CONNECTIONS_IDLE = Gauge "sluice_connections_idle" ["listener"] "Connections that wait for their next request now.";
     ACCEPT_ERRORS = Counter "sluice_accept_errors_total" ["listener"] "Failed accept calls, other than for want of descriptors.";
     BAD_REQUESTS = Counter "sluice_bad_requests_total" ["listener", "reason"] "Malformed, ambiguous, oversized or late requests, by what was wrong.";
@@ -85,6 +85,10 @@ families! {
     TLS_FAILURES = Counter "sluice_tls_handshake_failures_total" ["listener", "reason"] "TLS handshakes of clients that failed, by why.";
     TLS_RESUMPTIONS = Counter "sluice_tls_resumptions_total" ["listener"] "TLS handshakes of clients that resumed an earlier session.";
     TLS_EXPIRY = Gauge "sluice_tls_certificate_expiry_timestamp_seconds" ["listener", "certificate"] "When a listener's certificate expires, in Unix time; the label is its first name.";
+    UDP_SESSIONS = Counter "sluice_udp_sessions_total" ["listener", "end"] "UDP sessions by why they ended.";
+    UDP_RECEIVED = Counter "sluice_udp_datagrams_received_total" ["listener"] "Datagrams received from clients.";
+    UDP_SENT = Counter "sluice_udp_datagrams_sent_total" ["listener"] "Datagrams sent to clients.";
+    UDP_DROPPED = Counter "sluice_udp_datagrams_dropped_total" ["listener", "reason"] "Datagrams that were not passed on, by why.";
     DOWNSTREAM_RECEIVED = Counter "sluice_downstream_received_bytes_total" ["listener"] "Bytes received from clients.";
     DOWNSTREAM_SENT = Counter "sluice_downstream_sent_bytes_total" ["listener"] "Bytes sent to clients.";
 
@@ -100,8 +104,8 @@ families! {
 
     // Servers.
     SERVER_REQUESTS = Counter "sluice_server_requests_total" ["upstream", "server", "code"] "Answers of a server, by class of the final status.";
-    SERVER_SESSIONS = Counter "sluice_server_sessions_total" ["upstream", "server"] "TCP sessions taken to a server.";
-    SERVER_IN_FLIGHT = Gauge "sluice_server_in_flight" ["upstream", "server"] "Requests or TCP sessions at a server now.";
+    SERVER_SESSIONS = Counter "sluice_server_sessions_total" ["upstream", "server"] "TCP and UDP sessions taken to a server.";
+    SERVER_IN_FLIGHT = Gauge "sluice_server_in_flight" ["upstream", "server"] "Requests, TCP or UDP sessions at a server now.";
     SERVER_CONNECTIONS = Counter "sluice_server_connections_total" ["upstream", "server"] "Connections opened to a server.";
     SERVER_REUSED = Counter "sluice_server_connections_reused_total" ["upstream", "server"] "Requests sent on a connection that had served one before.";
     SERVER_STALE = Counter "sluice_server_connections_stale_total" ["upstream", "server"] "Idle connections that turned out closed when a request was sent on them.";

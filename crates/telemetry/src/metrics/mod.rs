@@ -24,7 +24,8 @@ pub use process::ProcessMetrics;
 pub use registry::{Registry, Subject};
 pub use render::CONTENT_TYPE;
 pub use shards::{
-    ConnectFailure, Hello, ListenerMetrics, ResponseFailure, RouteMetrics, ServerMetrics,
-    ServerNameMetrics, StatusClass, TlsFailure, TlsVersion, UpstreamMetrics, WorkerMetrics,
+    ConnectFailure, DatagramDrop, Hello, ListenerMetrics, ResponseFailure, RouteMetrics,
+    ServerMetrics, ServerNameMetrics, StatusClass, TlsFailure, TlsVersion, UpstreamMetrics,
+    WorkerMetrics,
 };
 pub use totals::{ServerTotals, Totals};

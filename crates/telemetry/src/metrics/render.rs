@@ -91,6 +91,18 @@ fn listeners(
     for ([listener, certificate], at) in process.certificates() {
         samples.sample(&[&listener, &certificate], at);
     }
+    counters_by(text, &catalogue::UDP_SESSIONS, all, |listener| {
+        &listener.udp_sessions
+    });
+    counters(text, &catalogue::UDP_RECEIVED, all, |listener| {
+        &listener.datagrams_received
+    });
+    counters(text, &catalogue::UDP_SENT, all, |listener| {
+        &listener.datagrams_sent
+    });
+    counters_by(text, &catalogue::UDP_DROPPED, all, |listener| {
+        &listener.datagrams_dropped
+    });
     counters(text, &catalogue::DOWNSTREAM_RECEIVED, all, |listener| {
         &listener.bytes_received
     });

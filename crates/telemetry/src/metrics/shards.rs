@@ -102,6 +102,14 @@ pub struct ListenerMetrics {
     pub tls_failures: CounterBy<TlsFailure, { TlsFailure::COUNT }>,
     /// TLS handshakes that resumed an earlier session.
     pub tls_resumptions: Counter,
+    /// UDP sessions, by why they ended.
+    pub udp_sessions: CounterBy<End, { End::COUNT }>,
+    /// Datagrams received from clients.
+    pub datagrams_received: Counter,
+    /// Datagrams sent to clients.
+    pub datagrams_sent: Counter,
+    /// Datagrams that were not passed on, by why.
+    pub datagrams_dropped: CounterBy<DatagramDrop, { DatagramDrop::COUNT }>,
     /// Bytes received from clients.
     pub bytes_received: Counter,
     /// Bytes sent to clients.
@@ -210,6 +218,20 @@ words! {
         Certificate = "certificate",
         /// What the client said is against the protocol.
         Invalid = "invalid",
+    }
+}
+
+words! {
+    /// Why a datagram was not passed on.
+    pub enum DatagramDrop {
+        /// There was no server for it, or no socket towards one.
+        NoServer = "no-server",
+        /// The kernel did not take it for the server: no room, or too long for the way.
+        ToServer = "to-server",
+        /// The kernel did not take it for the client.
+        ToClient = "to-client",
+        /// Of a new client, when the listener was closing.
+        Closing = "closing",
     }
 }
 
