@@ -131,6 +131,7 @@ impl Work {
             delivery: response::Delivery::of(head.framing, Version::Http11),
             date: b"Sat, 01 Jan 2022 00:00:00 GMT",
             via: None,
+            hsts: None,
             for_us: None,
         };
         self.out.clear();

@@ -296,6 +296,8 @@ pub struct Upstream {
     pub queue: Option<Queue>,
     /// `load-report`
     pub load_report: Option<LoadReport>,
+    /// `protocol`
+    pub protocol: UpstreamProtocol,
     /// `connect-timeout`
     pub connect_timeout: Duration,
     /// `idle-connections`: kept open for each server and worker.
@@ -311,6 +313,15 @@ pub struct Upstream {
     pub source_addresses: Vec<IpAddr>,
     /// `tcp-keep-alive`: silence before the kernel probes the server; `None` is `"off"`.
     pub keep_alive: Option<Duration>,
+}
+
+/// The version of HTTP that servers speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamProtocol {
+    /// HTTP/1.1
+    Http1,
+    /// HTTP/2, by prior knowledge.
+    Http2,
 }
 
 /// One of an upstream's `servers`.

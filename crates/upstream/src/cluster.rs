@@ -1,13 +1,14 @@
 //! What one worker holds of an upstream.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use sluice_balance::{Ask, Load, Policy, Servers, Signals};
-use sluice_config::plan::{HashKey, SendProxyProtocol, Upstream};
+use sluice_config::plan::{HashKey, SendProxyProtocol, Upstream, UpstreamProtocol};
 use sluice_model::Moment;
 use sluice_net::Socket;
 use sluice_net::connect::connect;
@@ -16,8 +17,9 @@ use tokio::time::timeout;
 
 use crate::connection::{ConnectError, Connection};
 use crate::endpoint::Endpoints;
-use crate::lane::{Check, InFlight, Lane};
+use crate::lane::{Check, InFlight, Lane, Opening};
 use crate::queue::{Place, Queue};
+use crate::session::Session;
 
 /// How many servers one request tries at most, however many there are.
 pub const MAX_ATTEMPTS: usize = 8;
@@ -189,7 +191,58 @@ impl Cluster {
         client: SocketAddr,
         check: Check,
     ) -> Option<Box<Connection>> {
+        if self.settings.protocol == UpstreamProtocol::Http2 {
+            return lane.take_stream(self.bound_to(client));
+        }
         lane.take_idle(self.bound_to(client), check)
+    }
+
+    /// Waits while a connection is being opened that this request can share.
+    ///
+    /// # Errors
+    /// It is this request's turn to open one.
+    pub async fn await_turn<'l>(
+        &self,
+        lane: &'l Lane,
+        client: SocketAddr,
+    ) -> Result<Box<Connection>, OpenTurn<'l>> {
+        if self.settings.protocol != UpstreamProtocol::Http2 {
+            return Err(OpenTurn(None));
+        }
+        loop {
+            if let Some(turn) = lane.begin_opening() {
+                return Err(OpenTurn(Some(turn)));
+            }
+            let shared_before = lane.shared();
+            lane.opened().await;
+            if let Some(stream) = lane.take_stream(self.bound_to(client)) {
+                return Ok(stream);
+            }
+            if lane.shared() == shared_before {
+                // It was not to be had. Whoever waited finds out by himself, and not one after the other.
+                return Err(OpenTurn(None));
+            }
+        }
+    }
+
+    /// Makes a new connection, on which nothing but a PROXY header was sent, ready for a request.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; no request was sent then.
+    pub async fn prepare(
+        &self,
+        lane: &Lane,
+        client: SocketAddr,
+        connection: Box<Connection>,
+    ) -> Result<Box<Connection>, ConnectError> {
+        if self.settings.protocol != UpstreamProtocol::Http2 {
+            return Ok(connection);
+        }
+        let beginning = Session::start(*connection, self.bound_to(client));
+        let begun = timeout(self.settings.connect_timeout, beginning).await;
+        let session = begun.map_err(|_| ConnectError::Timeout)??;
+        let closed = || io::Error::from(io::ErrorKind::ConnectionReset).into();
+        lane.share(session).ok_or_else(closed)
     }
 
     /// Keeps a connection on which nothing is under way for the next request.
@@ -296,6 +349,12 @@ impl Cluster {
         }
     }
 }
+
+/// A request's turn to open a connection. Held until that is there.
+#[derive(Debug)]
+pub struct OpenTurn<'a>(
+    #[expect(dead_code, reason = "its drop tells those who wait")] Option<Opening<'a>>,
+);
 
 /// The servers that one request can go to.
 struct Candidates<'a> {

@@ -10,6 +10,7 @@ use sluice_telemetry::metrics::ConnectFailure;
 use thiserror::Error;
 
 use crate::endpoint::Endpoint;
+use crate::session::StreamPlace;
 
 /// An open connection to a server, counted for as long as it lives.
 ///
@@ -18,7 +19,7 @@ use crate::endpoint::Endpoint;
 pub struct Connection {
     /// The bytes.
     pub stream: Stream,
-    endpoint: Arc<Endpoint>,
+    kept_as: KeptAs,
     /// Whom a PROXY header was sent for: only that client may use the connection.
     pub(crate) bound_to: Option<SocketAddr>,
     pub(crate) idle_since: Instant,
@@ -31,17 +32,61 @@ impl Connection {
         bound_to: Option<SocketAddr>,
         now: Instant,
     ) -> Self {
-        endpoint.opened_connection();
         Self {
             stream,
-            endpoint: Arc::clone(endpoint),
+            kept_as: KeptAs::Connection(Counted::new(endpoint)),
             bound_to,
             idle_since: now,
         }
     }
+
+    /// One stream of a shared connection.
+    pub(crate) fn of_session(stream: Stream, place: StreamPlace, now: Instant) -> Self {
+        Self {
+            stream,
+            kept_as: KeptAs::Stream(place),
+            bound_to: None,
+            idle_since: now,
+        }
+    }
+
+    /// Whether it serves one request only, on a connection with others.
+    pub(crate) fn is_of_session(&self) -> bool {
+        matches!(self.kept_as, KeptAs::Stream(_))
+    }
+
+    /// The bytes, and what counts the connection; `None` for what is a stream of a session already.
+    pub(crate) fn into_parts(self) -> Option<(Stream, Counted)> {
+        match self.kept_as {
+            KeptAs::Connection(counted) => Some((self.stream, counted)),
+            KeptAs::Stream(_) => None,
+        }
+    }
 }
 
-impl Drop for Connection {
+/// What lives as long as a connection does.
+#[derive(Debug)]
+enum KeptAs {
+    Connection(Counted),
+    Stream(#[expect(dead_code, reason = "its drop gives the place back")] StreamPlace),
+}
+
+/// A connection that is open, counted at its server.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    endpoint: Arc<Endpoint>,
+}
+
+impl Counted {
+    fn new(endpoint: &Arc<Endpoint>) -> Self {
+        endpoint.opened_connection();
+        Self {
+            endpoint: Arc::clone(endpoint),
+        }
+    }
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
         self.endpoint.closed_connection();
     }

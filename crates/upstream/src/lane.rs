@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 
 use sluice_net::connect::Destination;
 use sluice_telemetry::metrics::ServerMetrics;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::queue::Place;
+use crate::session::Session;
 
 /// What a worker holds of a server. Kept over reloads for as long as the server stays in the file.
 #[derive(Debug)]
@@ -21,6 +24,13 @@ pub struct Lane {
     metrics: Arc<ServerMetrics>,
     /// The most recently used last: it is the likeliest to be still open, and what is not needed grows old in front.
     idle: RefCell<VecDeque<Box<Connection>>>,
+    /// Connections of HTTP/2, each shared by requests.
+    sessions: RefCell<Vec<Session>>,
+    /// Whether one is being opened, which others then wait for.
+    opening: Cell<bool>,
+    opened: Notify,
+    /// How many were opened.
+    shared: Cell<u64>,
     /// Set once the server has left the file: the next ticket of its queue then.
     retired: Cell<Option<u64>>,
     next_source: Cell<usize>,
@@ -34,6 +44,10 @@ impl Lane {
             endpoint,
             metrics,
             idle: RefCell::default(),
+            sessions: RefCell::default(),
+            opening: Cell::new(false),
+            opened: Notify::new(),
+            shared: Cell::new(0),
             retired: Cell::new(None),
             next_source: Cell::new(0),
             passed_in: Cell::new(0),
@@ -59,6 +73,8 @@ impl Lane {
     pub fn retire(&self) {
         self.retired.set(Some(self.endpoint.queue().next_ticket()));
         self.idle.borrow_mut().clear();
+        // Each ends with its last stream.
+        self.sessions.borrow_mut().clear();
         self.metrics.connections_idle.set(0);
     }
 
@@ -112,8 +128,48 @@ impl Lane {
         found
     }
 
+    /// A stream of a connection that `client` may use and that has room for one.
+    pub(crate) fn take_stream(&self, client: Option<SocketAddr>) -> Option<Box<Connection>> {
+        let mut sessions = self.sessions.borrow_mut();
+        sessions.retain(Session::is_usable);
+        let stream = sessions
+            .iter()
+            .filter(|session| session.bound_to == client)
+            .find_map(Session::stream)?;
+        self.metrics.connections_reused.increment();
+        Some(stream)
+    }
+
+    /// Shares a connection among requests from now on; the first stream of it.
+    pub(crate) fn share(&self, session: Session) -> Option<Box<Connection>> {
+        let stream = session.stream();
+        self.shared.set(self.shared.get().wrapping_add(1));
+        if !self.is_retired() {
+            self.sessions.borrow_mut().push(session);
+        }
+        stream
+    }
+
+    /// How many connections were shared so far.
+    pub(crate) fn shared(&self) -> u64 {
+        self.shared.get()
+    }
+
+    /// Begins to open a connection that is to be shared, unless one is being opened already.
+    pub(crate) fn begin_opening(&self) -> Option<Opening<'_>> {
+        (!self.opening.replace(true)).then(|| Opening { lane: self })
+    }
+
+    /// Waits until the connection that is being opened is there, or is not to be had.
+    pub(crate) fn opened(&self) -> Notified<'_> {
+        self.opened.notified()
+    }
+
     /// Keeps a connection for the next request, unless `limit` are kept already.
     pub(crate) fn keep(&self, mut connection: Box<Connection>, limit: usize, now: Instant) {
+        if connection.is_of_session() {
+            return;
+        }
         let mut idle = self.idle.borrow_mut();
         if self.is_retired() || idle.len() >= limit {
             self.metrics.idle_dropped.increment();
@@ -134,12 +190,27 @@ impl Lane {
             idle.pop_front();
         }
         self.count_idle(&idle);
+        let mut sessions = self.sessions.borrow_mut();
+        sessions.retain(|session| session.is_usable() && !session.is_idle_for(limit, now));
     }
 
     fn count_idle(&self, idle: &VecDeque<Box<Connection>>) {
         self.metrics
             .connections_idle
             .set(i64::try_from(idle.len()).unwrap_or(i64::MAX));
+    }
+}
+
+/// A shared connection that is being opened; who waits for it is told when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Opening<'a> {
+    lane: &'a Lane,
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.lane.opening.set(false);
+        self.lane.opened.notify_waiters();
     }
 }
 

@@ -14,10 +14,11 @@ mod lane;
 mod learn;
 mod load_report;
 mod queue;
+mod session;
 mod waiting;
 
 pub use association::Association;
-pub use cluster::{Asked, Cluster, MAX_ATTEMPTS, Tried};
+pub use cluster::{Asked, Cluster, MAX_ATTEMPTS, OpenTurn, Tried};
 pub use connection::{ConnectError, Connection};
 pub use endpoint::{Endpoint, EndpointKey, Endpoints, ResolveError};
 pub use lane::{Check, InFlight, Lane};

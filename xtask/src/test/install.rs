@@ -23,11 +23,17 @@ const COMPONENTS: &[(&str, &str)] = &[("fmt", "rustfmt"), ("clippy", "clippy")];
 const PROGRAMS: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("dig", "bind9-dnsutils"),
+    ("h2load", "nghttp2-client"),
     ("ip", "iproute2"),
     ("openssl", "openssl"),
+    ("pip3", "python3-pip"),
+    ("python3", "python3"),
     ("unshare", "util-linux"),
     ("valgrind", "valgrind"),
 ];
+
+/// A module of Python, and the package that brings it into a folder of this workspace's, which tests name.
+const PYTHON_MODULES: &[(&str, &str)] = &[("grpc", "grpcio")];
 
 /// Fails with what is missing where it may not or cannot install it.
 pub(crate) fn prepare(may_install: bool) -> Result<()> {
@@ -56,7 +62,7 @@ pub(crate) fn prepare(may_install: bool) -> Result<()> {
         .collect();
     let packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
     if packages.is_empty() {
-        return Ok(());
+        return prepare_python(may_install);
     }
     let by_hand = format!(
         "missing: install the packages {} and try again",
@@ -73,7 +79,34 @@ pub(crate) fn prepare(may_install: bool) -> Result<()> {
         "--no-install-recommends",
         "--quiet",
     ]);
-    install(apt.args(&packages)).context(by_hand)
+    install(apt.args(&packages)).context(by_hand)?;
+    prepare_python(may_install)
+}
+
+fn prepare_python(may_install: bool) -> Result<()> {
+    let folder = crate::workspace::root().join("target/python");
+    for (module, package) in PYTHON_MODULES {
+        let mut import = Command::new("python3");
+        import
+            .args(["-c", &format!("import {module}")])
+            .env("PYTHONPATH", &folder);
+        if answers(import) {
+            continue;
+        }
+        ensure!(
+            may_install,
+            "Python's {module} is missing: pip3 install {package}"
+        );
+        let mut pip = Command::new("pip3");
+        pip.args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--target",
+        ]);
+        install(pip.arg(&folder).arg(package))?;
+    }
+    Ok(())
 }
 
 fn install(command: &mut Command) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::plan::{Queue, SendProxyProtocol, Server, Upstream};
+use crate::plan::{Queue, SendProxyProtocol, Server, Upstream, UpstreamProtocol};
 use crate::read::{Section, Typed};
 use sluice_model::Weight;
 
@@ -19,6 +19,10 @@ impl Builder<'_> {
             balance: balance?,
             queue: section.table("queue").and_then(queue),
             load_report: section.value("load-report"),
+            protocol: match section.value("protocol")? {
+                "h2" => UpstreamProtocol::Http2,
+                _ => UpstreamProtocol::Http1,
+            },
             connect_timeout: section.value("connect-timeout")?,
             idle_connections: section.value("idle-connections")?,
             idle_timeout: section.value("idle-timeout")?,

@@ -670,11 +670,12 @@ pub(crate) static UPSTREAM: Shape = Shape {
             "protocol",
             Kind::Choice(&[
                 Choice::new("h1"),
-                Choice::not_yet("h2"),
+                Choice::new("h2"),
                 Choice::not_yet("auto"),
             ]),
             Default::Is("\"h1\""),
-            "The version of HTTP that the servers speak; no matter for tcp.",
+            "The version of HTTP that the servers speak; no matter for tcp. `h2` is by prior knowledge; its connections are shared by \
+             requests, and gRPC needs it.",
         ),
         Key::new(
             "connect-timeout",

@@ -17,7 +17,7 @@ pub struct Carried {
     stream: Stream,
     /// Received before it was known that this is HTTP/2.
     early: Vec<u8>,
-    frames: Frames,
+    frames: Option<Frames>,
     watch: Watch,
     unsent: Vec<u8>,
     sent: usize,
@@ -30,11 +30,18 @@ impl Carried {
         let carried = Self {
             stream,
             early,
-            frames: Frames::new(watch.clone()),
+            frames: Some(Frames::new(watch.clone())),
             watch: watch.clone(),
             unsent: Vec::new(),
             sent: 0,
         };
+        (carried, watch)
+    }
+
+    /// A connection to a server, whose frames are not counted.
+    pub fn to_server(stream: Stream) -> (Self, Watch) {
+        let (mut carried, watch) = Self::new(stream, Vec::new());
+        carried.frames = None;
         (carried, watch)
     }
 
@@ -85,7 +92,9 @@ impl AsyncRead for Carried {
             count
         };
         this.watch.hears();
-        this.frames.take(room.get(..count).unwrap_or_default());
+        if let Some(frames) = &mut this.frames {
+            frames.take(room.get(..count).unwrap_or_default());
+        }
         buffer.advance(count);
         Poll::Ready(Ok(()))
     }

@@ -17,6 +17,7 @@ pub struct Watch {
 struct Shared {
     budget: Cell<i32>,
     heard: Cell<bool>,
+    heard_ever: Cell<bool>,
 }
 
 impl Watch {
@@ -25,6 +26,7 @@ impl Watch {
             shared: Rc::new(Shared {
                 budget: Cell::new(BUDGET),
                 heard: Cell::new(false),
+                heard_ever: Cell::new(false),
             }),
         }
     }
@@ -39,8 +41,14 @@ impl Watch {
         self.shared.heard.replace(false)
     }
 
+    /// Whether anything was received ever: it begins with the other side's settings.
+    pub fn has_heard(&self) -> bool {
+        self.shared.heard_ever.get()
+    }
+
     pub(super) fn hears(&self) {
         self.shared.heard.set(true);
+        self.shared.heard_ever.set(true);
     }
 
     /// So many bytes went out.

@@ -3,13 +3,18 @@
 //!
 //! Frames, HPACK, windows and the states of streams are the `h2` crate's. Here is what joins the two: [`Carried`] is what
 //! `h2` reads from and writes to, [`compose_head`] turns a request's fields into a head, and [`Served`] is the byte stream.
+//! [`Asked`] is the same towards a server.
 
-mod answer;
+mod asked;
 mod carried;
+mod fields;
 mod flood;
+mod incoming;
+mod outgoing;
 mod request;
 mod served;
 
+pub use asked::Asked;
 pub use carried::Carried;
 pub use flood::Watch;
 pub use request::{Refusal, RequestBody, compose_head, websocket_key};

@@ -5,13 +5,13 @@
 //! is read by the same parser as a head off the wire, so that anything which slipped through is refused there.
 
 use h2::ext::Protocol;
-use http::header::{
-    CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY,
-};
+use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
 use http::{Method, Uri};
 use thiserror::Error;
+
+use super::fields::{write_field, write_line};
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -169,25 +169,6 @@ fn write_framing(parts: &Parts, has_body: bool, out: &mut Vec<u8>) -> RequestBod
             RequestBody::None
         }
     }
-}
-
-/// Appends trailers and the empty line after them.
-pub(super) fn write_trailers(trailers: &HeaderMap, out: &mut Vec<u8>) {
-    for (name, value) in trailers {
-        write_field(out, name, value);
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
-    write_line(out, name.as_str().as_bytes(), value.as_bytes());
-}
-
-fn write_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
-    out.extend_from_slice(name);
-    out.extend_from_slice(b": ");
-    out.extend_from_slice(value);
-    out.extend_from_slice(b"\r\n");
 }
 
 /// Letters of 16 bytes in base64, without the two that fill up.

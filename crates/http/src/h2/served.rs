@@ -15,13 +15,12 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::{Response, StatusCode};
 use sluice_net::Layered;
-use sluice_wire::h1::{
-    CHUNK_END, CHUNK_HEADER_LEN, Chunks, Decoder, FieldStorage, Limits, Step, chunk_header,
-    parse_response,
-};
+use sluice_wire::h1::{FieldStorage, Limits, ResponseHead, parse_response};
 
-use super::answer;
-use super::request::{RequestBody, write_trailers};
+use super::fields;
+use super::incoming::{Form, Incoming};
+use super::outgoing::{Outgoing, Unsent, poll_window};
+use super::request::RequestBody;
 
 /// How far a stream has come, for whoever counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,13 +36,14 @@ pub enum Progress {
 
 /// A client's stream. Its head is not read from here: [`super::compose_head`] writes it.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts of the stream"
+)]
 pub struct Served {
-    body: RecvStream,
-    reading: Reading,
-    /// Received and not read yet.
-    pending: Bytes,
-    /// Framing and trailers not read yet.
-    framing: Vec<u8>,
+    incoming: Incoming,
+    is_tunnel: bool,
+    has_read_all: bool,
     respond: SendResponse<Bytes>,
     answering: Answering,
     is_head: bool,
@@ -53,20 +53,11 @@ pub struct Served {
     progress: Rc<Cell<Progress>>,
 }
 
-/// What is read next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    Body(RequestBody),
-    Trailers,
-    /// The request is through.
-    Ended,
-}
-
 #[derive(Debug)]
 enum Answering {
     /// Bytes of a head that is not whole.
     Head(Vec<u8>),
-    Body(SendStream<Bytes>, Decoder),
+    Body(Outgoing),
     /// Both sides speak what they switched to.
     Tunnel(SendStream<Bytes>),
     Ended,
@@ -82,15 +73,15 @@ impl Served {
         local_address: Option<SocketAddr>,
         progress: Rc<Cell<Progress>>,
     ) -> Self {
-        let reading = match kind {
-            RequestBody::None => Reading::Ended,
-            kind => Reading::Body(kind),
+        let form = match kind {
+            RequestBody::None => Form::None,
+            RequestBody::AsIs | RequestBody::Tunnel => Form::AsIs,
+            RequestBody::Chunked => Form::Chunked,
         };
         Self {
-            body,
-            reading,
-            pending: Bytes::new(),
-            framing: Vec::new(),
+            incoming: Incoming::new(body, form, Vec::new()),
+            is_tunnel: kind == RequestBody::Tunnel,
+            has_read_all: kind == RequestBody::None,
             respond,
             answering: Answering::Head(Vec::new()),
             is_head,
@@ -100,67 +91,13 @@ impl Served {
         }
     }
 
-    /// Ready when there is something in `framing` or `pending`, or the request has ended.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.framing.is_empty() && self.pending.is_empty() {
-            match self.reading {
-                Reading::Ended => return Poll::Ready(Ok(())),
-                Reading::Trailers => {
-                    let trailers = ready!(self.body.poll_trailers(cx));
-                    let trailers = trailers.map_err(|error| self.broken(error))?;
-                    self.framing.extend_from_slice(LAST_CHUNK_LINE);
-                    write_trailers(&trailers.unwrap_or_default(), &mut self.framing);
-                    self.reading = Reading::Ended;
-                }
-                Reading::Body(kind) => match ready!(self.body.poll_data(cx)) {
-                    Some(Ok(data)) => self.take_data(kind, data),
-                    Some(Err(error)) => return Poll::Ready(Err(self.broken(error))),
-                    None if kind == RequestBody::Chunked => self.reading = Reading::Trailers,
-                    None => self.reading = Reading::Ended,
-                },
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn take_data(&mut self, kind: RequestBody, data: Bytes) {
-        if kind == RequestBody::Chunked && !data.is_empty() {
-            let mut room = [0; CHUNK_HEADER_LEN];
-            let header = chunk_header(data.len() as u64, &mut room);
-            self.framing.extend_from_slice(header);
-        }
-        self.pending = data;
-    }
-
-    /// Copies what is there to `buffer`, and gives the client its window back.
-    fn hand_out(&mut self, buffer: &mut [u8]) -> usize {
-        let is_chunked = self.reading == Reading::Body(RequestBody::Chunked);
-        let mut filled = copy_front(&mut self.framing, buffer);
-        if !self.framing.is_empty() || self.pending.is_empty() {
-            return filled;
-        }
-        let room = buffer.get_mut(filled..).unwrap_or_default();
-        let count = room.len().min(self.pending.len());
-        let data = self.pending.split_to(count);
-        for (slot, byte) in room.iter_mut().zip(data.iter()) {
-            *slot = *byte;
-        }
-        filled += count;
-        // Fails only where the stream is gone, which the next read tells.
-        let _ = self.body.flow_control().release_capacity(count);
-        if self.pending.is_empty() && is_chunked {
-            self.framing.extend_from_slice(CHUNK_END);
-            let room = buffer.get_mut(filled..).unwrap_or_default();
-            filled += copy_front(&mut self.framing, room);
-        }
-        filled
-    }
-
     /// Ready when the client has reset the stream.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let reset = match &mut self.answering {
             Answering::Head(_) => self.respond.poll_reset(cx),
-            Answering::Body(stream, _) | Answering::Tunnel(stream) => stream.poll_reset(cx),
+            Answering::Body(Outgoing { stream, .. }) | Answering::Tunnel(stream) => {
+                stream.poll_reset(cx)
+            }
             Answering::Ended => return Poll::Pending,
         };
         match ready!(reset) {
@@ -212,10 +149,9 @@ impl Served {
     }
 
     /// Sends a head; its length.
-    fn answer(&mut self, head: &sluice_wire::h1::ResponseHead<'_, '_>) -> io::Result<usize> {
-        let asked_for_tunnel = self.reading == Reading::Body(RequestBody::Tunnel);
+    fn answer(&mut self, head: &ResponseHead<'_, '_>) -> io::Result<usize> {
         // To whom asked for a tunnel, any success means that it stands (RFC 8441, 5; RFC 9110, 9.3.6).
-        if asked_for_tunnel && (200..300).contains(&head.status) {
+        if self.is_tunnel && (200..300).contains(&head.status) {
             let mut response = Response::new(());
             *response.status_mut() = StatusCode::BAD_GATEWAY;
             self.respond
@@ -225,9 +161,9 @@ impl Served {
             return Ok(head.len);
         }
         let invalid = || io::Error::from(io::ErrorKind::InvalidData);
-        let response = answer::translate(head).ok_or_else(invalid)?;
+        let response = fields::response(head).ok_or_else(invalid)?;
         match head.status {
-            101 if asked_for_tunnel => {
+            101 if self.is_tunnel => {
                 let stream = self.respond.send_response(response, false);
                 let stream = stream.map_err(|error| self.broken(error))?;
                 self.answering = Answering::Tunnel(stream);
@@ -239,14 +175,13 @@ impl Served {
                 self.answering = Answering::Head(Vec::new());
             }
             _ => {
-                let is_whole = answer::is_whole(head.framing);
+                let is_whole = fields::is_whole(head.framing);
                 let stream = self.respond.send_response(response, is_whole);
                 let stream = stream.map_err(|error| self.broken(error))?;
                 if is_whole {
                     self.ended();
                 } else {
-                    let decoder = Decoder::new(head.framing, Chunks::Removed);
-                    self.answering = Answering::Body(stream, decoder);
+                    self.answering = Answering::Body(Outgoing::new(stream, head.framing));
                 }
             }
         }
@@ -255,69 +190,19 @@ impl Served {
 
     /// Takes bytes of the body, as far as the window reaches.
     fn poll_body(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Answering::Body(stream, decoder) = &mut self.answering else {
+        let Answering::Body(outgoing) = &mut self.answering else {
             return Poll::Ready(Ok(bytes.len()));
         };
-        let mut window = None;
-        let mut payload = Vec::new();
-        let mut position = 0;
-        while let Some(rest) = bytes.get(position..).filter(|rest| !rest.is_empty()) {
-            let mut reach = rest.len();
-            if decoder.is_at_payload() {
-                let room = match window {
-                    Some(room) => room,
-                    None => match poll_window(stream, rest.len(), cx) {
-                        Poll::Ready(Ok(room)) => *window.insert(room),
-                        Poll::Ready(Err(error)) => {
-                            return Poll::Ready(Err(self.broken(error)));
-                        }
-                        Poll::Pending if position == 0 => return Poll::Pending,
-                        Poll::Pending => *window.insert(0),
-                    },
-                };
-                reach = reach.min(room - payload.len());
-                if reach == 0 {
-                    break;
+        match ready!(outgoing.poll_write(cx, bytes)) {
+            Ok(taken) => {
+                if outgoing.is_done() {
+                    self.ended();
                 }
+                Poll::Ready(Ok(taken))
             }
-            let step = decoder
-                .decode(rest.get(..reach).unwrap_or_default())
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-            match step {
-                Step::Forward(used) => {
-                    if payload.capacity() == 0 {
-                        payload.reserve_exact(used);
-                    }
-                    payload.extend_from_slice(rest.get(..used).unwrap_or_default());
-                    position += used;
-                }
-                Step::Skip(used) | Step::Trailers(used) => position += used,
-                // What came after the end of the body is nobody's.
-                Step::NeedMore | Step::Done => position = bytes.len(),
-            }
+            Err(Unsent::Gone(error)) => Poll::Ready(Err(self.broken(error))),
+            Err(invalid) => Poll::Ready(Err(invalid.into())),
         }
-        let is_whole = decoder.is_done();
-        let section = if is_whole { decoder.trailers() } else { b"" };
-        let sent = match answer::trailers(section) {
-            None => return Poll::Ready(Err(io::ErrorKind::InvalidData.into())),
-            Some(trailers) if is_whole && !trailers.is_empty() => {
-                let sent = if payload.is_empty() {
-                    Ok(())
-                } else {
-                    stream.send_data(payload.into(), false)
-                };
-                sent.and_then(|()| stream.send_trailers(trailers))
-            }
-            Some(_) if payload.is_empty() && !is_whole => Ok(()),
-            Some(_) => stream.send_data(payload.into(), is_whole),
-        };
-        if let Err(error) = sent {
-            return Poll::Ready(Err(self.broken(error)));
-        }
-        if is_whole {
-            self.ended();
-        }
-        Poll::Ready(Ok(position))
     }
 
     fn poll_tunnel(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -338,13 +223,12 @@ impl Served {
 
 impl Layered for Served {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let waits = self.reading == Reading::Body(RequestBody::Tunnel)
-            && matches!(self.answering, Answering::Head(_));
-        if !waits {
-            ready!(self.poll_fill(cx))?;
-            let count = self.hand_out(buffer);
-            if count > 0 {
-                return Poll::Ready(Ok(count));
+        let waits = self.is_tunnel && matches!(self.answering, Answering::Head(_));
+        if !waits && !self.has_read_all {
+            match ready!(self.incoming.poll_read(cx, buffer)) {
+                Ok(0) => self.has_read_all = true,
+                Ok(count) => return Poll::Ready(Ok(count)),
+                Err(error) => return Poll::Ready(Err(self.broken(error))),
             }
         }
         // The end of a request is not the end of its stream: the client listens. In a tunnel it is.
@@ -360,7 +244,7 @@ impl Layered for Served {
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             let outcome = match &self.answering {
                 Answering::Head(_) => Poll::Ready(self.take_head(rest)),
-                Answering::Body(..) => self.poll_body(cx, rest),
+                Answering::Body(_) => self.poll_body(cx, rest),
                 Answering::Tunnel(_) => self.poll_tunnel(cx, rest),
                 // Nobody is there to take it: of an answer whose body is left out.
                 Answering::Ended => Poll::Ready(Ok(rest.len())),
@@ -411,41 +295,12 @@ impl Drop for Served {
                 // Fails where the stream is gone already.
                 let _ = stream.send_data(Bytes::new(), true);
             }
-            Answering::Body(stream, _) | Answering::Tunnel(stream) => {
+            Answering::Body(Outgoing { stream, .. }) | Answering::Tunnel(stream) => {
                 stream.send_reset(Reason::INTERNAL_ERROR);
             }
             Answering::Ended => {}
         }
     }
-}
-
-/// How many of `wanted` bytes may be sent; at least one.
-fn poll_window(
-    stream: &mut SendStream<Bytes>,
-    wanted: usize,
-    cx: &mut Context<'_>,
-) -> Poll<Result<usize, h2::Error>> {
-    stream.reserve_capacity(wanted);
-    loop {
-        let window = stream.capacity();
-        if window > 0 {
-            return Poll::Ready(Ok(window));
-        }
-        match ready!(stream.poll_capacity(cx)) {
-            Some(Ok(_)) => {}
-            Some(Err(error)) => return Poll::Ready(Err(error)),
-            None => return Poll::Ready(Err(Reason::STREAM_CLOSED.into())),
-        }
-    }
-}
-
-/// Moves what fits from the front of `from` to `to`; how much.
-fn copy_front(from: &mut Vec<u8>, to: &mut [u8]) -> usize {
-    let count = from.len().min(to.len());
-    for (slot, byte) in to.iter_mut().zip(from.drain(..count)) {
-        *slot = byte;
-    }
-    count
 }
 
 /// What our own pipeline writes at most: a server's head and what is added to it.
@@ -454,5 +309,3 @@ const LIMITS: Limits = Limits {
     max_target: 0,
     max_fields: 256,
 };
-/// The last chunk without the end of the section after it.
-const LAST_CHUNK_LINE: &[u8] = b"0\r\n";

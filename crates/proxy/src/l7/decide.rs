@@ -16,6 +16,7 @@ use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::Cluster;
 use sluice_wire::h1::{FieldKind, Fields, Framing, Method, RequestHead, Version};
 
+use super::grpc;
 use super::respond::{self, Answer};
 use super::serve::{Carrier, Downstream};
 use crate::live::LiveListener;
@@ -67,6 +68,8 @@ pub(super) struct Outgoing {
     pub(super) timeout: Duration,
     /// How long a body may stand still.
     pub(super) body_timeout: Duration,
+    /// Whether the client speaks gRPC.
+    pub(super) is_grpc: bool,
     /// The name to add to `Via` of the answer.
     pub(super) via: Option<Rc<str>>,
     /// `Strict-Transport-Security` of the answer.
@@ -276,7 +279,10 @@ impl<'b> Asked<'_, '_, 'b> {
             is_last_try: false,
             wants_upgrade: head.upgrade.is_some(),
             expects_continue: head.expect_continue,
-            timeout: route.timeout,
+            timeout: self
+                .grpc_timeout()
+                .map_or(route.timeout, |asked| asked.min(route.timeout)),
+            is_grpc: self.is_grpc(),
             body_timeout: self.http.body_timeout,
             via: self.http.via.as_deref().map(Rc::from),
             hsts: self.http.hsts.clone(),
@@ -299,12 +305,14 @@ impl<'b> Asked<'_, '_, 'b> {
             downstream: self.downstream,
             version: self.head.version,
             is_head: self.head.method == Method::Head,
+            is_grpc: self.is_grpc(),
             keep_alive,
         };
         let mut out = worker.buffers().take();
         write(reply, &mut out);
         let used = used.unwrap_or(self.after_head.len());
-        (Decision::Answer(Answer::new(status, out, keep_alive)), used)
+        let answer = Answer::new(status, out, keep_alive);
+        (Decision::Answer(answer), used)
     }
 
     fn refuse(&self, refused: Refused, trip: &mut Trip) -> (Decision, usize) {
@@ -312,15 +320,31 @@ impl<'b> Asked<'_, '_, 'b> {
             Refused::NoRoute => {
                 trip.end = End::NoRoute;
                 self.listener.metrics.unrouted.increment();
-                return self.answer(404, |reply, out| respond::plain(404, reply, out));
+                let status = respond::said_to(404, self.is_grpc());
+                return self.answer(status, |reply, out| respond::plain(404, reply, out));
             }
             Refused::Method => (405, BadRequest::Method),
             Refused::Bad(status, word) => (status, word),
         };
         trip.refused = Some(word);
         trip.end = End::BadRequest;
-        let answer = respond::refusal(self.downstream, status, self.head.method == Method::Head);
+        let to = respond::Recipient {
+            is_head: self.head.method == Method::Head,
+            is_grpc: self.is_grpc(),
+        };
+        let answer = respond::refusal(self.downstream, status, to);
         (Decision::Answer(answer), self.after_head.len())
+    }
+
+    /// Whether the client speaks gRPC: then it understands errors as `grpc-status` only.
+    fn is_grpc(&self) -> bool {
+        let value = self.head.fields.named("content-type");
+        self.head.method == Method::Post && value.is_some_and(grpc::is_media_type)
+    }
+
+    fn grpc_timeout(&self) -> Option<Duration> {
+        let value = self.head.fields.named("grpc-timeout")?;
+        self.is_grpc().then(|| grpc::timeout(value)).flatten()
     }
 
     fn values<'v>(

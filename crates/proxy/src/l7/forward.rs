@@ -255,9 +255,14 @@ async fn open(
     let header = upstream_preface::header(cluster, client, &downstream.stream);
     // Boxed: connecting is rare, and its state would make every request's future larger.
     let mut opening = Box::pin(async move {
-        let mut connection = cluster.connect(place.lane(), client).await?;
+        let lane = place.lane();
+        let _turn = match cluster.await_turn(lane, client).await {
+            Ok(stream) => return Ok(stream),
+            Err(turn) => turn,
+        };
+        let mut connection = cluster.connect(lane, client).await?;
         upstream_preface::send(&mut connection, &header).await?;
-        Ok(connection)
+        cluster.prepare(lane, client, connection).await
     });
     let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {
         Poll::Ready(opened) => Poll::Ready(Some(opened)),
@@ -330,15 +335,12 @@ async fn fail(
         downstream,
         version: request.version,
         is_head: request.is_head,
+        is_grpc: request.is_grpc,
         keep_alive,
     };
     respond::plain(status, reply, &mut bytes);
-    respond::send(
-        downstream,
-        trip,
-        &mut Answer::new(status, bytes, keep_alive),
-    )
-    .await
+    let said = respond::said_to(status, request.is_grpc);
+    respond::send(downstream, trip, &mut Answer::new(said, bytes, keep_alive)).await
 }
 
 fn count_attempt(trip: &mut Trip, cluster: &Cluster) {

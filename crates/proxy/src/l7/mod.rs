@@ -14,6 +14,7 @@
 mod decide;
 mod exchange;
 mod forward;
+mod grpc;
 mod h2;
 mod pipeline;
 mod receive;

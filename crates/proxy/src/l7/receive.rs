@@ -168,5 +168,10 @@ fn refuse(
     }
     // Who means HEAD expects no body, however wrong the rest is (RFC 9110, 9.3.2).
     let is_head = bytes.trim_ascii_start().starts_with(b"HEAD ");
-    Decision::Answer(respond::refusal(downstream, status, is_head))
+    // What is no request does not say that it is gRPC either.
+    let to = respond::Recipient {
+        is_head,
+        is_grpc: false,
+    };
+    Decision::Answer(respond::refusal(downstream, status, to))
 }

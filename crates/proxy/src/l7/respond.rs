@@ -12,6 +12,7 @@ use sluice_route::{Captures, Variable};
 use sluice_telemetry::End;
 use sluice_wire::h1::{FieldKind, RequestHead, Version, reason_phrase};
 
+use super::grpc;
 use super::pipeline::After;
 use super::serve::Downstream;
 use crate::trip::Trip;
@@ -44,7 +45,17 @@ pub(super) struct Reply<'a> {
     pub(super) downstream: &'a Downstream,
     pub(super) version: Version,
     pub(super) is_head: bool,
+    pub(super) is_grpc: bool,
     pub(super) keep_alive: bool,
+}
+
+/// What of a request decides about the form of an error.
+#[derive(Clone, Copy)]
+pub(super) struct Recipient {
+    /// Whether it asked for a head alone.
+    pub(super) is_head: bool,
+    /// Whether it is gRPC.
+    pub(super) is_grpc: bool,
 }
 
 /// What the variables of a template stand for.
@@ -142,26 +153,39 @@ pub(super) fn last_hop(reply: Reply<'_>, out: &mut Vec<u8>) {
     write(200, &[("Allow", ALLOW)], None, b"", reply, out);
 }
 
-/// A status with its reason as the body.
+/// The status that an error goes out with: gRPC has its own, in a field of a 200.
+pub(super) fn said_to(status: u16, is_grpc: bool) -> u16 {
+    if is_grpc { 200 } else { status }
+}
+
+/// A status with its reason as the body, or as gRPC has it.
 pub(super) fn plain(status: u16, reply: Reply<'_>, out: &mut Vec<u8>) {
+    if reply.is_grpc {
+        let code = grpc::code_of(status).to_string();
+        let extra = [
+            ("grpc-status", code.as_bytes()),
+            ("grpc-message", reason_phrase(status).as_bytes()),
+        ];
+        return write(200, &extra, Some(grpc::MEDIA_TYPE), b"", reply, out);
+    }
     let body = format!("{status} {}\n", reason_phrase(status));
     let allow = [("Allow", ALLOW)];
     let extra = if status == 405 { &allow[..] } else { &[] };
     write(status, extra, Some(PLAIN), body.as_bytes(), reply, out);
 }
 
-/// A refusal: the connection ends with it, as where the next request begins may not be known. `is_head` says whether the
-/// request asked for a head alone.
-pub(super) fn refusal(downstream: &Downstream, status: u16, is_head: bool) -> Answer {
+/// A refusal: the connection ends with it, as where the next request begins may not be known.
+pub(super) fn refusal(downstream: &Downstream, status: u16, to: Recipient) -> Answer {
     let mut bytes = downstream.worker.buffers().take();
     let reply = Reply {
         downstream,
         version: Version::Http11,
-        is_head,
+        is_head: to.is_head,
+        is_grpc: to.is_grpc,
         keep_alive: false,
     };
     plain(status, reply, &mut bytes);
-    Answer::new(status, bytes, false)
+    Answer::new(said_to(status, to.is_grpc), bytes, false)
 }
 
 /// The status for the way a forwarded request ended, where the client has got no answer yet.

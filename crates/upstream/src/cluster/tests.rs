@@ -50,6 +50,7 @@ impl Room {
             },
             queue: None,
             load_report: None,
+            protocol: UpstreamProtocol::Http1,
             connect_timeout: Duration::from_secs(5),
             idle_connections: 2,
             idle_timeout: Duration::from_mins(1),

@@ -1,0 +1,252 @@
+//! One stream of a connection to a server, as a byte stream that speaks HTTP/1.1: what is written to it becomes the
+//! request, what is read from it is the answer. The mirror image of [`super::Served`].
+
+use std::fmt::Write as _;
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::uri::Scheme;
+use http::{Response, response};
+use sluice_net::Layered;
+use sluice_wire::h1::{FieldStorage, Limits, Method, RequestHead, parse_request};
+
+use super::fields;
+use super::incoming::{Form, Incoming};
+use super::outgoing::Outgoing;
+
+/// A stream to a server. It begins with the head that is written to it, and is reset where it is dropped before its end.
+#[derive(Debug)]
+pub struct Asked {
+    sender: SendRequest<Bytes>,
+    asking: Asking,
+    answer: Answer,
+    scheme: Scheme,
+    is_head: bool,
+    local_address: Option<SocketAddr>,
+}
+
+#[derive(Debug)]
+enum Asking {
+    /// Bytes of a head that is not whole.
+    Head(Vec<u8>),
+    Body(Outgoing),
+    Ended,
+}
+
+#[derive(Debug)]
+enum Answer {
+    /// Nothing was asked yet.
+    None,
+    /// Interim responses on their way out, and the final one to come.
+    Awaited(Vec<u8>, ResponseFuture),
+    Here(Incoming),
+}
+
+impl Asked {
+    /// A stream of the connection that `sender` sends on.
+    pub fn new(
+        sender: SendRequest<Bytes>,
+        scheme: Scheme,
+        local_address: Option<SocketAddr>,
+    ) -> Self {
+        Self {
+            sender,
+            asking: Asking::Head(Vec::new()),
+            answer: Answer::None,
+            scheme,
+            is_head: false,
+            local_address,
+        }
+    }
+
+    /// Takes bytes of the head; how many.
+    fn poll_head(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // Until then it is not taken: it may be opened by another stream's end.
+        ready!(self.sender.poll_ready(cx)).map_err(broken)?;
+        let Asking::Head(partial) = &mut self.asking else {
+            return Poll::Ready(Ok(0));
+        };
+        let mut partial = std::mem::take(partial);
+        let before = partial.len();
+        let whole = if before == 0 {
+            bytes
+        } else {
+            partial.extend_from_slice(bytes);
+            &partial
+        };
+        let mut storage = FieldStorage::new();
+        let parsed = parse_request(whole, &mut storage, &LIMITS);
+        let Some(head) = parsed.map_err(|_| invalid())? else {
+            if before == 0 {
+                partial.extend_from_slice(bytes);
+            }
+            self.asking = Asking::Head(partial);
+            return Poll::Ready(Ok(bytes.len()));
+        };
+        self.ask(&head)?;
+        Poll::Ready(Ok(head.len - before))
+    }
+
+    fn ask(&mut self, head: &RequestHead<'_, '_>) -> io::Result<()> {
+        let request = fields::request(head, self.scheme.clone()).ok_or_else(invalid)?;
+        let is_whole = fields::is_whole(head.framing);
+        let (response, stream) = self
+            .sender
+            .send_request(request, is_whole)
+            .map_err(broken)?;
+        self.is_head = head.method == Method::Head;
+        self.asking = if is_whole {
+            Asking::Ended
+        } else {
+            Asking::Body(Outgoing::new(stream, head.framing))
+        };
+        self.answer = Answer::Awaited(Vec::new(), response);
+        Ok(())
+    }
+
+    /// Ready when there is an answer, or interim responses to be read.
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Answer::Awaited(interim, response) = &mut self.answer else {
+            return Poll::Ready(Ok(()));
+        };
+        while let Poll::Ready(Some(early)) = response.poll_informational(cx) {
+            let (parts, ()) = early.map_err(broken)?.into_parts();
+            write_head(&parts, "", interim);
+        }
+        let response = match std::pin::Pin::new(response).poll(cx) {
+            Poll::Ready(response) => response.map_err(broken)?,
+            Poll::Pending if interim.is_empty() => return Poll::Pending,
+            Poll::Pending => return Poll::Ready(Ok(())),
+        };
+        let head = std::mem::take(interim);
+        self.answer = Answer::Here(self.begin(response, head));
+        Poll::Ready(Ok(()))
+    }
+
+    fn begin(&self, response: Response<h2::RecvStream>, mut head: Vec<u8>) -> Incoming {
+        let (mut parts, body) = response.into_parts();
+        let status = parts.status.as_u16();
+        let never_has_body = self.is_head || matches!(status, 204 | 304);
+        if never_has_body {
+            write_head(&parts, "", &mut head);
+            return Incoming::new(body, Form::None, head);
+        }
+        if body.is_end_stream() {
+            let says_length = parts.headers.contains_key(CONTENT_LENGTH);
+            let length = if says_length {
+                ""
+            } else {
+                "content-length: 0\r\n"
+            };
+            write_head(&parts, length, &mut head);
+            return Incoming::new(body, Form::None, head);
+        }
+        // What gRPC has to say comes in trailers, which only chunks can be followed by.
+        if is_grpc(&parts) {
+            parts.headers.remove(CONTENT_LENGTH);
+        }
+        let form = if parts.headers.contains_key(CONTENT_LENGTH) {
+            write_head(&parts, "", &mut head);
+            Form::AsIs
+        } else {
+            write_head(&parts, "transfer-encoding: chunked\r\n", &mut head);
+            Form::Chunked
+        };
+        Incoming::new(body, form, head)
+    }
+}
+
+impl Layered for Asked {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_answer(cx))?;
+        match &mut self.answer {
+            Answer::None => Poll::Pending,
+            Answer::Awaited(interim, _) => {
+                let count = interim.len().min(buffer.len());
+                for (slot, byte) in buffer.iter_mut().zip(interim.drain(..count)) {
+                    *slot = byte;
+                }
+                Poll::Ready(Ok(count))
+            }
+            Answer::Here(incoming) => incoming.poll_read(cx, buffer).map_err(broken),
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            let outcome = match &mut self.asking {
+                Asking::Head(_) => self.poll_head(cx, rest),
+                Asking::Body(outgoing) => {
+                    let outcome = outgoing.poll_write(cx, rest).map_err(io::Error::from);
+                    if outgoing.is_done() {
+                        self.asking = Asking::Ended;
+                    }
+                    outcome
+                }
+                Asking::Ended => Poll::Ready(Ok(rest.len())),
+            };
+            match outcome {
+                Poll::Ready(Ok(count)) => taken += count,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending if taken == 0 => return Poll::Pending,
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_quiet(&mut self, _now: bool) -> bool {
+        // It serves one request, and is never kept.
+        false
+    }
+
+    fn reset_on_close(&mut self) {
+        // Dropped before its end it is reset in any case.
+    }
+
+    fn local_address(&self) -> Option<SocketAddr> {
+        self.local_address
+    }
+}
+
+fn write_head(parts: &response::Parts, extra: &str, out: &mut Vec<u8>) {
+    let reason = parts.status.canonical_reason().unwrap_or_default();
+    let mut line = String::new();
+    // Writing to a string cannot fail.
+    let _ = write!(line, "HTTP/1.1 {} {reason}\r\n", parts.status.as_u16());
+    out.extend_from_slice(line.as_bytes());
+    for (name, value) in &parts.headers {
+        fields::write_field(out, name, value);
+    }
+    out.extend_from_slice(extra.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn is_grpc(parts: &response::Parts) -> bool {
+    let value = parts.headers.get(CONTENT_TYPE);
+    value.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+fn broken(error: h2::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionReset, error)
+}
+
+fn invalid() -> io::Error {
+    io::ErrorKind::InvalidData.into()
+}
+
+/// What our own pipeline writes at most: a client's head and what is added to it.
+const LIMITS: Limits = Limits {
+    max_head: 2 << 20,
+    max_target: 1 << 20,
+    max_fields: 256,
+};
