@@ -64,6 +64,7 @@ impl Form {
             Self::HashKey => "a key to hash",
             Self::LoadReport => "a place of load reports",
             Self::File => "the path of a file",
+            Self::HostName => "a host name",
         }
     }
 
@@ -102,6 +103,7 @@ impl Form {
             Self::HashKey => hash_key(text).map(Typed::HashKey),
             Self::LoadReport => load_report(text).map(Typed::LoadReport),
             Self::File => file(text),
+            Self::HostName => host_name(text),
         }
     }
 }
@@ -354,6 +356,25 @@ fn load_report(text: &str) -> Result<LoadReport, Misfit> {
         None if field_name(text).is_ok() => misfit.help(format!("did you mean \"header:{text}\"?")),
         None => misfit,
     })
+}
+
+/// What a certificate can be for (RFC 1123 §2.1).
+fn host_name(text: &str) -> Result<Typed, Misfit> {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    let is_name = text.len() <= 253 && text.split('.').all(is_label);
+    if is_name || text.parse::<IpAddr>().is_ok() {
+        return Ok(Typed::Text(text.to_owned()));
+    }
+    Err(Misfit::new(
+        "a name such as app.example.com, or an IP address, without a port",
+    ))
 }
 
 fn file(text: &str) -> Result<Typed, Misfit> {

@@ -63,6 +63,15 @@ pub trait Surroundings {
         ))
     }
 
+    /// The authorities in a PEM file, or those that this machine trusts.
+    fn authorities(&self, ca: Option<&Path>) -> Result<plan::Authorities, WrongFile> {
+        let _ = ca;
+        Err(WrongFile::new(
+            FileRole::Authority,
+            "there are no files here",
+        ))
+    }
+
     /// The text of a file that several keys of the configuration may name, and where it is; a relative path is meant from the
     /// configuration file. The error says why it cannot be read, in one line.
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
@@ -112,6 +121,8 @@ pub enum FileRole {
     Certificate,
     /// `key`
     Key,
+    /// `ca`
+    Authority,
 }
 
 /// A file that can be used.

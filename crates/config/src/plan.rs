@@ -18,7 +18,7 @@ use sluice_route::{Router, Template};
 
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
-pub use tls::{Certificate, Tls, TlsVersion};
+pub use tls::{Authorities, Certificate, Tls, TlsVersion, UpstreamTls};
 
 /// Everything a file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,11 +41,15 @@ impl Plan {
     /// The files beside the configuration file that the plan was made from: they are watched.
     pub fn files(&self) -> Vec<PathBuf> {
         let tls = || self.listeners.iter().filter_map(|one| one.tls.as_ref());
-        let certificates = tls().flat_map(|tls| &tls.certificates);
+        let upstreams = || self.upstreams.iter().filter_map(|one| one.tls.as_ref());
+        let shown = upstreams().filter_map(|tls| tls.certificate.as_ref());
+        let certificates = tls().flat_map(|tls| &tls.certificates).chain(shown);
+        let authorities = upstreams().filter_map(|tls| tls.authorities.as_ref()?.file.clone());
         let tickets = tls().filter_map(|tls| tls.ticket_keys_file.clone());
         certificates
             .flat_map(|one| [one.cert.clone(), one.key.clone()])
             .chain(tickets)
+            .chain(authorities)
             .collect()
     }
 }
@@ -309,6 +313,8 @@ pub struct Upstream {
     pub drain_timeout: Duration,
     /// `send-proxy-protocol`
     pub send_proxy_protocol: SendProxyProtocol,
+    /// `tls`; without it nothing is ciphered.
+    pub tls: Option<UpstreamTls>,
     /// `source-addresses`: local addresses that connections start from, in turn; the kernel's choice where empty.
     pub source_addresses: Vec<IpAddr>,
     /// `tcp-keep-alive`: silence before the kernel probes the server; `None` is `"off"`.
@@ -320,7 +326,7 @@ pub struct Upstream {
 pub enum UpstreamProtocol {
     /// HTTP/1.1
     Http1,
-    /// HTTP/2, by prior knowledge.
+    /// HTTP/2: by ALPN with `tls`, by prior knowledge without.
     Http2,
 }
 

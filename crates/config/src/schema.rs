@@ -284,6 +284,8 @@ pub(crate) enum Form {
     LoadReport,
     /// The path of a file.
     File,
+    /// A host name or an IP address, without a port.
+    HostName,
 }
 
 /// One of the words of a [`Kind::Choice`].

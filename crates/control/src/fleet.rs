@@ -59,6 +59,14 @@ pub enum ApplyError {
         /// Why.
         reason: String,
     },
+    /// An upstream's TLS cannot be set up.
+    #[error("upstream `{upstream}` cannot be spoken to by TLS: {reason}")]
+    UpstreamTls {
+        /// The upstream.
+        upstream: Arc<str>,
+        /// Why.
+        reason: String,
+    },
     /// The access log cannot be opened.
     #[error("the access log cannot be opened: {0}")]
     AccessLog(io::Error),
@@ -127,7 +135,7 @@ impl Fleet {
                 endpoints: Arc::clone(&endpoints),
                 workers: self.workers.len(),
                 sockets,
-                tls: tls.by_listener(),
+                ciphers: tls.ciphers(),
                 access_log: self.access_log.as_ref().map(|(_, log)| log.writer()),
                 applied: done,
             };

@@ -1,10 +1,12 @@
-//! What each listener offers by TLS: made by the control plane, shared by all workers.
+//! What each listener offers by TLS, and what is asked of each upstream's servers: made by the control plane, shared by all
+//! workers.
 
 use std::sync::Arc;
 
 use sluice_config::Plan;
-use sluice_config::plan::{Listener, Protocol, Tls};
-use sluice_tls::{ServerConfig, Tickets, server_config};
+use sluice_config::plan::{Listener, Protocol, Tls, Upstream, UpstreamTls};
+use sluice_proxy::Ciphers;
+use sluice_tls::{ClientConfig, ServerConfig, Tickets, client_config, server_config};
 
 use crate::fleet::ApplyError;
 
@@ -12,6 +14,15 @@ use crate::fleet::ApplyError;
 #[derive(Debug, Default)]
 pub(crate) struct Offers {
     by_listener: Vec<Option<Offer>>,
+    by_upstream: Vec<Option<Ask>>,
+}
+
+/// What is asked of an upstream's servers.
+#[derive(Clone, Debug)]
+struct Ask {
+    upstream: Arc<str>,
+    tls: UpstreamTls,
+    config: Arc<ClientConfig>,
 }
 
 #[derive(Clone, Debug)]
@@ -31,14 +42,50 @@ impl Offers {
             .iter()
             .map(|listener| self.offer(listener))
             .collect::<Result<_, _>>()?;
-        Ok(Self { by_listener })
+        let by_upstream = plan
+            .upstreams
+            .iter()
+            .map(|upstream| self.ask(upstream))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            by_listener,
+            by_upstream,
+        })
     }
 
-    pub(crate) fn by_listener(&self) -> Vec<Option<Arc<ServerConfig>>> {
-        self.by_listener
-            .iter()
-            .map(|offer| Some(Arc::clone(&offer.as_ref()?.config)))
-            .collect()
+    /// For the workers.
+    pub(crate) fn ciphers(&self) -> Ciphers {
+        Ciphers {
+            listeners: self
+                .by_listener
+                .iter()
+                .map(|offer| Some(Arc::clone(&offer.as_ref()?.config)))
+                .collect(),
+            upstreams: self
+                .by_upstream
+                .iter()
+                .map(|ask| Some(Arc::clone(&ask.as_ref()?.config)))
+                .collect(),
+        }
+    }
+
+    fn ask(&self, upstream: &Upstream) -> Result<Option<Ask>, ApplyError> {
+        let Some(tls) = &upstream.tls else {
+            return Ok(None);
+        };
+        let mut known = self.by_upstream.iter().flatten();
+        if let Some(known) = known.find(|one| one.upstream == upstream.name && one.tls == *tls) {
+            return Ok(Some(known.clone()));
+        }
+        let config = client_config(tls).map_err(|wrong| ApplyError::UpstreamTls {
+            upstream: Arc::clone(&upstream.name),
+            reason: wrong.reason,
+        })?;
+        Ok(Some(Ask {
+            upstream: Arc::clone(&upstream.name),
+            tls: tls.clone(),
+            config,
+        }))
     }
 
     fn offer(&self, listener: &Listener) -> Result<Option<Offer>, ApplyError> {

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sluice_config::plan::Certificate;
+use sluice_config::plan::{Authorities, Certificate};
 use sluice_config::{FileRole, Loaded, Report, Surroundings, WrongFile, from_addresses, load};
 use thiserror::Error;
 
@@ -158,6 +158,15 @@ impl Surroundings for Process<'_> {
         let chain = self.text(&cert, FileRole::Certificate);
         let private_key = self.text(&key, FileRole::Key);
         sluice_tls::load(cert, key, &chain?, &private_key?)
+    }
+
+    fn authorities(&self, ca: Option<&Path>) -> Result<Authorities, WrongFile> {
+        let Some(ca) = ca else {
+            return sluice_tls::system_authorities();
+        };
+        let path = self.place(ca);
+        let text = self.text(&path, FileRole::Authority)?;
+        sluice_tls::authorities(path, &text)
     }
 
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {

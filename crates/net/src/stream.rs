@@ -106,6 +106,13 @@ impl Stream {
         }
     }
 
+    /// Takes the stream, to put something over it; what stays in its place has ended.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        // Without a field, the box is no allocation.
+        std::mem::replace(self, Self::Layered(Box::new(Gone)))
+    }
+
     /// The socket, where its bytes are the stream's: those can move inside the kernel.
     pub fn socket(&self) -> Option<&Socket> {
         match self {
@@ -118,5 +125,33 @@ impl Stream {
 impl From<Socket> for Stream {
     fn from(socket: Socket) -> Self {
         Self::Socket(socket)
+    }
+}
+
+/// In the place of a stream that was taken: one that has ended.
+#[derive(Debug)]
+struct Gone;
+
+impl Layered for Gone {
+    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(0))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_quiet(&mut self, _: bool) -> bool {
+        false
+    }
+
+    fn reset_on_close(&mut self) {}
+
+    fn local_address(&self) -> Option<SocketAddr> {
+        None
     }
 }

@@ -30,4 +30,4 @@ mod udp;
 mod upstream_preface;
 mod worker;
 
-pub use worker::{Command, Generation, NewSocket, WorkerThread};
+pub use worker::{Ciphers, Command, Generation, NewSocket, WorkerThread};

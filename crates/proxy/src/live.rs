@@ -13,12 +13,13 @@ use sluice_config::plan::{
     HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
 };
 use sluice_telemetry::metrics::{ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics};
-use sluice_tls::ServerConfig;
+use sluice_tls::{ServerConfig, Workspace};
 use sluice_upstream::{Cluster, Endpoints, Lane};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::secure::Security;
+use crate::worker::Ciphers;
 
 /// A plan with what this worker holds for each of its parts.
 #[derive(Debug)]
@@ -70,9 +71,14 @@ impl Live {
         }
     }
 
-    /// With what each listener of the plan offers by TLS.
-    pub(crate) fn with_tls(mut self, tls: Vec<Option<Arc<ServerConfig>>>) -> Self {
-        self.tls = tls;
+    /// With what TLS is spoken by, in which buffers. Clusters that were kept go on with what they have.
+    pub(crate) fn with_tls(mut self, ciphers: Ciphers, workspace: &Rc<Workspace>) -> Self {
+        self.tls = ciphers.listeners;
+        for (cluster, config) in self.clusters.iter().zip(&ciphers.upstreams) {
+            if let Some(config) = config {
+                cluster.cipher_by(config, workspace);
+            }
+        }
         self
     }
 

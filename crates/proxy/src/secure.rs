@@ -1,14 +1,12 @@
 //! A client's TLS handshake, before the protocol itself begins.
 
 use std::future::poll_fn;
-use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use sluice_net::{Layered, Stream};
+use sluice_net::Stream;
 use sluice_telemetry::TlsRecord;
 use sluice_telemetry::metrics::{ListenerMetrics, TlsFailure, TlsVersion};
 use sluice_tls::{Facts, Handshake, HandshakeError, ServerConfig};
@@ -35,7 +33,7 @@ pub(crate) async fn secure(
     worker: &Worker,
 ) -> Option<Rc<Facts>> {
     deadline.set(Instant::now() + security.timeout);
-    let Stream::Socket(socket) = std::mem::replace(stream, Stream::Layered(Box::new(Gone))) else {
+    let Stream::Socket(socket) = stream.take() else {
         return None;
     };
     let workspace = Rc::clone(worker.tls_workspace());
@@ -87,33 +85,5 @@ fn word(error: &HandshakeError) -> TlsFailure {
         HandshakeError::Refused(_) => TlsFailure::Refused,
         HandshakeError::Certificate(_) => TlsFailure::Certificate,
         HandshakeError::Invalid(_) => TlsFailure::Invalid,
-    }
-}
-
-/// In the place of a socket during its handshake, and after one that failed: a stream that has ended.
-#[derive(Debug)]
-struct Gone;
-
-impl Layered for Gone {
-    fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(0))
-    }
-
-    fn poll_write(&mut self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn is_quiet(&mut self, _: bool) -> bool {
-        false
-    }
-
-    fn reset_on_close(&mut self) {}
-
-    fn local_address(&self) -> Option<SocketAddr> {
-        None
     }
 }

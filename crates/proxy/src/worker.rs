@@ -18,7 +18,7 @@ use sluice_net::listen::{Acceptor, ListenSocket};
 use sluice_net::splice::Pipes;
 use sluice_telemetry::access::AccessLogWriter;
 use sluice_telemetry::metrics::{Registry, WorkerMetrics};
-use sluice_tls::{ServerConfig, Workspace};
+use sluice_tls::{ClientConfig, ServerConfig, Workspace};
 use sluice_upstream::Endpoints;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
@@ -58,12 +58,21 @@ pub struct Generation {
     pub workers: usize,
     /// This worker's sockets of the listeners that were bound for this plan. The other listeners go on as they are.
     pub sockets: Vec<NewSocket>,
-    /// For each of the plan's listeners what it offers by TLS.
-    pub tls: Vec<Option<Arc<ServerConfig>>>,
+    /// What is ciphered, and how.
+    pub ciphers: Ciphers,
     /// Where this worker's access-log lines go.
     pub access_log: Option<AccessLogWriter>,
     /// Told when the worker runs from it.
     pub applied: oneshot::Sender<()>,
+}
+
+/// What TLS is spoken by, for all workers.
+#[derive(Clone, Debug, Default)]
+pub struct Ciphers {
+    /// For each of the plan's listeners what it offers.
+    pub listeners: Vec<Option<Arc<ServerConfig>>>,
+    /// For each of the plan's upstreams what is asked of its servers.
+    pub upstreams: Vec<Option<Arc<ClientConfig>>>,
 }
 
 /// A listener's socket for one worker.
@@ -254,7 +263,7 @@ impl Worker {
             &self.registry,
             self.index,
         );
-        let live = Rc::new(live.with_tls(generation.tls));
+        let live = Rc::new(live.with_tls(generation.ciphers, &self.tls_workspace));
         *self.live.borrow_mut() = Some(Rc::clone(&live));
         self.flush_access_log();
         *self.access_log.borrow_mut() = generation.access_log;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sluice_config::{Source, Surroundings, load};
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
-use sluice_proxy::{Command, Generation, NewSocket, WorkerThread};
+use sluice_proxy::{Ciphers, Command, Generation, NewSocket, WorkerThread};
 use sluice_telemetry::metrics::Registry;
 use sluice_upstream::Endpoints;
 use tokio::sync::oneshot;
@@ -81,7 +81,7 @@ impl House {
             plan,
             endpoints: Arc::new(self.endpoints.clone()),
             sockets,
-            tls: Vec::new(),
+            ciphers: Ciphers::default(),
             access_log: None,
             applied,
         };

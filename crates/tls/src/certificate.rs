@@ -1,5 +1,6 @@
 //! From PEM texts to a certificate that can be served, and what it says of itself.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -127,6 +128,7 @@ impl Said {
             .flat_map(|extension| &extension.value.general_names)
             .filter_map(|name| match name {
                 GeneralName::DNSName(name) => Some(name.to_ascii_lowercase().into()),
+                GeneralName::IPAddress(bytes) => Some(ip(bytes)?.to_string().into()),
                 _ => None,
             })
             .collect();
@@ -136,6 +138,12 @@ impl Said {
             not_after: time(validity.not_after.timestamp()),
         })
     }
+}
+
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
 }
 
 /// Seconds since 1970; what lies before does not matter here.

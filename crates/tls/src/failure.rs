@@ -65,6 +65,7 @@ impl From<Error> for HandshakeError {
             }
             Error::AlertReceived(alert) => Self::Refused(format!("{alert:?}")),
             Error::NoCertificatesPresented
+            | Error::UnsupportedNameType
             | Error::InvalidCertificate(_)
             | Error::InvalidCertRevocationList(_) => Self::Certificate(error.to_string()),
             _ => Self::Invalid(error.to_string()),

@@ -7,8 +7,10 @@
 //! there in place, and ciphered there for sending; a session owns bytes only while it holds a part of a record, or
 //! ciphered bytes that the other side does not take yet.
 
+mod authorities;
 mod certificate;
 mod choice;
+mod client;
 mod facts;
 mod failure;
 mod handshake;
@@ -18,11 +20,13 @@ mod session;
 mod tickets;
 mod workspace;
 
+pub use authorities::{authorities, system_authorities};
 pub use certificate::load;
+pub use client::{begin_session, client_config};
 pub use facts::Facts;
 pub use failure::HandshakeError;
 pub use handshake::Handshake;
-pub use rustls::ServerConfig;
+pub use rustls::{ClientConfig, ServerConfig};
 pub use server::server_config;
 pub use session::Session;
 pub use tickets::Tickets;

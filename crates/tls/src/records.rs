@@ -13,7 +13,6 @@ pub(crate) enum Records {
     /// We are the server.
     Server(UnbufferedServerConnection),
     /// We are the client.
-    #[expect(dead_code, reason = "connections to servers are not ciphered yet")]
     Client(UnbufferedClientConnection),
 }
 
@@ -127,18 +126,15 @@ fn drive<Data>(
     out: &mut Out<'_>,
 ) -> Result<Driven, Error> {
     let mut driven = Driven::default();
-    let mut failed = None;
     loop {
         let rest = received.get_mut(driven.used..).unwrap_or_default();
         let UnbufferedStatus { mut discard, state } = process(connection, rest);
         let state = match state {
             Ok(state) => state,
-            // The alert that says so is fetched by going on.
-            Err(error) if failed.is_none() => {
-                failed = Some(error);
-                continue;
+            Err(error) => {
+                last_words(connection, process, out);
+                return Err(error);
             }
-            Err(error) => return Err(failed.unwrap_or(error)),
         };
         match state {
             ConnectionState::ReadTraffic(mut traffic) => {
@@ -164,16 +160,36 @@ fn drive<Data>(
                     Task::Close => fill(out, 64, |room| traffic.queue_close_notify(room))?,
                 }
                 driven.done = true;
-                return failed.map_or(Ok(driven), Err);
+                return Ok(driven);
             }
             ConnectionState::BlockedHandshake | ConnectionState::Closed => {
                 driven.used += discard;
-                return failed.map_or(Ok(driven), Err);
+                return Ok(driven);
             }
             // Never offered.
             _ => return Err(Error::General("early data was not offered".to_owned())),
         }
         driven.used += discard;
+    }
+}
+
+/// Fetches what is to be sent in spite of an error, the alert that tells of it among that, and not a message more: the bytes at
+/// fault would be looked at again.
+fn last_words<Data>(
+    connection: &mut UnbufferedConnectionCommon<Data>,
+    process: impl for<'c, 'i> Fn(
+        &'c mut UnbufferedConnectionCommon<Data>,
+        &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Data>,
+    out: &mut Out<'_>,
+) {
+    while connection.wants_write() {
+        let Ok(ConnectionState::EncodeTlsData(message)) = process(connection, &mut []).state else {
+            return;
+        };
+        if encode(message, out).is_err() {
+            return;
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Session {
     peer_closed: bool,
     /// We have said so, or may not any more.
     closed: bool,
+    /// What came was no TLS: nothing more is looked at.
+    broken: bool,
 }
 
 impl Session {
@@ -43,6 +45,7 @@ impl Session {
             owed: 0,
             peer_closed: false,
             closed: false,
+            broken: false,
         }
     }
 
@@ -158,6 +161,7 @@ impl Session {
                 Ok(fetched)
             }
             Err(error) => {
+                self.broken = true;
                 self.flush_once();
                 Err(broken(error))
             }
@@ -236,6 +240,9 @@ impl Layered for Session {
             if !self.plain.is_empty() {
                 return Poll::Ready(Ok(self.fetch(buffer)));
             }
+            if self.broken {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
             if self.peer_closed {
                 return Poll::Ready(Ok(0));
             }
@@ -282,7 +289,7 @@ impl Layered for Session {
     }
 
     fn is_quiet(&mut self, now: bool) -> bool {
-        if !self.plain.is_empty() || self.peer_closed || self.closed {
+        if !self.plain.is_empty() || self.peer_closed || self.closed || self.broken {
             return false;
         }
         if now && self.socket.is_quiet_now() {

@@ -1,6 +1,7 @@
 //! What one worker holds of an upstream.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -9,10 +10,11 @@ use std::time::Instant;
 
 use sluice_balance::{Ask, Load, Policy, Servers, Signals};
 use sluice_config::plan::{HashKey, SendProxyProtocol, Upstream, UpstreamProtocol};
-use sluice_model::Moment;
-use sluice_net::Socket;
+use sluice_model::{Moment, ServerAddress};
 use sluice_net::connect::connect;
+use sluice_net::{Socket, Stream};
 use sluice_telemetry::metrics::{Registry, UpstreamMetrics};
+use sluice_tls::{ClientConfig, HandshakeError, Session as TlsSession, Workspace, begin_session};
 use tokio::time::timeout;
 
 use crate::connection::{ConnectError, Connection};
@@ -39,6 +41,14 @@ pub struct Cluster {
     /// More than the identity of any endpoint of these lanes.
     made_before: u64,
     metrics: Arc<UpstreamMetrics>,
+    /// What connections are ciphered by.
+    tls: OnceCell<ClientTls>,
+}
+
+#[derive(Debug)]
+struct ClientTls {
+    config: Arc<ClientConfig>,
+    workspace: Rc<Workspace>,
 }
 
 /// What a policy is told of a request that looks for a server.
@@ -91,8 +101,29 @@ impl Cluster {
             picks: Cell::new(0),
             made_before: endpoints.made_before(),
             metrics: registry.upstream(worker, &settings.name),
+            tls: OnceCell::new(),
             settings: settings.clone(),
         }
+    }
+
+    /// Says by what connections are ciphered, in which buffers. Said once; without it they are not.
+    pub fn cipher_by(&self, config: &Arc<ClientConfig>, workspace: &Rc<Workspace>) {
+        self.tls.get_or_init(|| ClientTls {
+            config: Arc::clone(config),
+            workspace: Rc::clone(workspace),
+        });
+    }
+
+    /// What is offered by ALPN for requests.
+    pub fn protocols(&self) -> &'static [&'static [u8]] {
+        match self.settings.protocol {
+            UpstreamProtocol::Http2 => &[b"h2"],
+            UpstreamProtocol::Http1 => &[b"http/1.1"],
+        }
+    }
+
+    fn secured_by(&self) -> Option<&Arc<ClientConfig>> {
+        self.tls.get().map(|tls| &tls.config)
     }
 
     /// The upstream's settings.
@@ -184,6 +215,61 @@ impl Cluster {
         }
     }
 
+    /// Makes a new connection a TLS session, where the upstream wants that; `protocols` are offered by ALPN.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; another server may be tried.
+    pub async fn secure(
+        &self,
+        lane: &Lane,
+        connection: &mut Connection,
+        protocols: &[&[u8]],
+    ) -> Result<(), ConnectError> {
+        let Some(tls) = self.tls.get() else {
+            return Ok(());
+        };
+        let attempt = self.handshake(tls, lane, connection.stream.take(), protocols);
+        let outcome = match timeout(self.settings.connect_timeout, attempt).await {
+            Ok(outcome) => outcome.map_err(ConnectError::Tls),
+            Err(_) => Err(ConnectError::Timeout),
+        };
+        match outcome {
+            Ok(session) => {
+                connection.stream = Stream::Layered(session);
+                connection.secured_by = Some(Arc::clone(&tls.config));
+                Ok(())
+            }
+            Err(error) => {
+                lane.metrics().connect_failures.increment(error.word());
+                Err(error)
+            }
+        }
+    }
+
+    async fn handshake(
+        &self,
+        tls: &ClientTls,
+        lane: &Lane,
+        stream: Stream,
+        protocols: &[&[u8]],
+    ) -> Result<Box<TlsSession>, HandshakeError> {
+        let Stream::Socket(socket) = stream else {
+            return Err(HandshakeError::Closed);
+        };
+        let named = self.settings.tls.as_ref();
+        let server_name = named.and_then(|tls| tls.server_name.as_deref());
+        let host = match (server_name, &lane.endpoint().key().server) {
+            (Some(name), _) => name.to_owned(),
+            (None, ServerAddress::Ip(address)) => address.ip().to_string(),
+            (None, ServerAddress::Name { host, .. }) => host.clone(),
+            (None, ServerAddress::Unix(_)) => String::new(),
+        };
+        let workspace = Rc::clone(&tls.workspace);
+        let mut session = begin_session(socket, &tls.config, host, protocols, workspace)?;
+        poll_fn(|cx| session.poll_shake_hands(cx)).await?;
+        Ok(session)
+    }
+
     /// An idle connection of the lane that this client may use and that is still open by `check`.
     pub fn take_idle(
         &self,
@@ -191,10 +277,11 @@ impl Cluster {
         client: SocketAddr,
         check: Check,
     ) -> Option<Box<Connection>> {
+        let secured_by = self.secured_by();
         if self.settings.protocol == UpstreamProtocol::Http2 {
-            return lane.take_stream(self.bound_to(client));
+            return lane.take_stream(self.bound_to(client), secured_by);
         }
-        lane.take_idle(self.bound_to(client), check)
+        lane.take_idle(self.bound_to(client), secured_by, check)
     }
 
     /// Waits while a connection is being opened that this request can share.
@@ -215,7 +302,7 @@ impl Cluster {
             }
             let shared_before = lane.shared();
             lane.opened().await;
-            if let Some(stream) = lane.take_stream(self.bound_to(client)) {
+            if let Some(stream) = lane.take_stream(self.bound_to(client), self.secured_by()) {
                 return Ok(stream);
             }
             if lane.shared() == shared_before {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use sluice_net::Stream;
 use sluice_telemetry::metrics::ConnectFailure;
+use sluice_tls::{ClientConfig, HandshakeError};
 use thiserror::Error;
 
 use crate::endpoint::Endpoint;
@@ -23,6 +24,8 @@ pub struct Connection {
     /// Whom a PROXY header was sent for: only that client may use the connection.
     pub(crate) bound_to: Option<SocketAddr>,
     pub(crate) idle_since: Instant,
+    /// What it was ciphered by: only where that still holds may it be used.
+    pub(crate) secured_by: Option<Arc<ClientConfig>>,
 }
 
 impl Connection {
@@ -37,6 +40,7 @@ impl Connection {
             kept_as: KeptAs::Connection(Counted::new(endpoint)),
             bound_to,
             idle_since: now,
+            secured_by: None,
         }
     }
 
@@ -47,6 +51,7 @@ impl Connection {
             kept_as: KeptAs::Stream(place),
             bound_to: None,
             idle_since: now,
+            secured_by: None,
         }
     }
 
@@ -107,6 +112,9 @@ pub enum ConnectError {
     /// This process has no descriptor left.
     #[error("no file descriptor is free")]
     NoDescriptor,
+    /// The TLS handshake failed.
+    #[error("TLS: {0}")]
+    Tls(HandshakeError),
     /// Anything else the kernel says.
     #[error("{0}")]
     Other(io::Error),
@@ -125,6 +133,8 @@ impl ConnectError {
             Self::Timeout => ConnectFailure::Timeout,
             Self::NoLocalPort => ConnectFailure::NoPort,
             Self::NoDescriptor => ConnectFailure::NoDescriptor,
+            Self::Tls(HandshakeError::Certificate(_)) => ConnectFailure::Certificate,
+            Self::Tls(_) => ConnectFailure::Tls,
             Self::Other(error) => match error.kind() {
                 io::ErrorKind::ConnectionReset => ConnectFailure::Reset,
                 io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {

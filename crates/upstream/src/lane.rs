@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use sluice_net::connect::Destination;
 use sluice_telemetry::metrics::ServerMetrics;
+use sluice_tls::ClientConfig;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -101,15 +102,19 @@ impl Lane {
     pub(crate) fn take_idle(
         &self,
         client: Option<SocketAddr>,
+        secured_by: Option<&Arc<ClientConfig>>,
         check: Check,
     ) -> Option<Box<Connection>> {
+        let may_be_used = |one: &Connection| {
+            one.bound_to == client && is_same(one.secured_by.as_ref(), secured_by)
+        };
         let mut idle = self.idle.borrow_mut();
         let found = loop {
             // Nearly always the last. One that began with a PROXY header is its client's alone, even where headers are not
             // sent any more since a reload.
-            let last = idle.pop_back_if(|one| one.bound_to == client);
+            let last = idle.pop_back_if(|one| may_be_used(one));
             let Some(mut connection) = last.or_else(|| {
-                let position = idle.iter().rposition(|one| one.bound_to == client)?;
+                let position = idle.iter().rposition(|one| may_be_used(one))?;
                 idle.remove(position)
             }) else {
                 break None;
@@ -129,12 +134,18 @@ impl Lane {
     }
 
     /// A stream of a connection that `client` may use and that has room for one.
-    pub(crate) fn take_stream(&self, client: Option<SocketAddr>) -> Option<Box<Connection>> {
+    pub(crate) fn take_stream(
+        &self,
+        client: Option<SocketAddr>,
+        secured_by: Option<&Arc<ClientConfig>>,
+    ) -> Option<Box<Connection>> {
         let mut sessions = self.sessions.borrow_mut();
         sessions.retain(Session::is_usable);
         let stream = sessions
             .iter()
-            .filter(|session| session.bound_to == client)
+            .filter(|session| {
+                session.bound_to == client && is_same(session.secured_by.as_ref(), secured_by)
+            })
             .find_map(Session::stream)?;
         self.metrics.connections_reused.increment();
         Some(stream)
@@ -198,6 +209,15 @@ impl Lane {
         self.metrics
             .connections_idle
             .set(i64::try_from(idle.len()).unwrap_or(i64::MAX));
+    }
+}
+
+/// Whether a connection is ciphered as connections are now, which a reload may have changed.
+fn is_same(before: Option<&Arc<ClientConfig>>, now: Option<&Arc<ClientConfig>>) -> bool {
+    match (before, now) {
+        (None, None) => true,
+        (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+        _ => false,
     }
 }
 

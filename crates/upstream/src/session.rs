@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use h2::client::{Builder, Connection as Frames, SendRequest};
 use http::uri::Scheme;
 use sluice_http::h2::{Asked, Carried, Watch};
 use sluice_net::Stream;
+use sluice_tls::ClientConfig;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{Sleep, sleep};
@@ -28,6 +30,8 @@ pub(crate) struct Session {
     state: Rc<State>,
     /// Whom a PROXY header was sent for: only that client may use the connection.
     pub(crate) bound_to: Option<SocketAddr>,
+    /// What it is ciphered by.
+    pub(crate) secured_by: Option<Arc<ClientConfig>>,
     local_address: Option<SocketAddr>,
 }
 
@@ -53,6 +57,7 @@ impl Session {
         bound_to: Option<SocketAddr>,
     ) -> Result<Self, ConnectError> {
         let broken = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let secured_by = connection.secured_by.clone();
         let (stream, counted) = connection.into_parts().ok_or_else(broken)?;
         let local_address = stream.local_address();
         let (carried, watch) = Carried::to_server(stream);
@@ -81,6 +86,7 @@ impl Session {
             sender,
             state,
             bound_to,
+            secured_by,
             local_address,
         })
     }

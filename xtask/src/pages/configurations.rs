@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sluice_config::plan::{Certificate, Secret};
+use sluice_config::plan::{Authorities, Certificate, Secret};
 use sluice_config::{Source, Surroundings, WrongFile, load};
 
 use super::pages;
@@ -64,6 +64,13 @@ impl Surroundings for Anything {
 
     fn secret(&self, _: &Path) -> Result<String, String> {
         Ok("a-text-long-enough-for-a-secret".to_owned())
+    }
+
+    fn authorities(&self, ca: Option<&Path>) -> Result<Authorities, WrongFile> {
+        Ok(Authorities {
+            file: ca.map(Path::to_owned),
+            certificates: Vec::new().into(),
+        })
     }
 
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {

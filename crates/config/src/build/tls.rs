@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use sluice_model::ServerAddress;
+
 use super::Builder;
-use crate::FileRole;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::plan::{Certificate, Secret, Tls, TlsVersion};
+use crate::plan::{Authorities, Certificate, Secret, Server, Tls, TlsVersion, UpstreamTls};
 use crate::read::{Section, Typed};
+use crate::{FileRole, WrongFile};
 
 impl Builder<'_> {
     pub(super) fn tls(&mut self, section: &Section) -> Option<Tls> {
@@ -70,18 +72,113 @@ impl Builder<'_> {
                 Some(certificate)
             }
             Err(wrong) => {
-                let (span, message) = match wrong.role {
-                    FileRole::Certificate => (cert_span, "this certificate cannot be used"),
-                    FileRole::Key => (key_span, "this private key cannot be used"),
+                let span = match wrong.role {
+                    FileRole::Key => key_span,
+                    FileRole::Certificate | FileRole::Authority => cert_span,
                 };
-                self.findings.push(
-                    Diagnostic::error(span.clone(), message)
-                        .label(wrong.reason)
-                        .maybe_help(wrong.help),
-                );
+                self.wrong_file(span, wrong);
                 None
             }
         }
+    }
+
+    /// `tls` of an upstream; `None` where there is none, or a wrong one, which is then reported.
+    pub(super) fn upstream_tls(
+        &mut self,
+        section: &Section,
+        servers: &[Server],
+    ) -> Option<UpstreamTls> {
+        let read = section.read("tls")?;
+        let tls = match &read.typed {
+            Typed::Flag(true) => UpstreamTls {
+                authorities: Some(self.authorities(None, &read.span)?),
+                server_name: None,
+                certificate: None,
+            },
+            Typed::Table(table) => self.upstream_tls_table(table)?,
+            _ => return None,
+        };
+        let has_name = |server: &Server| !matches!(server.address, ServerAddress::Unix(_));
+        if tls.server_name.is_none() && !servers.iter().all(has_name) {
+            self.findings.push(
+                Diagnostic::error(
+                    read.span.clone(),
+                    "a Unix socket has no host name to be verified",
+                )
+                .help("set `server-name` to the name that its certificate is for"),
+            );
+        }
+        Some(tls)
+    }
+
+    fn upstream_tls_table(&mut self, table: &Section) -> Option<UpstreamTls> {
+        let (verify, verify_span) = table.with_span::<bool>("verify")?;
+        let authorities = if verify {
+            match table.with_span::<String>("ca") {
+                Some((ca, span)) => Some(self.authorities(Some(&ca), span)),
+                None if table.set_at("ca").is_some() => return None,
+                None => Some(self.authorities(None, &table.span)),
+            }
+        } else {
+            self.findings.push(
+                Diagnostic::warning(verify_span.clone(), "servers are not verified").help(
+                    "whoever stands on the way can read and change everything: set `ca` instead",
+                ),
+            );
+            self.out_of_place(table, &["ca"], |key| {
+                Diagnostic::error(
+                    0..0,
+                    format!("`{key}` has no use where servers are not verified"),
+                )
+            });
+            None
+        };
+        let shows = [table.set_at("cert"), table.set_at("key")];
+        let certificate = match shows {
+            [Some(_), Some(_)] => Some(self.certificate(table)?),
+            [None, None] => None,
+            [Some(one), None] | [None, Some(one)] => {
+                self.findings.push(
+                    Diagnostic::error(one.clone(), "`cert` and `key` are set both or neither")
+                        .help("a certificate is of no use without its private key"),
+                );
+                return None;
+            }
+        };
+        if table.set_at("server-name").is_some() {
+            table.read("server-name")?;
+        }
+        Some(UpstreamTls {
+            authorities: match authorities {
+                Some(authorities) => Some(authorities?),
+                None => None,
+            },
+            server_name: table.value("server-name"),
+            certificate,
+        })
+    }
+
+    fn authorities(&mut self, ca: Option<&str>, span: &Span) -> Option<Authorities> {
+        match self.surroundings.authorities(ca.map(Path::new)) {
+            Ok(authorities) => Some(authorities),
+            Err(wrong) => {
+                self.wrong_file(span, wrong);
+                None
+            }
+        }
+    }
+
+    fn wrong_file(&mut self, span: &Span, wrong: WrongFile) {
+        let message = match wrong.role {
+            FileRole::Certificate => "this certificate cannot be used",
+            FileRole::Key => "this private key cannot be used",
+            FileRole::Authority => "there are no authorities to verify certificates by",
+        };
+        self.findings.push(
+            Diagnostic::error(span.clone(), message)
+                .label(wrong.reason)
+                .maybe_help(wrong.help),
+        );
     }
 
     /// A certificate that clients will refuse.

@@ -10,6 +10,7 @@ impl Builder<'_> {
     pub(super) fn upstream(&mut self, section: &Section) -> Option<Upstream> {
         let servers = self.servers(section);
         let balance = self.balance(section);
+        let tls = self.upstream_tls(section, servers.as_deref().unwrap_or_default());
         if let Some(servers) = &servers {
             self.queue_of_nothing(section, servers);
         }
@@ -32,6 +33,7 @@ impl Builder<'_> {
                 "v2" => SendProxyProtocol::V2,
                 _ => SendProxyProtocol::Off,
             },
+            tls,
             source_addresses: match section.set_at("source-addresses") {
                 Some(_) => section
                     .items("source-addresses")?

@@ -22,6 +22,27 @@ pub struct Tls {
     pub ticket_keys_file: Option<PathBuf>,
 }
 
+/// `tls` of `[upstreams.NAME]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// Whose certificates servers must have: `ca`, else the authorities that this machine trusts. `None` is `verify = false`:
+    /// any certificate will do.
+    pub authorities: Option<Authorities>,
+    /// `server-name`: what servers are asked for and must have a certificate for, in place of the hosts of their addresses.
+    pub server_name: Option<Arc<str>>,
+    /// `cert` and `key`: what servers are shown.
+    pub certificate: Option<Certificate>,
+}
+
+/// Certificates of authorities, as they were when the plan was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorities {
+    /// Where they were read from; `None` is the machine's own.
+    pub file: Option<PathBuf>,
+    /// Each in DER.
+    pub certificates: Arc<[Box<[u8]>]>,
+}
+
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {
@@ -42,7 +63,7 @@ pub struct Certificate {
     pub chain: Arc<str>,
     /// The private key in PEM, which belongs to the chain.
     pub private_key: Secret,
-    /// The host names that it is for, in lower case; a wildcard as `*.example.com`.
+    /// The host names and IP addresses that it is for, in lower case; a wildcard as `*.example.com`.
     pub names: Vec<Box<str>>,
     /// When it begins to be valid.
     pub not_before: SystemTime,

@@ -426,6 +426,10 @@ pub(super) fn fitting(value: &Value, kinds: &'static [Kind]) -> Option<&'static 
                     Kind::Number { .. } | Kind::Decimal { .. },
                     ValueKind::Text(Text { resolved: true, .. })
                 )
+                | (
+                    Kind::Flag,
+                    ValueKind::Flag(_) | ValueKind::Text(Text { resolved: true, .. })
+                )
                 | (Kind::Table(_), ValueKind::Table(_))
         )
     };

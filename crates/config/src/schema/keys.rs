@@ -781,11 +781,62 @@ pub(crate) static UPSTREAM: Shape = Shape {
              than the others gets less. The field is removed from the answer.",
         )
         .also(&["orca"]),
-        Key::not_yet("tls", "TLS to the servers."),
+        Key::new(
+            "tls",
+            Kind::Either(&[Kind::Flag, Kind::Table(&UPSTREAM_TLS)]),
+            Default::Is("false"),
+            "TLS towards the servers: `true` verifies them by the authorities that this machine trusts and by the hosts of their addresses; \
+             a table says otherwise.",
+        )
+        .also(&["ssl", "https", "proxy-ssl"]),
         Key::not_yet("when-all-down", "What to do when no server is up."),
         Key::not_yet("health", "Health checks."),
         Key::not_yet("circuit-breaker", "Stop asking what fails."),
         Key::not_yet("sticky", "Keep a client on its server."),
+    ],
+};
+
+/// `tls` of `[upstreams.NAME]`, as a table
+pub(crate) static UPSTREAM_TLS: Shape = Shape {
+    place: "`tls` of `[upstreams.NAME]`",
+    doc: "TLS 1.2 and 1.3 towards the servers of an upstream.",
+    keys: &[
+        Key::new(
+            "ca",
+            Kind::Text(Form::File),
+            Default::Absent("the authorities that this machine trusts"),
+            "A PEM file with the certificates of those who may have issued the servers' own. Read again when it changes.",
+        )
+        .also(&["ca-file", "cafile", "trusted-certificate", "roots"]),
+        Key::new(
+            "server-name",
+            Kind::Text(Form::HostName),
+            Default::Depends("the host of each server's address"),
+            "The name that servers are asked for (SNI) and that their certificates must be for.",
+        )
+        .also(&["sni", "server-hostname", "verify-host"]),
+        Key::new(
+            "cert",
+            Kind::Text(Form::File),
+            Default::Absent("servers are shown none"),
+            "A PEM file with the certificate that servers are shown, for those that ask for one.",
+        )
+        .also(&["certificate", "client-certificate", "crt"]),
+        Key::new(
+            "key",
+            Kind::Text(Form::File),
+            Default::Absent("set where `cert` is"),
+            "Its private key.",
+        )
+        .also(&["private-key", "client-key"]),
+        Key::new(
+            "verify",
+            Kind::Flag,
+            Default::Is("true"),
+            "Whether servers must prove who they are. `false` takes any certificate, so whoever stands on the way can read and change \
+             everything.",
+        )
+        .also(&["insecure", "skip-verify"]),
     ],
 };
 

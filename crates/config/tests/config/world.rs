@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sluice_config::plan::{Certificate, Secret};
+use sluice_config::plan::{Authorities, Certificate, Secret};
 use sluice_config::{FileRole, Source, Surroundings, WrongFile};
 
 /// An environment that is the same everywhere.
@@ -58,6 +58,16 @@ impl Surroundings for World {
             },
             not_before: day(if is(cert, "early") { 20_001 } else { 10_000 }),
             not_after: day(if is(cert, "expired") { 20_000 } else { 30_000 }),
+        })
+    }
+
+    fn authorities(&self, ca: Option<&Path>) -> Result<Authorities, WrongFile> {
+        if ca.is_some_and(|ca| ca.to_string_lossy().contains("missing")) {
+            return Err(WrongFile::new(FileRole::Authority, "there is no such file"));
+        }
+        Ok(Authorities {
+            file: ca.map(Path::to_owned),
+            certificates: Vec::new().into(),
         })
     }
 

@@ -293,6 +293,7 @@ impl Session {
         let mut connection = cluster.connect(place.lane(), self.client).await?;
         let header = upstream_preface::header(cluster, self.client, &self.stream);
         upstream_preface::send(&mut connection, &header).await?;
+        cluster.secure(place.lane(), &mut connection, &[]).await?;
         Ok(connection)
     }
 }

@@ -262,6 +262,9 @@ async fn open(
         };
         let mut connection = cluster.connect(lane, client).await?;
         upstream_preface::send(&mut connection, &header).await?;
+        cluster
+            .secure(lane, &mut connection, cluster.protocols())
+            .await?;
         cluster.prepare(lane, client, connection).await
     });
     let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {

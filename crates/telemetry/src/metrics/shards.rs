@@ -250,6 +250,10 @@ words! {
         NoPort = "no-port",
         /// The process had no descriptor left.
         NoDescriptor = "no-descriptor",
+        /// The TLS handshake failed.
+        Tls = "tls",
+        /// The TLS certificate of the server is not one that it must have.
+        Certificate = "certificate",
         /// Anything else.
         Other = "other",
     }

@@ -56,6 +56,7 @@ impl Room {
             idle_timeout: Duration::from_mins(1),
             drain_timeout: Duration::from_secs(30),
             send_proxy_protocol: SendProxyProtocol::Off,
+            tls: None,
             source_addresses: Vec::new(),
             keep_alive: None,
         }
@@ -181,7 +182,7 @@ fn a_connection_that_closed_since_the_reactor_looked_is_not_used_where_the_kerne
             far.write_all(b"answer").expect("write");
             poll_readable(&connection).await;
             let mut buffer = [0; 16];
-            let read = std::future::poll_fn(|cx| connection.stream.poll_read(cx, &mut buffer));
+            let read = poll_fn(|cx| connection.stream.poll_read(cx, &mut buffer));
             assert_eq!(read.await.expect("the answer"), 6);
             cluster.keep(lane, connection, Instant::now());
             let kept = cluster.take_idle(lane, CLIENT, Check::Asked);
@@ -225,7 +226,7 @@ fn a_connection_that_was_closed_or_spoke_unasked_is_not_used() {
 
 async fn poll_readable(connection: &Connection) {
     let socket = connection.stream.socket().expect("a socket");
-    std::future::poll_fn(|cx| socket.poll_read_ready(cx))
+    poll_fn(|cx| socket.poll_read_ready(cx))
         .await
         .expect("readable");
 }
