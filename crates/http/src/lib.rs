@@ -12,6 +12,7 @@
     )
 )]
 
+pub mod exchange;
 pub mod h1;
 pub mod h2;
 mod scratch;

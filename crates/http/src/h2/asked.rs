@@ -1,5 +1,5 @@
 //! One stream of a connection to a server, as a byte stream that speaks HTTP/1.1: what is written to it becomes the
-//! request, what is read from it is the answer. The mirror image of [`super::Served`].
+//! request, what is read from it is the answer. The mirror image of [`Served`](crate::exchange::Served).
 
 use std::fmt::Write as _;
 use std::io;
@@ -8,15 +8,15 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
+use h2::{RecvStream, SendStream};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::uri::Scheme;
 use http::{Response, response};
 use sluice_net::Layered;
 use sluice_wire::h1::{FieldStorage, Limits, Method, RequestHead, parse_request};
 
-use super::fields;
-use super::incoming::{Form, Incoming};
-use super::outgoing::Outgoing;
+use super::exchange::broken;
+use crate::exchange::{self, Form, Incoming, Outgoing};
 
 /// A stream to a server. It begins with the head that is written to it, and is reset where it is dropped before its end.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Asked {
 enum Asking {
     /// Bytes of a head that is not whole.
     Head(Vec<u8>),
-    Body(Outgoing),
+    Body(SendStream<Bytes>, Outgoing),
     Ended,
 }
 
@@ -43,7 +43,7 @@ enum Answer {
     None,
     /// Interim responses on their way out, and the final one to come.
     Awaited(Vec<u8>, ResponseFuture),
-    Here(Incoming),
+    Here(RecvStream, Incoming),
 }
 
 impl Asked {
@@ -92,8 +92,8 @@ impl Asked {
     }
 
     fn ask(&mut self, head: &RequestHead<'_, '_>) -> io::Result<()> {
-        let request = fields::request(head, self.scheme.clone()).ok_or_else(invalid)?;
-        let is_whole = fields::is_whole(head.framing);
+        let request = exchange::request(head, self.scheme.clone()).ok_or_else(invalid)?;
+        let is_whole = exchange::is_whole(head.framing);
         let (response, stream) = self
             .sender
             .send_request(request, is_whole)
@@ -102,7 +102,7 @@ impl Asked {
         self.asking = if is_whole {
             Asking::Ended
         } else {
-            Asking::Body(Outgoing::new(stream, head.framing))
+            Asking::Body(stream, Outgoing::new(head.framing))
         };
         self.answer = Answer::Awaited(Vec::new(), response);
         Ok(())
@@ -123,17 +123,17 @@ impl Asked {
             Poll::Pending => return Poll::Ready(Ok(())),
         };
         let head = std::mem::take(interim);
-        self.answer = Answer::Here(self.begin(response, head));
+        self.answer = self.begin(response, head);
         Poll::Ready(Ok(()))
     }
 
-    fn begin(&self, response: Response<h2::RecvStream>, mut head: Vec<u8>) -> Incoming {
+    fn begin(&self, response: Response<RecvStream>, mut head: Vec<u8>) -> Answer {
         let (mut parts, body) = response.into_parts();
         let status = parts.status.as_u16();
         let never_has_body = self.is_head || matches!(status, 204 | 304);
         if never_has_body {
             write_head(&parts, "", &mut head);
-            return Incoming::new(body, Form::None, head);
+            return Answer::Here(body, Incoming::new(Form::None, head));
         }
         if body.is_end_stream() {
             let says_length = parts.headers.contains_key(CONTENT_LENGTH);
@@ -143,7 +143,7 @@ impl Asked {
                 "content-length: 0\r\n"
             };
             write_head(&parts, length, &mut head);
-            return Incoming::new(body, Form::None, head);
+            return Answer::Here(body, Incoming::new(Form::None, head));
         }
         // What gRPC has to say comes in trailers, which only chunks can be followed by.
         if is_grpc(&parts) {
@@ -156,7 +156,7 @@ impl Asked {
             write_head(&parts, "transfer-encoding: chunked\r\n", &mut head);
             Form::Chunked
         };
-        Incoming::new(body, form, head)
+        Answer::Here(body, Incoming::new(form, head))
     }
 }
 
@@ -172,7 +172,7 @@ impl Layered for Asked {
                 }
                 Poll::Ready(Ok(count))
             }
-            Answer::Here(incoming) => incoming.poll_read(cx, buffer).map_err(broken),
+            Answer::Here(body, incoming) => incoming.poll_read(body, cx, buffer),
         }
     }
 
@@ -181,8 +181,10 @@ impl Layered for Asked {
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             let outcome = match &mut self.asking {
                 Asking::Head(_) => self.poll_head(cx, rest),
-                Asking::Body(outgoing) => {
-                    let outcome = outgoing.poll_write(cx, rest).map_err(io::Error::from);
+                Asking::Body(stream, outgoing) => {
+                    let outcome = outgoing
+                        .poll_write(stream, cx, rest)
+                        .map_err(io::Error::from);
                     if outgoing.is_done() {
                         self.asking = Asking::Ended;
                     }
@@ -225,7 +227,7 @@ fn write_head(parts: &response::Parts, extra: &str, out: &mut Vec<u8>) {
     let _ = write!(line, "HTTP/1.1 {} {reason}\r\n", parts.status.as_u16());
     out.extend_from_slice(line.as_bytes());
     for (name, value) in &parts.headers {
-        fields::write_field(out, name, value);
+        exchange::write_field(out, name, value);
     }
     out.extend_from_slice(extra.as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -234,10 +236,6 @@ fn write_head(parts: &response::Parts, extra: &str, out: &mut Vec<u8>) {
 fn is_grpc(parts: &response::Parts) -> bool {
     let value = parts.headers.get(CONTENT_TYPE);
     value.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
-}
-
-fn broken(error: h2::Error) -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, error)
 }
 
 fn invalid() -> io::Error {

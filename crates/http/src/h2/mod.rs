@@ -1,24 +1,17 @@
-//! HTTP/2 (RFC 9113) in terms of HTTP/1.1: each stream of a connection becomes a byte stream that speaks HTTP/1.1 in
-//! memory. So whatever came in, the same strict parser reads it, and the same pipeline serves it.
+//! HTTP/2 (RFC 9113) in terms of HTTP/1.1: each stream of a connection is an [`Exchange`](crate::exchange::Exchange).
 //!
 //! Frames, HPACK, windows and the states of streams are the `h2` crate's. Here is what joins the two: [`Carried`] is what
-//! `h2` reads from and writes to, [`compose_head`] turns a request's fields into a head, and [`Served`] is the byte stream.
-//! [`Asked`] is the same towards a server.
+//! `h2` reads from and writes to, and [`Http2Exchange`] is one of a client's streams. [`Asked`] is one to a server.
 
 mod asked;
 mod carried;
-mod fields;
+mod exchange;
 mod flood;
-mod incoming;
-mod outgoing;
-mod request;
-mod served;
 
 pub use asked::Asked;
 pub use carried::Carried;
+pub use exchange::Http2Exchange;
 pub use flood::Watch;
-pub use request::{Refusal, RequestBody, compose_head, websocket_key};
-pub use served::{Progress, Served};
 
 /// What a client that speaks HTTP/2 begins with (RFC 9113, 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

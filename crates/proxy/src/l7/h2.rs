@@ -8,7 +8,7 @@
 //! The session also sees to what no stream can: it says GOAWAY when the listener closes or the connection was idle for too
 //! long, asks a silent client whether it is there, and ends with one that only makes noise or resets what it asked for.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -20,18 +20,15 @@ use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Ping, PingPong, Reason, RecvStream};
 use http::{Method, Request, Response, StatusCode};
-use sluice_http::Scratch;
-use sluice_http::h2::{
-    Carried, Progress, Refusal, RequestBody, Served, Watch, compose_head, websocket_key,
-};
+use sluice_http::exchange::{Progress, Refusal, RequestHead, Served, compose_head, websocket_key};
+use sluice_http::h2::{Carried, Http2Exchange, Watch};
 use sluice_net::Stream;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_tls::Facts;
 use tokio::task::spawn_local;
 
-use super::pipeline;
 use super::serve::{Carrier, Downstream};
-use crate::connections::{Activity, Guard};
+use super::streams::{self, Place, Shared};
 use crate::deadline::Deadline;
 use crate::live::ListenerSlot;
 use crate::worker::Worker;
@@ -83,15 +80,7 @@ pub(super) async fn serve(downstream: Downstream) {
         .unwrap_or_default();
     drop(listener);
     let ping = connection.ping_pong();
-    let shared = Rc::new(Shared {
-        guard,
-        streams: Cell::new(0),
-        emptied: Cell::new(Instant::now()),
-        answered: Cell::new(0),
-        abandoned: Cell::new(0),
-        spare: RefCell::default(),
-    });
-    shared.guard.set_activity(Activity::Idle);
+    let shared = Shared::new(guard);
     deadline.set(Instant::now() + idle_timeout);
     let session = Session {
         connection,
@@ -129,19 +118,6 @@ struct Session {
     worker: Rc<Worker>,
     /// What the handshake settled, where the connection is ciphered.
     tls: Option<Rc<Facts>>,
-}
-
-/// What the streams of a connection leave behind.
-struct Shared {
-    guard: Guard,
-    /// Those under way.
-    streams: Cell<usize>,
-    /// When the last of them ended.
-    emptied: Cell<Instant>,
-    answered: Cell<u64>,
-    /// Those that the client reset before they were answered.
-    abandoned: Cell<u64>,
-    spare: RefCell<Vec<Deadline>>,
 }
 
 impl Session {
@@ -190,11 +166,11 @@ impl Session {
     /// The deadline has passed: whether the connection goes on, with another one.
     fn go_on(&mut self, cx: &mut Context<'_>) -> bool {
         let now = Instant::now();
-        if self.shared.streams.get() == 0 {
+        if let Some(since) = self.shared.idle_since() {
             if self.leaving {
                 return false;
             }
-            let until = self.shared.emptied.get() + self.idle_timeout;
+            let until = since + self.idle_timeout;
             if now < until {
                 self.deadline.set(until);
                 return true;
@@ -222,20 +198,24 @@ impl Session {
 
     /// Whether the client makes us work for nothing.
     fn is_misused(&self) -> bool {
-        let abandoned = self.shared.abandoned.get();
-        self.watch.is_flooded()
-            || (abandoned > MOST_ABANDONED && abandoned > self.shared.answered.get())
+        self.watch.is_flooded() || self.shared.is_misused()
     }
 
     /// Begins to serve a request.
     fn begin(&self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
         let (parts, body) = request.into_parts();
         let mut head = self.worker.buffers().take();
-        let key = match parts.extensions.get::<h2::ext::Protocol>() {
+        let protocol = parts.extensions.get::<h2::ext::Protocol>();
+        let key = match protocol {
             Some(_) => websocket_key(self.worker.random_id()),
             None => String::new(),
         };
-        let kind = match compose_head(&parts, !body.is_end_stream(), &key, &mut head) {
+        let request = RequestHead {
+            parts: &parts,
+            protocol: protocol.map(h2::ext::Protocol::as_str),
+            has_body: !body.is_end_stream(),
+        };
+        let kind = match compose_head(request, &key, &mut head) {
             Ok(kind) => kind,
             Err(refusal) => {
                 self.worker.buffers().give_back(head);
@@ -246,9 +226,8 @@ impl Session {
         metrics.bytes_received.add(head.len() as u64);
         let progress = Rc::new(Cell::new(Progress::UnderWay));
         let served = Served::new(
-            body,
+            Http2Exchange::new(body, respond),
             kind,
-            respond,
             parts.method == Method::HEAD,
             self.local_address,
             Rc::clone(&progress),
@@ -267,7 +246,7 @@ impl Session {
             worker: Rc::clone(&self.worker),
             tls: self.tls.clone(),
         };
-        let task = spawn_local(stream(downstream, kind, place));
+        let task = spawn_local(streams::serve(downstream, kind, place));
         task_slot.served_by(task.abort_handle());
     }
 
@@ -289,110 +268,12 @@ impl Session {
     }
 }
 
-impl Shared {
-    /// A deadline of a stream that has ended, or a new one: the timer in it is an allocation.
-    fn deadline(&self) -> Deadline {
-        let spare = self.spare.borrow_mut().pop();
-        spare.unwrap_or_else(|| Deadline::new(Instant::now() + SILENCE))
-    }
-}
-
-/// A stream's place on its connection; left when dropped.
-struct Place {
-    shared: Rc<Shared>,
-    progress: Rc<Cell<Progress>>,
-}
-
-impl Place {
-    fn new(shared: &Rc<Shared>, progress: Rc<Cell<Progress>>) -> Self {
-        let before = shared.streams.get();
-        shared.streams.set(before + 1);
-        if before == 0 {
-            shared.guard.set_activity(Activity::Busy);
-        }
-        Self {
-            shared: Rc::clone(shared),
-            progress,
-        }
-    }
-
-    fn keep(&self, mut deadline: Deadline) {
-        let mut spare = self.shared.spare.borrow_mut();
-        if spare.len() < SPARE {
-            deadline.handed_over();
-            spare.push(deadline);
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let shared = &self.shared;
-        match self.progress.get() {
-            Progress::Answered => shared.answered.set(shared.answered.get() + 1),
-            Progress::Abandoned => shared.abandoned.set(shared.abandoned.get() + 1),
-            Progress::UnderWay => {}
-        }
-        let left = shared.streams.get().saturating_sub(1);
-        shared.streams.set(left);
-        if left == 0 {
-            shared.emptied.set(Instant::now());
-            shared.guard.set_activity(Activity::Idle);
-        }
-    }
-}
-
-/// Serves one request.
-async fn stream(mut downstream: Downstream, kind: RequestBody, place: Place) {
-    if matches!(kind, RequestBody::AsIs | RequestBody::Chunked) {
-        poll_fn(|cx| {
-            take_what_is_here(&mut downstream, cx);
-            Poll::Ready(())
-        })
-        .await;
-    }
-    // Whatever becomes of a connection of HTTP/1.1 after it: here the stream ends with its request.
-    let _ = Box::pin(pipeline::run(&mut downstream, 0)).await;
-    let Downstream {
-        stream,
-        carry,
-        deadline,
-        worker,
-        ..
-    } = downstream;
-    drop(stream);
-    worker.buffers().give_back(carry);
-    place.keep(deadline);
-}
-
-/// The beginning of a body has often come with the head: then both go on in one send.
-fn take_what_is_here(downstream: &mut Downstream, cx: &mut Context<'_>) {
-    let worker = Rc::clone(&downstream.worker);
-    let mut scratch = worker.scratch();
-    let mut room = Scratch::READ / 4;
-    while room > 0 {
-        let area = scratch.head_area().get_mut(..room).unwrap_or_default();
-        // An error is met again.
-        let Poll::Ready(Ok(count @ 1..)) = downstream.stream.poll_read(cx, area) else {
-            return;
-        };
-        let metrics = downstream.guard.metrics();
-        metrics.bytes_received.add(count as u64);
-        downstream.carry.extend_from_slice(scratch.received(count));
-        room -= count;
-    }
-}
-
 /// The window of a connection, in windows of its streams.
 const WINDOWS: u32 = 4;
 /// What a stream may have waiting to be sent.
 const SEND_BUFFER: usize = 64 * 1024;
 /// Streams that we reset and of which frames may still come.
 const RESET_REMEMBERED: usize = 32;
-/// Requests that a client may reset before they are answered, until it is looked at how many it did not.
-const MOST_ABANDONED: u64 = 100;
-/// Timers kept for the streams to come.
-const SPARE: usize = 16;
 /// How long a client with streams under way may be silent before it is asked whether it is there, and then again.
 const SILENCE: Duration = Duration::from_secs(20);
 /// How long a client may take to hear that the connection ends.

@@ -1,7 +1,7 @@
 //! HTTP: one request after the other on a client's connection.
 //!
 //! ```text
-//! serve ── waits for a request, again and again; of HTTP/2, h2 ── a task for each stream
+//! serve ── waits for a request, again and again; of HTTP/2, h2 ── a task for each stream (streams)
 //!   └─ pipeline ── the way of one request, a page
 //!        ├─ receive ── bytes to head
 //!        ├─ decide ─── head to decision: route, then forward, answer or redirect
@@ -21,6 +21,7 @@ mod receive;
 mod record;
 mod respond;
 mod serve;
+mod streams;
 mod tunnel;
 
 pub(crate) use serve::serve;

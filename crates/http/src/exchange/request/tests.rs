@@ -1,3 +1,4 @@
+use h2::ext::Protocol;
 use http::Request;
 use http::request::Builder;
 
@@ -10,7 +11,12 @@ fn get(uri: &str) -> Builder {
 fn composed(builder: Builder, has_body: bool) -> Result<(RequestBody, String), Refusal> {
     let (parts, ()) = builder.body(()).expect("a request").into_parts();
     let mut out = Vec::new();
-    let body = compose_head(&parts, has_body, "KEY", &mut out)?;
+    let request = RequestHead {
+        parts: &parts,
+        protocol: parts.extensions.get::<Protocol>().map(Protocol::as_str),
+        has_body,
+    };
+    let body = compose_head(request, "KEY", &mut out)?;
     Ok((body, String::from_utf8(out).expect("text")))
 }
 

@@ -1,10 +1,9 @@
-//! A request of HTTP/2 as a head of HTTP/1.1 (RFC 9113, 8.2 to 8.5).
+//! A request of HTTP/2 or HTTP/3 as a head of HTTP/1.1 (RFC 9113, 8.2 to 8.5; RFC 9114, 4.2 to 4.4).
 //!
-//! What `h2` has refused already is not looked for here: unknown, repeated, missing and late pseudo-fields, fields of the
+//! What has been refused already is not looked for here: unknown, repeated, missing and late pseudo-fields, fields of the
 //! connection, `te` with anything but `trailers`, names with uppercase letters, values with CR, LF or NUL. What is written
 //! is read by the same parser as a head off the wire, so that anything which slipped through is refused there.
 
-use h2::ext::Protocol;
 use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY};
 use http::request::Parts;
 use http::uri::{Authority, Scheme};
@@ -16,7 +15,7 @@ use super::fields::{write_field, write_line};
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The stream is reset (`PROTOCOL_ERROR`).
+    /// The stream is reset.
     #[error("the request is malformed")]
     Malformed,
     /// An extended CONNECT (RFC 8441) for something that is not known here: 501.
@@ -37,21 +36,36 @@ pub enum RequestBody {
     Tunnel,
 }
 
-/// Appends to `out` the head that says what `parts` say.
+/// A request as it came in fields.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHead<'a> {
+    /// Method, target and fields.
+    pub parts: &'a Parts,
+    /// `:protocol` of an extended CONNECT.
+    pub protocol: Option<&'a str>,
+    /// Whether anything follows the fields.
+    pub has_body: bool,
+}
+
+/// Appends to `out` the head that says what `request` says.
 ///
-/// `has_body` tells whether anything follows the fields. An extended CONNECT for `websocket` becomes the upgrade of
+/// An extended CONNECT for `websocket` becomes the upgrade of
 /// HTTP/1.1 (RFC 6455), with `key` for the one that HTTP/2 does not have.
 ///
 /// Where `host` differs from `:authority` both are written, which the parser refuses with 400.
 pub fn compose_head(
-    parts: &Parts,
-    has_body: bool,
+    request: RequestHead<'_>,
     key: &str,
     out: &mut Vec<u8>,
 ) -> Result<RequestBody, Refusal> {
-    let is_tunnel = match parts.extensions.get::<Protocol>() {
+    let RequestHead {
+        parts,
+        protocol,
+        has_body,
+    } = request;
+    let is_tunnel = match protocol {
         None => false,
-        Some(protocol) if protocol.as_str().eq_ignore_ascii_case("websocket") => true,
+        Some(protocol) if protocol.eq_ignore_ascii_case("websocket") => true,
         Some(_) => return Err(Refusal::Protocol),
     };
     check(parts)?;

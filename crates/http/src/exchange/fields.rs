@@ -1,4 +1,4 @@
-//! Heads and trailers of HTTP/1.1 as fields of HTTP/2, and the other way round.
+//! Heads and trailers of HTTP/1.1 as fields of HTTP/2 and HTTP/3, and the other way round.
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue, TE};
@@ -6,7 +6,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri};
 use sluice_wire::h1::{Field, FieldKind, Fields, Framing, RequestHead, ResponseHead, Target};
 
-/// The response that `head` is; `None` where it holds what HTTP/2 cannot say.
+/// The response that `head` is; `None` where it holds what those cannot say.
 ///
 /// Where a tunnel was asked for, 101 is the 200 of an extended CONNECT (RFC 8441, 5), and what belongs to the handshake of
 /// HTTP/1.1 stays behind.
@@ -24,8 +24,8 @@ pub(super) fn response(head: &ResponseHead<'_, '_>) -> Option<Response<()>> {
     Some(response)
 }
 
-/// The request that `head` is; `None` where it holds what HTTP/2 cannot say.
-pub(super) fn request(head: &RequestHead<'_, '_>, scheme: Scheme) -> Option<Request<()>> {
+/// The request that `head` is; `None` where it holds what those cannot say.
+pub(crate) fn request(head: &RequestHead<'_, '_>, scheme: Scheme) -> Option<Request<()>> {
     let mut request = Request::new(());
     *request.method_mut() = Method::from_bytes(head.method.as_str().as_bytes()).ok()?;
     let path = match &head.target {
@@ -73,7 +73,7 @@ fn copy(
 }
 
 /// Whether the head is the whole answer.
-pub(super) fn is_whole(framing: Framing) -> bool {
+pub(crate) fn is_whole(framing: Framing) -> bool {
     matches!(framing, Framing::None | Framing::Length(0))
 }
 
@@ -104,7 +104,7 @@ pub(super) fn write_trailers(trailers: &HeaderMap, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-pub(super) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+pub(crate) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     write_line(out, name.as_str().as_bytes(), value.as_bytes());
 }
 

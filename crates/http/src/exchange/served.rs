@@ -5,22 +5,21 @@
 //! reaches. So nothing is held here but what one receive brings.
 
 use std::cell::Cell;
+use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
 use http::{Response, StatusCode};
 use sluice_net::Layered;
 use sluice_wire::h1::{FieldStorage, Limits, ResponseHead, parse_response};
 
-use super::fields;
 use super::incoming::{Form, Incoming};
-use super::outgoing::{Outgoing, Unsent, poll_window};
+use super::outgoing::{Outgoing, Unsent};
 use super::request::RequestBody;
+use super::{Exchange, fields};
 
 /// How far a stream has come, for whoever counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,11 +39,11 @@ pub enum Progress {
     clippy::struct_excessive_bools,
     reason = "four independent facts of the stream"
 )]
-pub struct Served {
+pub struct Served<E: Exchange> {
+    exchange: E,
     incoming: Incoming,
     is_tunnel: bool,
     has_read_all: bool,
-    respond: SendResponse<Bytes>,
     answering: Answering,
     is_head: bool,
     /// Whether a tunnel does not end in an orderly way.
@@ -59,16 +58,16 @@ enum Answering {
     Head(Vec<u8>),
     Body(Outgoing),
     /// Both sides speak what they switched to.
-    Tunnel(SendStream<Bytes>),
+    Tunnel,
     Ended,
 }
 
-impl Served {
-    /// The stream whose body is `body` and whose answer goes to `respond`. `is_head` tells whether it asked with `HEAD`.
+impl<E: Exchange> Served<E> {
+    /// The stream that carries `exchange`, whose request has a body of this `kind`. `is_head` tells whether it asked with
+    /// `HEAD`.
     pub fn new(
-        body: RecvStream,
+        exchange: E,
         kind: RequestBody,
-        respond: SendResponse<Bytes>,
         is_head: bool,
         local_address: Option<SocketAddr>,
         progress: Rc<Cell<Progress>>,
@@ -79,10 +78,10 @@ impl Served {
             RequestBody::Chunked => Form::Chunked,
         };
         Self {
-            incoming: Incoming::new(body, form, Vec::new()),
+            exchange,
+            incoming: Incoming::new(form, Vec::new()),
             is_tunnel: kind == RequestBody::Tunnel,
             has_read_all: kind == RequestBody::None,
-            respond,
             answering: Answering::Head(Vec::new()),
             is_head,
             breaks: false,
@@ -93,24 +92,15 @@ impl Served {
 
     /// Ready when the client has reset the stream.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let reset = match &mut self.answering {
-            Answering::Head(_) => self.respond.poll_reset(cx),
-            Answering::Body(Outgoing { stream, .. }) | Answering::Tunnel(stream) => {
-                stream.poll_reset(cx)
-            }
-            Answering::Ended => return Poll::Pending,
-        };
-        match ready!(reset) {
-            Ok(reason) => Poll::Ready(self.broken(reason.into())),
-            Err(error) => Poll::Ready(self.broken(error)),
-        }
+        let error = ready!(self.exchange.poll_gone(cx));
+        Poll::Ready(self.broken(error))
     }
 
-    fn broken(&self, error: h2::Error) -> io::Error {
+    fn broken(&self, error: io::Error) -> io::Error {
         if self.progress.get() == Progress::UnderWay {
             self.progress.set(Progress::Abandoned);
         }
-        io::Error::new(io::ErrorKind::ConnectionReset, error)
+        error
     }
 
     fn ended(&mut self) {
@@ -119,7 +109,7 @@ impl Served {
     }
 
     /// Takes bytes of the head; how many.
-    fn take_head(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn take_head(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> io::Result<usize> {
         let Answering::Head(partial) = &mut self.answering else {
             return Ok(0);
         };
@@ -127,7 +117,7 @@ impl Served {
         if before == 0 {
             let mut storage = FieldStorage::new();
             return match parse_response(bytes, &mut storage, &LIMITS, self.is_head) {
-                Ok(Some(head)) => self.answer(&head),
+                Ok(Some(head)) => self.answer(cx, &head),
                 Ok(None) => {
                     partial.extend_from_slice(bytes);
                     Ok(bytes.len())
@@ -139,7 +129,7 @@ impl Served {
         whole.extend_from_slice(bytes);
         let mut storage = FieldStorage::new();
         match parse_response(&whole, &mut storage, &LIMITS, self.is_head) {
-            Ok(Some(head)) => self.answer(&head).map(|length| length - before),
+            Ok(Some(head)) => self.answer(cx, &head).map(|length| length - before),
             Ok(None) => {
                 self.answering = Answering::Head(whole);
                 Ok(bytes.len())
@@ -149,13 +139,13 @@ impl Served {
     }
 
     /// Sends a head; its length.
-    fn answer(&mut self, head: &ResponseHead<'_, '_>) -> io::Result<usize> {
+    fn answer(&mut self, cx: &mut Context<'_>, head: &ResponseHead<'_, '_>) -> io::Result<usize> {
         // To whom asked for a tunnel, any success means that it stands (RFC 8441, 5; RFC 9110, 9.3.6).
         if self.is_tunnel && (200..300).contains(&head.status) {
             let mut response = Response::new(());
             *response.status_mut() = StatusCode::BAD_GATEWAY;
-            self.respond
-                .send_response(response, true)
+            self.exchange
+                .send_head(cx, response, true)
                 .map_err(|error| self.broken(error))?;
             self.ended();
             return Ok(head.len);
@@ -164,24 +154,24 @@ impl Served {
         let response = fields::response(head).ok_or_else(invalid)?;
         match head.status {
             101 if self.is_tunnel => {
-                let stream = self.respond.send_response(response, false);
-                let stream = stream.map_err(|error| self.broken(error))?;
-                self.answering = Answering::Tunnel(stream);
+                let sent = self.exchange.send_head(cx, response, false);
+                sent.map_err(|error| self.broken(error))?;
+                self.answering = Answering::Tunnel;
             }
             101 => return Err(invalid()),
             100..200 => {
-                let sent = self.respond.send_informational(response);
+                let sent = self.exchange.send_interim(cx, response);
                 sent.map_err(|error| self.broken(error))?;
                 self.answering = Answering::Head(Vec::new());
             }
             _ => {
                 let is_whole = fields::is_whole(head.framing);
-                let stream = self.respond.send_response(response, is_whole);
-                let stream = stream.map_err(|error| self.broken(error))?;
+                let sent = self.exchange.send_head(cx, response, is_whole);
+                sent.map_err(|error| self.broken(error))?;
                 if is_whole {
                     self.ended();
                 } else {
-                    self.answering = Answering::Body(Outgoing::new(stream, head.framing));
+                    self.answering = Answering::Body(Outgoing::new(head.framing));
                 }
             }
         }
@@ -193,7 +183,7 @@ impl Served {
         let Answering::Body(outgoing) = &mut self.answering else {
             return Poll::Ready(Ok(bytes.len()));
         };
-        match ready!(outgoing.poll_write(cx, bytes)) {
+        match ready!(outgoing.poll_write(&mut self.exchange, cx, bytes)) {
             Ok(taken) => {
                 if outgoing.is_done() {
                     self.ended();
@@ -206,14 +196,12 @@ impl Served {
     }
 
     fn poll_tunnel(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Answering::Tunnel(stream) = &mut self.answering else {
-            return Poll::Ready(Ok(bytes.len()));
-        };
-        let sent = match ready!(poll_window(stream, bytes.len(), cx)) {
+        let sent = match ready!(self.exchange.poll_window(cx, bytes.len())) {
             Ok(window) => {
                 let taken = bytes.get(..window).unwrap_or(bytes);
                 let data = Bytes::copy_from_slice(taken);
-                stream.send_data(data, false).map(|()| taken.len())
+                let sent = self.exchange.send_data(cx, data, false);
+                sent.map(|()| taken.len())
             }
             Err(error) => Err(error),
         };
@@ -221,18 +209,18 @@ impl Served {
     }
 }
 
-impl Layered for Served {
+impl<E: Exchange + Debug> Layered for Served<E> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let waits = self.is_tunnel && matches!(self.answering, Answering::Head(_));
         if !waits && !self.has_read_all {
-            match ready!(self.incoming.poll_read(cx, buffer)) {
+            match ready!(self.incoming.poll_read(&mut self.exchange, cx, buffer)) {
                 Ok(0) => self.has_read_all = true,
                 Ok(count) => return Poll::Ready(Ok(count)),
                 Err(error) => return Poll::Ready(Err(self.broken(error))),
             }
         }
         // The end of a request is not the end of its stream: the client listens. In a tunnel it is.
-        let has_ended = matches!(self.answering, Answering::Ended | Answering::Tunnel(_));
+        let has_ended = matches!(self.answering, Answering::Ended | Answering::Tunnel);
         if has_ended {
             return Poll::Ready(Ok(0));
         }
@@ -243,9 +231,9 @@ impl Layered for Served {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             let outcome = match &self.answering {
-                Answering::Head(_) => Poll::Ready(self.take_head(rest)),
+                Answering::Head(_) => Poll::Ready(self.take_head(cx, rest)),
                 Answering::Body(_) => self.poll_body(cx, rest),
-                Answering::Tunnel(_) => self.poll_tunnel(cx, rest),
+                Answering::Tunnel => self.poll_tunnel(cx, rest),
                 // Nobody is there to take it: of an answer whose body is left out.
                 Answering::Ended => Poll::Ready(Ok(rest.len())),
             };
@@ -259,15 +247,22 @@ impl Layered for Served {
         Poll::Ready(Ok(taken))
     }
 
-    fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Answering::Tunnel(stream) = &mut self.answering {
-            let sent = stream.send_data(Bytes::new(), true);
+    /// Ends a tunnel. Of an answer that is through, waits until the last of it is on its way.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if matches!(self.answering, Answering::Tunnel) {
+            if self.breaks {
+                return Poll::Ready(Ok(()));
+            }
+            let sent = self.exchange.send_data(cx, Bytes::new(), true);
             if let Err(error) = sent {
                 return Poll::Ready(Err(self.broken(error)));
             }
             self.ended();
         }
-        Poll::Ready(Ok(()))
+        if !matches!(self.answering, Answering::Ended) {
+            return Poll::Ready(Ok(()));
+        }
+        self.exchange.poll_flush(cx)
     }
 
     fn is_quiet(&mut self, _now: bool) -> bool {
@@ -284,20 +279,18 @@ impl Layered for Served {
 }
 
 /// An answer that breaks off must not pass for a whole one.
-impl Drop for Served {
+impl<E: Exchange> Drop for Served<E> {
     fn drop(&mut self) {
         if self.progress.get() == Progress::Abandoned {
             return;
         }
         match &mut self.answering {
-            Answering::Head(_) => self.respond.send_reset(Reason::INTERNAL_ERROR),
-            Answering::Tunnel(stream) if !self.breaks => {
+            Answering::Tunnel if !self.breaks => {
                 // Fails where the stream is gone already.
-                let _ = stream.send_data(Bytes::new(), true);
+                let cx = &mut Context::from_waker(Waker::noop());
+                let _ = self.exchange.send_data(cx, Bytes::new(), true);
             }
-            Answering::Body(Outgoing { stream, .. }) | Answering::Tunnel(stream) => {
-                stream.send_reset(Reason::INTERNAL_ERROR);
-            }
+            Answering::Head(_) | Answering::Body(_) | Answering::Tunnel => self.exchange.reset(),
             Answering::Ended => {}
         }
     }

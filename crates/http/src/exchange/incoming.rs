@@ -1,17 +1,17 @@
-//! A body that comes in by HTTP/2, read as the body of a message of HTTP/1.1.
+//! A body that comes in by HTTP/2 or HTTP/3, read as the body of a message of HTTP/1.1.
 
+use std::io;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::RecvStream;
 use sluice_wire::h1::{CHUNK_END, CHUNK_HEADER_LEN, chunk_header};
 
+use super::Receiving;
 use super::fields::write_trailers;
 
 /// A body. The sender's window is given back as it is read: nothing is held here but what one frame brings.
 #[derive(Debug)]
-pub(super) struct Incoming {
-    body: RecvStream,
+pub(crate) struct Incoming {
     next: Next,
     /// Received and not read yet.
     pending: Bytes,
@@ -30,7 +30,7 @@ enum Next {
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// There is none.
     None,
     /// As it comes; trailers are lost.
@@ -41,9 +41,8 @@ pub(super) enum Form {
 
 impl Incoming {
     /// `head` is read first.
-    pub(super) fn new(body: RecvStream, form: Form, head: Vec<u8>) -> Self {
+    pub(crate) fn new(form: Form, head: Vec<u8>) -> Self {
         Self {
-            body,
             next: match form {
                 Form::None => Next::Ended,
                 Form::AsIs => Next::AsIs,
@@ -54,22 +53,23 @@ impl Incoming {
         }
     }
 
-    /// Reads into `buffer`; 0 is the end.
-    pub(super) fn poll_read(
+    /// Reads of `body` into `buffer`; 0 is the end.
+    pub(crate) fn poll_read(
         &mut self,
+        body: &mut impl Receiving,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
-    ) -> Poll<Result<usize, h2::Error>> {
+    ) -> Poll<io::Result<usize>> {
         let mut filled = 0;
         while let Some(room) = buffer.get_mut(filled..).filter(|room| !room.is_empty()) {
-            match self.poll_fill(cx) {
+            match self.poll_fill(body, cx) {
                 Poll::Ready(Ok(())) => {}
                 // What was read goes first; the error is met again.
                 Poll::Ready(Err(_)) | Poll::Pending if filled > 0 => break,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             }
-            match self.hand_out(room) {
+            match self.hand_out(body, room) {
                 0 => break,
                 count => filled += count,
             }
@@ -78,18 +78,22 @@ impl Incoming {
     }
 
     /// Ready when there is something in `lead` or `pending`, or all was read.
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+    fn poll_fill(
+        &mut self,
+        body: &mut impl Receiving,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         while self.lead.is_empty() && self.pending.is_empty() {
             match self.next {
                 Next::Ended => break,
                 Next::Trailers => {
-                    let trailers = ready!(self.body.poll_trailers(cx))?;
+                    let trailers = ready!(body.poll_trailers(cx))?;
                     self.lead.extend_from_slice(LAST_CHUNK_LINE);
                     write_trailers(&trailers.unwrap_or_default(), &mut self.lead);
                     self.next = Next::Ended;
                 }
-                Next::AsIs | Next::Chunk => match ready!(self.body.poll_data(cx)) {
-                    Some(data) => self.take_data(data?),
+                Next::AsIs | Next::Chunk => match ready!(body.poll_data(cx))? {
+                    Some(data) => self.take_data(data),
                     None if self.next == Next::Chunk => self.next = Next::Trailers,
                     None => self.next = Next::Ended,
                 },
@@ -108,7 +112,7 @@ impl Incoming {
     }
 
     /// Copies what is there to `buffer`, and gives the sender its window back.
-    fn hand_out(&mut self, buffer: &mut [u8]) -> usize {
+    fn hand_out(&mut self, body: &mut impl Receiving, buffer: &mut [u8]) -> usize {
         let mut filled = copy_front(&mut self.lead, buffer);
         if !self.lead.is_empty() || self.pending.is_empty() {
             return filled;
@@ -120,8 +124,7 @@ impl Incoming {
             room.copy_from_slice(&data);
         }
         filled += count;
-        // Fails only where the stream is gone, which the next read tells.
-        let _ = self.body.flow_control().release_capacity(count);
+        body.release(count);
         if self.pending.is_empty() && self.next == Next::Chunk {
             self.lead.extend_from_slice(CHUNK_END);
             let room = buffer.get_mut(filled..).unwrap_or_default();
