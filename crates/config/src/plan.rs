@@ -78,8 +78,19 @@ pub struct Listener {
     pub idle_timeout: Duration,
     /// `tls`; without it nothing is ciphered.
     pub tls: Option<Tls>,
+    /// `source-address`: from where connections to servers start; `balancer` for http.
+    pub source_address: SourceAddress,
     /// `protocol` with what only that protocol has.
     pub protocol: Protocol,
+}
+
+/// Whose address servers see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceAddress {
+    /// One of this machine.
+    Balancer,
+    /// The client's (transparent proxying).
+    Client,
 }
 
 /// What a listener speaks.

@@ -9,8 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_config::Plan;
-use sluice_config::plan::{AccessLog as AccessLogSettings, Listener, Protocol, TcpTarget};
+use sluice_config::plan::{
+    AccessLog as AccessLogSettings, Listener, Protocol, SourceAddress, TcpTarget,
+};
 use sluice_model::BindAddress;
+use sluice_net::connect::may_use_addresses_of_others;
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
 use sluice_proxy::{Command, Generation, NewSocket, WorkerThread};
 use sluice_telemetry::access::AccessLog;
@@ -45,6 +48,17 @@ pub enum ApplyError {
         listener: Arc<str>,
         /// Its address.
         address: BindAddress,
+        /// The kernel's reason.
+        cause: io::Error,
+    },
+    /// The process may not use its clients' addresses.
+    #[error(
+        "listener `{listener}` has `source-address = \"client\"`, which this process may not: {cause} (give it CAP_NET_ADMIN or CAP_NET_RAW, and \
+         route what servers answer back to this machine: see docs/transparent.md)"
+    )]
+    Transparent {
+        /// The listener.
+        listener: Arc<str>,
         /// The kernel's reason.
         cause: io::Error,
     },
@@ -115,6 +129,7 @@ impl Fleet {
     pub async fn apply(&mut self, plan: &Arc<Plan>) -> Result<(), ApplyError> {
         let endpoints = Arc::new(self.endpoints.updated(&plan.upstreams)?);
         let tls = self.tls.updated(plan)?;
+        check_transparent(plan)?;
         let new_listeners = self.bind_new(plan)?;
         self.update_access_log(plan)
             .map_err(ApplyError::AccessLog)?;
@@ -278,6 +293,18 @@ fn is_same_socket(known: &Listener, wanted: &Listener) -> bool {
         && known.address == wanted.address
         && known.socket == wanted.socket
         && known.protocol.is_udp() == wanted.protocol.is_udp()
+}
+
+/// Says at the start what would else go wrong with every connection.
+fn check_transparent(plan: &Plan) -> Result<(), ApplyError> {
+    let mut listeners = plan.listeners.iter();
+    let Some(listener) = listeners.find(|one| one.source_address == SourceAddress::Client) else {
+        return Ok(());
+    };
+    may_use_addresses_of_others().map_err(|cause| ApplyError::Transparent {
+        listener: Arc::clone(&listener.name),
+        cause,
+    })
 }
 
 fn has_server_name(listener: &Listener, name: &str) -> bool {

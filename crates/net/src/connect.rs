@@ -22,15 +22,52 @@ pub enum Destination {
     Unix(PathBuf),
 }
 
+/// From where connections to servers start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From the address that the kernel chooses.
+    Any,
+    /// From an address of this machine.
+    Own(IpAddr),
+    /// From the client's address, which is not this machine's (`IP_TRANSPARENT`). What comes back finds its way here only
+    /// where routing says so.
+    Client(IpAddr),
+}
+
+impl Source {
+    /// Binds a socket that is about to be connected. The port is chosen by the kernel for the whole four-tuple.
+    pub(crate) fn bind(self, socket: &socket2::Socket) -> io::Result<()> {
+        let address = match self {
+            Self::Any => return Ok(()),
+            Self::Own(address) => address,
+            Self::Client(address) => {
+                kernel_option::transparent(socket.as_fd(), address.is_ipv6())?;
+                address
+            }
+        };
+        kernel_option::bind_address_no_port(socket.as_fd())?;
+        socket.bind(&SocketAddr::new(address, 0).into())
+    }
+}
+
+/// Whether this process may start connections from addresses of others ([`Source::Client`]).
+///
+/// # Errors
+/// `PermissionDenied` where it lacks the capability.
+pub fn may_use_addresses_of_others() -> io::Result<()> {
+    let socket = socket2::Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    kernel_option::transparent(socket.as_fd(), false)
+}
+
 /// Connects.
 ///
-/// `source` is bound without a port (`IP_BIND_ADDRESS_NO_PORT`), which the kernel then chooses for the whole four-tuple.
+/// An address in `source` is bound without a port (`IP_BIND_ADDRESS_NO_PORT`), which the kernel then chooses for the whole four-tuple.
 ///
 /// # Errors
 /// The kernel's. `AddrNotAvailable` means that the local ports to this destination are used up.
 pub async fn connect(
     destination: &Destination,
-    source: Option<IpAddr>,
+    source: Source,
     keep_alive_after: Option<Duration>,
 ) -> io::Result<Socket> {
     let address = match destination {
@@ -46,10 +83,7 @@ pub async fn connect(
     if let Some(silence) = keep_alive_after {
         socket.set_tcp_keepalive(&keep_alive(silence))?;
     }
-    if let Some(source) = source {
-        kernel_option::bind_address_no_port(socket.as_fd())?;
-        socket.bind(&SocketAddr::new(source, 0).into())?;
-    }
+    source.bind(&socket)?;
     let stream = TcpSocket::from_std_stream(socket.into())
         .connect(address)
         .await?;
@@ -74,9 +108,13 @@ mod tests {
         let destination = Destination::Ip(listener.local_addr().expect("address"));
         let source = IpAddr::from([127, 0, 0, 77]);
         block_on(async {
-            let _stream = connect(&destination, Some(source), Some(Duration::from_secs(9)))
-                .await
-                .expect("connect");
+            let _stream = connect(
+                &destination,
+                Source::Own(source),
+                Some(Duration::from_secs(9)),
+            )
+            .await
+            .expect("connect");
             let (_, peer) = listener.accept().expect("accept");
             assert_eq!(peer.ip(), source);
         });
@@ -88,7 +126,8 @@ mod tests {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
             listener.local_addr().expect("address")
         };
-        let error = block_on(connect(&Destination::Ip(address), None, None)).expect_err("refused");
+        let error =
+            block_on(connect(&Destination::Ip(address), Source::Any, None)).expect_err("refused");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     }
 }

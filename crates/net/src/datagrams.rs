@@ -20,6 +20,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::net::UdpSocket;
 
+use crate::connect::Source;
 use crate::kernel_option;
 use crate::listen::{ListenSocket, canonical};
 
@@ -349,20 +350,17 @@ fn run_length(list: &[Answer], most: usize) -> usize {
 pub struct ServerSocket(OwnedFd);
 
 impl ServerSocket {
-    /// A socket connected to `server`, from `source` where one is given. Connecting sends nothing.
+    /// A socket connected to `server`. Connecting sends nothing.
     ///
     /// # Errors
     /// The kernel's: out of descriptors, no way there, no port free.
-    pub fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<Self> {
+    pub fn connect(server: SocketAddr, source: Source) -> io::Result<Self> {
         let socket = socket2::Socket::new(
             Domain::for_address(server),
             Type::DGRAM.nonblocking(),
             Some(Protocol::UDP),
         )?;
-        if let Some(source) = source {
-            kernel_option::bind_address_no_port(socket.as_fd())?;
-            socket.bind(&SocketAddr::new(source, 0).into())?;
-        }
+        source.bind(&socket)?;
         socket.connect(&server.into())?;
         Ok(Self(socket.into()))
     }

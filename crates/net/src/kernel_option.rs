@@ -24,6 +24,15 @@ pub(crate) fn defer_accept(socket: BorrowedFd<'_>, seconds: u32) -> io::Result<(
     set(socket, libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, seconds)
 }
 
+/// `IP_TRANSPARENT` (ip(7)): the socket may be bound to an address that is not this machine's.
+pub(crate) fn transparent(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<()> {
+    if is_ipv6 {
+        set(socket, libc::IPPROTO_IPV6, libc::IPV6_TRANSPARENT, 1)
+    } else {
+        set(socket, libc::IPPROTO_IP, libc::IP_TRANSPARENT, 1)
+    }
+}
+
 /// Lets the kernel cut datagrams that are too long for the way into fragments, as any UDP program expects; and leaves out
 /// the time of arrival, which nobody asks for.
 pub(crate) fn plain_datagrams(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<()> {

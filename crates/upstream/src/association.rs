@@ -1,7 +1,9 @@
 //! A client's socket towards a server, for datagrams.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use sluice_config::plan::SourceAddress;
 use sluice_net::connect::Destination;
 use sluice_net::datagrams::ServerSocket;
 
@@ -29,8 +31,13 @@ impl Cluster {
     ///
     /// # Errors
     /// [`ConnectError`]
-    pub fn associate(&self, lane: &Lane) -> Result<Association, ConnectError> {
-        let outcome = self.associate_from_any_source(lane);
+    pub fn associate(
+        &self,
+        lane: &Lane,
+        client: SocketAddr,
+        start: SourceAddress,
+    ) -> Result<Association, ConnectError> {
+        let outcome = self.associate_from_any_source(lane, client, start);
         match outcome {
             Ok(socket) => {
                 lane.metrics().connections_opened.increment();
@@ -48,14 +55,18 @@ impl Cluster {
     }
 
     /// From the source address whose turn it is, or from the next one that still has a port for this server.
-    fn associate_from_any_source(&self, lane: &Lane) -> Result<ServerSocket, ConnectError> {
+    fn associate_from_any_source(
+        &self,
+        lane: &Lane,
+        client: SocketAddr,
+        start: SourceAddress,
+    ) -> Result<ServerSocket, ConnectError> {
         let Destination::Ip(server) = lane.endpoint().destination() else {
             return Err(std::io::Error::from(std::io::ErrorKind::Unsupported).into());
         };
-        let sources = &self.settings().source_addresses;
-        let mut tries_left = sources.len();
+        let mut tries_left = self.settings().source_addresses.len();
         loop {
-            let source = lane.next_source(sources);
+            let source = self.source(lane, client, start)?;
             tries_left = tries_left.saturating_sub(1);
             match ServerSocket::connect(*server, source).map_err(ConnectError::from) {
                 Err(ConnectError::NoLocalPort) if tries_left > 0 => {}

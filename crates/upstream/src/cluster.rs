@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sluice_balance::{Ask, Load, Policy, Servers, Signals};
-use sluice_config::plan::{HashKey, SendProxyProtocol, Upstream, UpstreamProtocol};
+use sluice_config::plan::{HashKey, SendProxyProtocol, SourceAddress, Upstream, UpstreamProtocol};
 use sluice_model::{Moment, ServerAddress};
-use sluice_net::connect::connect;
+use sluice_net::connect::{Destination, Source, connect};
 use sluice_net::{Socket, Stream};
 use sluice_telemetry::metrics::{Registry, UpstreamMetrics};
 use sluice_tls::{ClientConfig, HandshakeError, Session as TlsSession, Workspace, begin_session};
@@ -191,10 +191,11 @@ impl Cluster {
         &self,
         lane: &Rc<Lane>,
         client: SocketAddr,
+        start: SourceAddress,
     ) -> Result<Box<Connection>, ConnectError> {
         let settings = &self.settings;
         let started = Instant::now();
-        let attempt = self.connect_from_any_source(lane);
+        let attempt = self.connect_from_any_source(lane, client, start);
         let outcome = match timeout(settings.connect_timeout, attempt).await {
             Ok(outcome) => outcome,
             Err(_) => Err(ConnectError::Timeout),
@@ -418,11 +419,15 @@ impl Cluster {
     }
 
     /// Connects from the source address whose turn it is, or from the next one that still has a port for this server.
-    async fn connect_from_any_source(&self, lane: &Lane) -> Result<Socket, ConnectError> {
-        let sources = &self.settings.source_addresses;
-        let mut tries_left = sources.len();
+    async fn connect_from_any_source(
+        &self,
+        lane: &Lane,
+        client: SocketAddr,
+        start: SourceAddress,
+    ) -> Result<Socket, ConnectError> {
+        let mut tries_left = self.settings.source_addresses.len();
         loop {
-            let source = lane.next_source(sources);
+            let source = self.source(lane, client, start)?;
             let attempt = connect(
                 lane.endpoint().destination(),
                 source,
@@ -442,6 +447,28 @@ impl Cluster {
 pub struct OpenTurn<'a>(
     #[expect(dead_code, reason = "its drop tells those who wait")] Option<Opening<'a>>,
 );
+
+impl Cluster {
+    /// Where the next connection to a server starts.
+    pub(crate) fn source(
+        &self,
+        lane: &Lane,
+        client: SocketAddr,
+        start: SourceAddress,
+    ) -> Result<Source, ConnectError> {
+        if start == SourceAddress::Balancer {
+            let own = lane.next_source(&self.settings.source_addresses);
+            return Ok(own.map_or(Source::Any, Source::Own));
+        }
+        match lane.endpoint().destination() {
+            Destination::Ip(server) if server.is_ipv4() == client.is_ipv4() => {
+                Ok(Source::Client(client.ip()))
+            }
+            Destination::Ip(_) => Err(ConnectError::OtherFamily),
+            Destination::Unix(_) => Ok(Source::Any),
+        }
+    }
+}
 
 /// The servers that one request can go to.
 struct Candidates<'a> {

@@ -115,6 +115,9 @@ pub enum ConnectError {
     /// The TLS handshake failed.
     #[error("TLS: {0}")]
     Tls(HandshakeError),
+    /// The connection was to start from the client's address, and the server's is of the other family.
+    #[error("the client's address is of another family than the server's")]
+    OtherFamily,
     /// Anything else the kernel says.
     #[error("{0}")]
     Other(io::Error),
@@ -123,7 +126,10 @@ pub enum ConnectError {
 impl ConnectError {
     /// Whether the server is to blame, and not a want of ours.
     pub fn blames_server(&self) -> bool {
-        !matches!(self, Self::NoLocalPort | Self::NoDescriptor)
+        !matches!(
+            self,
+            Self::NoLocalPort | Self::NoDescriptor | Self::OtherFamily
+        )
     }
 
     /// The word for it in metrics.
@@ -135,6 +141,7 @@ impl ConnectError {
             Self::NoDescriptor => ConnectFailure::NoDescriptor,
             Self::Tls(HandshakeError::Certificate(_)) => ConnectFailure::Certificate,
             Self::Tls(_) => ConnectFailure::Tls,
+            Self::OtherFamily => ConnectFailure::Other,
             Self::Other(error) => match error.kind() {
                 io::ErrorKind::ConnectionReset => ConnectFailure::Reset,
                 io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {

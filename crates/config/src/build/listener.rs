@@ -9,8 +9,8 @@ use sluice_route::{Conditions, Router};
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
-    Http2, HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions, TcpTarget,
-    UdpListener, UpstreamId,
+    Http2, HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions, SourceAddress,
+    TcpTarget, UdpListener, UpstreamId,
 };
 use crate::read::Section;
 use crate::units::ShowSize;
@@ -98,6 +98,10 @@ impl Builder<'_> {
             },
             idle_timeout: idle_timeout?,
             tls: tls.flatten(),
+            source_address: match section.value("source-address")? {
+                "client" => SourceAddress::Client,
+                _ => SourceAddress::Balancer,
+            },
             protocol: protocol?,
         }))
     }
@@ -176,6 +180,10 @@ impl Builder<'_> {
         });
         self.out_of_place(section, &["sni", "hello-timeout"], |key| {
             Diagnostic::error(0..0, format!("`{key}` is for tcp listeners only"))
+        });
+        self.out_of_place(section, &["source-address"], |key| {
+            Diagnostic::error(0..0, format!("`{key}` is for tcp and udp listeners only"))
+                .help("servers of http learn of the client by `X-Forwarded-For`")
         });
         self.out_of_place(section, &["upstream"], |key| {
             Diagnostic::error(0..0, format!("`{key}` is for tcp and udp listeners only")).help(

@@ -292,7 +292,14 @@ pub(crate) static LISTENER: Shape = Shape {
             Default::Is("\"10s\""),
             "tcp with `sni` only: how long the first message of TLS may take from the connection to its last byte.",
         ),
-        Key::not_yet("source-address", "Which address servers see."),
+        Key::new(
+            "source-address",
+            Kind::Choice(&[Choice::new("balancer"), Choice::new("client")]),
+            Default::Is("\"balancer\""),
+            "tcp and udp only: whose address servers see. `client` is transparent proxying, from another port: it needs CAP_NET_ADMIN \
+             or CAP_NET_RAW, and routes by which answers of servers come back here.",
+        )
+        .also(&["transparent", "usesrc", "proxy-bind"]),
     ],
 };
 

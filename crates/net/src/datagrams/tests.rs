@@ -107,8 +107,8 @@ fn answered(listen: &str, connect: &str, lengths: &[usize]) -> (Vec<usize>, Vec<
         client.send_to(b"?", to).expect("sent");
         let flow = receive(&datagrams, 1).await[0].0;
         let server = self::client();
-        let near =
-            ServerSocket::connect(server.local_addr().expect("an address"), None).expect("connect");
+        let near = ServerSocket::connect(server.local_addr().expect("an address"), Source::Any)
+            .expect("connect");
         near.send(b"?").expect("sent");
         let (_, asker) = server.recv_from(&mut [0; 9]).expect("asked");
         let mut answers = Answers::default();
@@ -154,7 +154,7 @@ fn answers_come_from_the_address_that_was_asked() {
 fn nobody_there_is_an_error() {
     run(async {
         let gone = client().local_addr().expect("an address");
-        let socket = ServerSocket::connect(gone, None).expect("connecting asks nobody");
+        let socket = ServerSocket::connect(gone, Source::Any).expect("connecting asks nobody");
         socket.send(b"?").expect("sent");
         let mut set = ReadySet::new().expect("a set");
         set.add(&socket, 42).expect("watched");

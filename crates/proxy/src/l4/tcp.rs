@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use sluice_config::plan::{HashKey, Protocol, ProxyProtocol, TcpTarget};
+use sluice_config::plan::{HashKey, Protocol, ProxyProtocol, SourceAddress, TcpTarget};
 use sluice_net::Stream;
 use sluice_telemetry::End;
 use sluice_telemetry::access::TcpRecord;
@@ -290,7 +290,9 @@ impl Session {
         cluster: &Cluster,
         place: &InFlight,
     ) -> Result<Box<Connection>, ConnectError> {
-        let mut connection = cluster.connect(place.lane(), self.client).await?;
+        let settings = self.listener.settings();
+        let start = settings.map_or(SourceAddress::Balancer, |settings| settings.source_address);
+        let mut connection = cluster.connect(place.lane(), self.client, start).await?;
         let header = upstream_preface::header(cluster, self.client, &self.stream);
         upstream_preface::send(&mut connection, &header).await?;
         cluster.secure(place.lane(), &mut connection, &[]).await?;

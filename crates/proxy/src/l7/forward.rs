@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use sluice_config::plan::Retry;
+use sluice_config::plan::{Retry, SourceAddress};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight, Tried};
@@ -260,7 +260,9 @@ async fn open(
             Ok(stream) => return Ok(stream),
             Err(turn) => turn,
         };
-        let mut connection = cluster.connect(lane, client).await?;
+        let mut connection = cluster
+            .connect(lane, client, SourceAddress::Balancer)
+            .await?;
         upstream_preface::send(&mut connection, &header).await?;
         cluster
             .secure(lane, &mut connection, cluster.protocols())

@@ -11,7 +11,7 @@ use sluice_config::plan::{HashKey, Listener, Protocol, UdpListener};
 use sluice_net::datagrams::{Answers, Arrivals, Flow, ReadySet};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::DatagramDrop;
-use sluice_upstream::{Asked, ConnectError, Tried};
+use sluice_upstream::{Asked, ConnectError, Lane, Tried};
 
 use super::port::Port;
 use super::session::{Parts, Session};
@@ -167,7 +167,8 @@ impl Pump {
         if self.slot.is_closed() {
             return Err(DatagramDrop::Closing);
         }
-        let udp = udp(listener.settings()).ok_or(DatagramDrop::NoServer)?;
+        let settings = listener.settings().ok_or(DatagramDrop::NoServer)?;
+        let udp = udp(Some(settings)).ok_or(DatagramDrop::NoServer)?;
         let share = udp.max_sessions.div_ceil(self.worker.workers());
         while self.table.len() >= share {
             self.evict();
@@ -176,6 +177,8 @@ impl Pump {
             .live
             .cluster(udp.upstream)
             .ok_or(DatagramDrop::NoServer)?;
+        let start = settings.source_address;
+        let associate = |lane: &Lane| cluster.associate(lane, flow.client(), start);
         let key = cluster
             .key()
             .map(|_| HashKey::of_address(flow.client().ip()));
@@ -186,10 +189,10 @@ impl Pump {
                 cluster.metrics().retries.increment();
             }
             attempts += 1;
-            let outcome = match cluster.associate(place.lane()) {
+            let outcome = match associate(place.lane()) {
                 Err(ConnectError::NoDescriptor) if !made_room && self.evict() => {
                     made_room = true;
-                    cluster.associate(place.lane())
+                    associate(place.lane())
                 }
                 outcome => outcome,
             };

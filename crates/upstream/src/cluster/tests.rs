@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use sluice_config::plan::{Balance, Server};
+use sluice_config::plan::{Balance, Server, SourceAddress};
 use sluice_model::Weight;
 
 use super::*;
@@ -100,7 +100,10 @@ fn run(test: impl Future<Output = ()>) {
 
 async fn open(cluster: &Cluster, client: SocketAddr) -> Box<Connection> {
     let lane = &cluster.lanes()[0];
-    cluster.connect(lane, client).await.expect("connect")
+    cluster
+        .connect(lane, client, SourceAddress::Balancer)
+        .await
+        .expect("connect")
 }
 
 fn local(connection: &Connection) -> SocketAddr {
@@ -476,7 +479,10 @@ fn failures_to_connect_are_told_apart_and_counted() {
         room.listeners.clear();
         let (cluster, _) = room.cluster(&settings);
         let lane = &cluster.lanes()[0];
-        let error = cluster.connect(lane, CLIENT).await.expect_err("refused");
+        let error = cluster
+            .connect(lane, CLIENT, SourceAddress::Balancer)
+            .await
+            .expect_err("refused");
         assert!(matches!(error, ConnectError::Refused), "{error}");
         assert_eq!(lane.metrics().connect_failures.value(error.word()), 1);
         assert_eq!(lane.metrics().connections_opened.value(), 0);
