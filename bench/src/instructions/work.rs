@@ -117,6 +117,7 @@ impl Work {
             via: None,
             forwarded: false,
             default_host: "app",
+            certificate: request::Certificate::NotAsked,
             max_forwards: None,
         };
         self.out.clear();

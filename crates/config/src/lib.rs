@@ -72,6 +72,12 @@ pub trait Surroundings {
         ))
     }
 
+    /// The text of lists of revoked certificates in a PEM file, and where it is.
+    fn revoked(&self, crl: &Path) -> Result<(PathBuf, String), WrongFile> {
+        let _ = crl;
+        Err(WrongFile::new(FileRole::Revoked, "there are no files here"))
+    }
+
     /// The text of a file that several keys of the configuration may name, and where it is; a relative path is meant from the
     /// configuration file. The error says why it cannot be read, in one line.
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
@@ -123,6 +129,8 @@ pub enum FileRole {
     Key,
     /// `ca`
     Authority,
+    /// `crl`
+    Revoked,
 }
 
 /// A file that can be used.

@@ -18,7 +18,7 @@ use sluice_route::{Router, Template};
 
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
-pub use tls::{Authorities, Certificate, Tls, TlsVersion, UpstreamTls};
+pub use tls::{Authorities, Certificate, ClientAuth, Tls, TlsVersion, UpstreamTls};
 
 /// Everything a file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,11 +45,15 @@ impl Plan {
         let shown = upstreams().filter_map(|tls| tls.certificate.as_ref());
         let certificates = tls().flat_map(|tls| &tls.certificates).chain(shown);
         let authorities = upstreams().filter_map(|tls| tls.authorities.as_ref()?.file.clone());
+        let clients = tls()
+            .filter_map(|tls| tls.client_auth.as_ref())
+            .flat_map(|auth| [auth.authorities.file.clone(), auth.revoked_file.clone()]);
         let tickets = tls().filter_map(|tls| tls.ticket_keys_file.clone());
         certificates
             .flat_map(|one| [one.cert.clone(), one.key.clone()])
             .chain(tickets)
             .chain(authorities)
+            .chain(clients.flatten())
             .collect()
     }
 }
@@ -138,6 +142,9 @@ pub struct HttpListener {
     pub forwarded: bool,
     /// `redirect-to-https`: every request is sent to this port of the same host.
     pub redirect_to_https: Option<u16>,
+    /// Whether a listener of the file asks clients for certificates: what clients say of them themselves is removed then, on all
+    /// listeners alike.
+    pub guards_certificates: bool,
     /// `hsts` of `tls`: the value of `Strict-Transport-Security` in every answer.
     pub hsts: Option<Arc<str>>,
     /// `head-timeout`: from the first byte of a request head to its last.

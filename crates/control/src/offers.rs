@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sluice_config::Plan;
 use sluice_config::plan::{Listener, Protocol, Tls, Upstream, UpstreamTls};
 use sluice_proxy::Ciphers;
-use sluice_tls::{ClientConfig, ServerConfig, Tickets, client_config, server_config};
+use sluice_tls::{ClientConfig, ServerConfig, Tickets, client_config, purpose, server_config};
 
 use crate::fleet::ApplyError;
 
@@ -119,12 +119,14 @@ impl Offers {
     fn tickets(&self, listener: &Listener, tls: &Tls) -> Arc<Tickets> {
         let mut known = self.by_listener.iter().flatten();
         let same = known.find(|known| {
-            known.listener == listener.name && known.tls.ticket_keys == tls.ticket_keys
+            known.listener == listener.name
+                && known.tls.ticket_keys == tls.ticket_keys
+                && known.tls.client_auth == tls.client_auth
         });
         same.map_or_else(
             || {
-                let purpose = listener.name.as_bytes();
-                Arc::new(Tickets::new(tls.ticket_keys.clone(), purpose))
+                let purpose = purpose(&listener.name, tls.client_auth.as_ref());
+                Arc::new(Tickets::new(tls.ticket_keys.clone(), &purpose))
             },
             |known| Arc::clone(&known.tickets),
         )

@@ -169,6 +169,13 @@ impl Surroundings for Process<'_> {
         sluice_tls::authorities(path, &text)
     }
 
+    fn revoked(&self, crl: &Path) -> Result<(PathBuf, String), WrongFile> {
+        let path = self.place(crl);
+        let text = self.text(&path, FileRole::Revoked)?;
+        sluice_tls::check_revoked(&text)?;
+        Ok((path, text))
+    }
+
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
         let path = self.place(path);
         let text = self.text(&path, FileRole::Certificate);

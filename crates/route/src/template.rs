@@ -47,6 +47,10 @@ pub enum Variable {
     Upstream,
     /// `{server}`
     Server,
+    /// `{tls-version}`: `TLSv1.2` or `TLSv1.3`; empty where nothing is ciphered.
+    TlsVersion,
+    /// `{tls-subject}`: the subject of the client's certificate; empty where it has shown none.
+    TlsSubject,
     /// `{header:NAME}`; the name in lower case
     Header(Box<str>),
     /// `{cookie:NAME}`

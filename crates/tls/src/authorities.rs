@@ -6,10 +6,11 @@
 use std::path::PathBuf;
 
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use sluice_config::plan::Authorities;
 use sluice_config::{FileRole, WrongFile};
+use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
 /// The authorities in the text of a file.
 ///
@@ -34,6 +35,40 @@ pub fn authorities(file: PathBuf, text: &str) -> Result<Authorities, WrongFile> 
         file: Some(file),
         certificates: boxed(&certificates),
     })
+}
+
+/// Checks lists of revoked certificates.
+///
+/// # Errors
+/// That there is none in it, or one that cannot be used.
+pub fn check_revoked(text: &str) -> Result<(), WrongFile> {
+    let wrong = |reason: &str| WrongFile::new(FileRole::Revoked, reason);
+    let lists = revoked(text).ok_or_else(|| wrong("not a PEM text"))?;
+    if lists.is_empty() {
+        return Err(wrong("no list is in it").help("a list begins with `-----BEGIN X509 CRL-----`"));
+    }
+    for list in lists {
+        CertificateRevocationList::from_der(&list)
+            .map_err(|_| wrong("it holds something that is no list of revoked certificates"))?;
+    }
+    Ok(())
+}
+
+/// The lists in a text.
+pub(crate) fn revoked(text: &str) -> Option<Vec<CertificateRevocationListDer<'static>>> {
+    CertificateRevocationListDer::pem_slice_iter(text.as_bytes())
+        .collect::<Result<_, _>>()
+        .ok()
+}
+
+/// Whom certificates are verified by.
+pub(crate) fn roots(authorities: &Authorities) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let certificates = authorities.certificates.iter();
+    roots.add_parsable_certificates(
+        certificates.map(|certificate| CertificateDer::from(certificate.to_vec())),
+    );
+    roots
 }
 
 /// The authorities that this machine trusts.

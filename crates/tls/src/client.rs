@@ -8,11 +8,12 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use sluice_config::plan::UpstreamTls;
 use sluice_config::{FileRole, WrongFile};
 use sluice_net::Socket;
 
+use crate::authorities::roots;
 use crate::certificate::certified;
 use crate::failure::HandshakeError;
 use crate::records::Records;
@@ -30,12 +31,7 @@ pub fn client_config(tls: &UpstreamTls) -> Result<Arc<ClientConfig>, WrongFile> 
         .with_safe_default_protocol_versions()
         .map_err(wrong)?;
     let builder = if let Some(authorities) = &tls.authorities {
-        let mut roots = RootCertStore::empty();
-        let certificates = authorities.certificates.iter();
-        roots.add_parsable_certificates(
-            certificates.map(|certificate| CertificateDer::from(certificate.to_vec())),
-        );
-        builder.with_root_certificates(roots)
+        builder.with_root_certificates(roots(authorities))
     } else {
         builder
             .dangerous()

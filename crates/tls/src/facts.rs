@@ -1,6 +1,10 @@
 //! What a handshake has settled.
 
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{SHA256, digest};
 use rustls::{CipherSuite, CommonState, HandshakeKind, ProtocolVersion};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// What is known of a TLS connection once its handshake is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +19,44 @@ pub struct Facts {
     pub protocol: Option<Box<[u8]>>,
     /// Whether an earlier session was resumed.
     pub resumed: bool,
+    /// The client's certificate, where it has shown one that is trusted.
+    pub client: Option<ClientCertificate>,
+}
+
+/// A client's certificate, as servers are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// Its subject, such as `CN=alice, O=Example`; printable ASCII, all else as `\\xx`.
+    pub subject: Box<str>,
+    /// The SHA-256 of the certificate in hexadecimal digits.
+    pub fingerprint: Box<str>,
+}
+
+impl ClientCertificate {
+    fn of(certificate: &[u8]) -> Self {
+        let parsed = X509Certificate::from_der(certificate);
+        let subject = parsed.map_or_else(|_| String::new(), |(_, one)| one.subject().to_string());
+        let digest = digest(&SHA256, certificate);
+        let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+        Self {
+            subject: printable(&subject).into(),
+            fingerprint: digits.collect::<String>().into(),
+        }
+    }
+}
+
+/// It goes into a header field: nothing in it may end that.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if (b' '..=b'~').contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a text cannot fail.
+            let _ = write!(out, "\\{byte:02x}");
+        }
+    }
+    out
 }
 
 impl Facts {
@@ -29,6 +71,10 @@ impl Facts {
                 .map_or("", |suite| cipher_name(suite.suite())),
             server_name,
             protocol: state.alpn_protocol().map(Into::into),
+            client: state
+                .peer_certificates()
+                .and_then(<[_]>::first)
+                .map(|certificate| ClientCertificate::of(certificate)),
             resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
         }
     }
@@ -46,5 +92,19 @@ fn cipher_name(suite: CipherSuite) -> &'static str {
         CipherSuite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
         CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
         other => other.as_str().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_cannot_leave_its_field() {
+        assert_eq!(
+            printable("CN=a\r\nX-Admin: 1, O=\u{fc}"),
+            "CN=a\\0d\\0aX-Admin: 1, O=\\c3\\bc"
+        );
+        assert_eq!(printable("CN=alice, O=Example"), "CN=alice, O=Example");
     }
 }

@@ -20,14 +20,14 @@ mod session;
 mod tickets;
 mod workspace;
 
-pub use authorities::{authorities, system_authorities};
+pub use authorities::{authorities, check_revoked, system_authorities};
 pub use certificate::load;
 pub use client::{begin_session, client_config};
-pub use facts::Facts;
+pub use facts::{ClientCertificate, Facts};
 pub use failure::HandshakeError;
 pub use handshake::Handshake;
 pub use rustls::{ClientConfig, ServerConfig};
-pub use server::server_config;
+pub use server::{purpose, server_config};
 pub use session::Session;
 pub use tickets::Tickets;
 pub use workspace::Workspace;

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs;
-use rustls::server::NoServerSessionStorage;
+use ::aws_lc_rs::digest::{Context, SHA256};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
-use sluice_config::WrongFile;
-use sluice_config::plan::{Tls, TlsVersion};
+use sluice_config::plan::{ClientAuth, Tls, TlsVersion};
+use sluice_config::{FileRole, WrongFile};
 
+use crate::authorities::{revoked, roots};
 use crate::certificate::certified;
 use crate::choice::Choice;
 use crate::tickets::Tickets;
@@ -27,17 +30,59 @@ pub fn server_config(
         .iter()
         .map(|one| Ok((&*one.names, certified(one)?)))
         .collect::<Result<Vec<_>, WrongFile>>()?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let wrong = |reason: String| WrongFile::new(FileRole::Authority, reason);
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions(tls.min_version))
         // Not reached: the provider has ciphers for both versions.
-        .map_err(|error| WrongFile::new(sluice_config::FileRole::Certificate, error.to_string()))?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Choice::new(certificates)));
+        .map_err(|error| wrong(error.to_string()))?;
+    let builder = match &tls.client_auth {
+        None => builder.with_no_client_auth(),
+        Some(auth) => {
+            let verifier = verifier(auth, provider).map_err(|error| wrong(error.to_string()))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(Choice::new(certificates)));
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     // Tickets carry what a session needs; a store of ours would be a lock between workers.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = tickets;
     Ok(Arc::new(config))
+}
+
+/// Who clients must be. A certificate of which no list says whether it is revoked is refused, where there are lists.
+fn verifier(
+    auth: &ClientAuth,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, VerifierBuilderError> {
+    let lists = auth
+        .revoked
+        .as_deref()
+        .and_then(revoked)
+        .unwrap_or_default();
+    let roots = Arc::new(roots(&auth.authorities));
+    let mut builder = WebPkiClientVerifier::builder_with_provider(roots, provider)
+        .with_crls(lists)
+        .only_check_end_entity_revocation();
+    if !auth.required {
+        builder = builder.allow_unauthenticated();
+    }
+    builder.build()
+}
+
+/// What sessions of a listener may not be carried over from and to: its name, and whom it lets in.
+pub fn purpose(listener: &str, auth: Option<&ClientAuth>) -> Vec<u8> {
+    let mut digest = Context::new(&SHA256);
+    digest.update(listener.as_bytes());
+    if let Some(auth) = auth {
+        digest.update(&[0, u8::from(auth.required)]);
+        for certificate in &*auth.authorities.certificates {
+            digest.update(certificate);
+        }
+        digest.update(auth.revoked.as_deref().unwrap_or_default().as_bytes());
+    }
+    digest.finish().as_ref().to_vec()
 }
 
 fn versions(oldest: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

@@ -73,6 +73,10 @@ impl Surroundings for Anything {
         })
     }
 
+    fn revoked(&self, crl: &Path) -> Result<(PathBuf, String), WrongFile> {
+        Ok((crl.to_owned(), "lists".to_owned()))
+    }
+
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
         Ok((
             path.to_owned(),

@@ -218,6 +218,7 @@ impl Builder<'_> {
             via: section.value("via"),
             forwarded: section.value("forwarded")?,
             redirect_to_https: self.redirect_to_https(section),
+            guards_certificates: self.listeners.iter().any(asks_for_certificates),
             hsts: section.table("tls").and_then(hsts),
             head_timeout: section.value("head-timeout")?,
             body_timeout: section.value("body-timeout")?,
@@ -296,6 +297,11 @@ fn http2(section: &Section) -> Option<Http2> {
         max_concurrent_streams: table.value("max-concurrent-streams")?,
         initial_window: u32::try_from(window).ok()?,
     })
+}
+
+fn asks_for_certificates(listener: &Section) -> bool {
+    let tls = listener.table("tls");
+    tls.is_some_and(|tls| tls.set_at("client-auth").is_some())
 }
 
 /// RFC 6797, 6.1: seconds.

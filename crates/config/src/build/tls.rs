@@ -6,7 +6,9 @@ use sluice_model::ServerAddress;
 
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::plan::{Authorities, Certificate, Secret, Server, Tls, TlsVersion, UpstreamTls};
+use crate::plan::{
+    Authorities, Certificate, ClientAuth, Secret, Server, Tls, TlsVersion, UpstreamTls,
+};
 use crate::read::{Section, Typed};
 use crate::{FileRole, WrongFile};
 
@@ -14,6 +16,13 @@ impl Builder<'_> {
     pub(super) fn tls(&mut self, section: &Section) -> Option<Tls> {
         let certificates = self.certificates(section);
         let ticket_keys = self.ticket_keys(section);
+        let asks = section.set_at("client-auth").is_some();
+        let client_auth = section
+            .table("client-auth")
+            .and_then(|table| self.client_auth(table));
+        if asks && client_auth.is_none() {
+            return None;
+        }
         Some(Tls {
             certificates: certificates?,
             min_version: match section.value("min-version")? {
@@ -21,8 +30,32 @@ impl Builder<'_> {
                 _ => TlsVersion::V1_2,
             },
             handshake_timeout: section.value("handshake-timeout")?,
+            client_auth,
             ticket_keys_file: ticket_keys.as_ref()?.0.clone(),
             ticket_keys: ticket_keys?.1,
+        })
+    }
+
+    fn client_auth(&mut self, table: &Section) -> Option<ClientAuth> {
+        let (ca, span) = table.with_span::<String>("ca")?;
+        let authorities = self.authorities(Some(&ca), span);
+        let revoked = match table.with_span::<String>("crl") {
+            None if table.set_at("crl").is_some() => return None,
+            None => None,
+            Some((crl, span)) => match self.surroundings.revoked(Path::new(&crl)) {
+                Ok(revoked) => Some(revoked),
+                Err(wrong) => {
+                    self.wrong_file(span, wrong);
+                    return None;
+                }
+            },
+        };
+        let (revoked_file, revoked) = revoked.unzip();
+        Some(ClientAuth {
+            authorities: authorities?,
+            required: table.value::<&str>("mode")? == "require",
+            revoked: revoked.map(Into::into),
+            revoked_file,
         })
     }
 
@@ -74,7 +107,7 @@ impl Builder<'_> {
             Err(wrong) => {
                 let span = match wrong.role {
                     FileRole::Key => key_span,
-                    FileRole::Certificate | FileRole::Authority => cert_span,
+                    FileRole::Certificate | FileRole::Authority | FileRole::Revoked => cert_span,
                 };
                 self.wrong_file(span, wrong);
                 None
@@ -172,6 +205,7 @@ impl Builder<'_> {
         let message = match wrong.role {
             FileRole::Certificate => "this certificate cannot be used",
             FileRole::Key => "this private key cannot be used",
+            FileRole::Revoked => "these lists of revoked certificates cannot be used",
             FileRole::Authority => "there are no authorities to verify certificates by",
         };
         self.findings.push(

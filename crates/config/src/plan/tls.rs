@@ -15,11 +15,26 @@ pub struct Tls {
     pub min_version: TlsVersion,
     /// `handshake-timeout`: from the accepted connection (or its PROXY header) to the end of the handshake.
     pub handshake_timeout: Duration,
+    /// `client-auth`; without it clients are not asked for a certificate.
+    pub client_auth: Option<ClientAuth>,
     /// `ticket-keys`: what keys of session tickets are made of, the first for new ones; else `runtime.secret-key`, else nothing,
     /// which is keys made at random.
     pub ticket_keys: Vec<Secret>,
     /// Where `ticket-keys` were read from.
     pub ticket_keys_file: Option<PathBuf>,
+}
+
+/// `client-auth` of `tls`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientAuth {
+    /// `ca`: who issues certificates for clients.
+    pub authorities: Authorities,
+    /// `mode = "require"`: whether a client without a certificate is refused.
+    pub required: bool,
+    /// `crl`: lists of certificates that are revoked, in PEM.
+    pub revoked: Option<Arc<str>>,
+    /// Where the lists were read from.
+    pub revoked_file: Option<PathBuf>,
 }
 
 /// `tls` of `[upstreams.NAME]`

@@ -390,7 +390,13 @@ pub(crate) static TLS: Shape = Shape {
             "http only: adds `Strict-Transport-Security` to every answer: for this long, browsers use https only. `\"0s\"` takes it back.",
         )
         .also(&["strict-transport-security"]),
-        Key::not_yet("client-auth", "Certificates of clients."),
+        Key::new(
+            "client-auth",
+            Kind::Table(&CLIENT_AUTH),
+            Default::Absent("clients are not asked for a certificate"),
+            "Certificates of clients (mutual TLS).",
+        )
+        .also(&["mtls", "client-ca", "verify"]),
         Key::new(
             "ticket-keys",
             Kind::Text(Form::File),
@@ -402,6 +408,36 @@ pub(crate) static TLS: Shape = Shape {
         .also(&["tls-ticket-keys", "session-ticket-key", "ticket-key"]),
         Key::not_yet("early-data", "Requests within the handshake (0-RTT)."),
         Key::not_yet("ocsp", "OCSP answers, stapled."),
+    ],
+};
+
+/// `client-auth` of `tls`
+pub(crate) static CLIENT_AUTH: Shape = Shape {
+    place: "`client-auth` of `tls` of `[listeners.NAME]`",
+    doc: "Whom clients must be certified by. Servers are told the certificate's subject in `X-Client-Cert-Subject` and its SHA-256 in \
+          `X-Client-Cert-Fingerprint`; these fields are removed from what clients send, on every listener of the file.",
+    keys: &[
+        Key::new(
+            "ca",
+            Kind::Text(Form::File),
+            Default::Required("\"clients.pem\""),
+            "A PEM file with the certificates of those who issue certificates for clients. Read again when it changes.",
+        )
+        .also(&["ca-file", "client-ca"]),
+        Key::new(
+            "mode",
+            Kind::Choice(&[Choice::new("require"), Choice::new("request")]),
+            Default::Is("\"require\""),
+            "`require` refuses clients without a certificate; `request` lets them in, and refuses those with a wrong one.",
+        )
+        .also(&["verify"]),
+        Key::new(
+            "crl",
+            Kind::Text(Form::File),
+            Default::Absent("no certificate is taken for revoked"),
+            "A PEM file with lists of revoked certificates, one of each authority that issues for clients. Read again when it changes.",
+        )
+        .also(&["crl-file", "revoked"]),
     ],
 };
 

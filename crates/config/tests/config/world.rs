@@ -71,6 +71,13 @@ impl Surroundings for World {
         })
     }
 
+    fn revoked(&self, crl: &Path) -> Result<(PathBuf, String), WrongFile> {
+        if crl.to_string_lossy().contains("missing") {
+            return Err(WrongFile::new(FileRole::Revoked, "there is no such file"));
+        }
+        Ok((crl.to_owned(), "lists".to_owned()))
+    }
+
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
         let key = "hunter2".repeat(5);
         match path.to_str() {

@@ -24,8 +24,26 @@ pub struct Forwarding<'a> {
     pub forwarded: bool,
     /// The `Host` to send where the client (HTTP/1.0) named none.
     pub default_host: &'a str,
+    /// What is said of the client's certificate.
+    pub certificate: Certificate<'a>,
     /// The value of `Max-Forwards`, already counted down; `None` passes the field on as it is.
     pub max_forwards: Option<u64>,
+}
+
+/// What is said to the server about the client's certificate, in fields that clients cannot forge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certificate<'a> {
+    /// Nobody is asked for one: the fields are like any others.
+    NotAsked,
+    /// There is none.
+    None,
+    /// This one.
+    Shown {
+        /// Its subject.
+        subject: &'a str,
+        /// Its SHA-256 in hexadecimal digits.
+        fingerprint: &'a str,
+    },
 }
 
 /// Appends the request head for the server to `out`.
@@ -46,6 +64,7 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
         };
         write_field(out, "Host", host.as_bytes());
     }
+    let guards = forwarding.certificate != Certificate::NotAsked;
     head.fields.write_kept(out, |field| {
         !field.hop_by_hop
             && match field.kind {
@@ -59,7 +78,7 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
                 | FieldKind::XForwardedPort
                 | FieldKind::XRealIp => forwarding.trusted,
                 FieldKind::Forwarded => forwarding.trusted && !forwarding.forwarded,
-                _ => true,
+                _ => !guards || !is_of_certificate(field.name),
             }
     });
     write_client(head, forwarding, out);
@@ -108,6 +127,14 @@ fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &m
         write_field(out, "X-Forwarded-Host", head.host.as_bytes());
     }
     write_field(out, "X-Request-ID", forwarding.request_id.as_bytes());
+    if let Certificate::Shown {
+        subject,
+        fingerprint,
+    } = forwarding.certificate
+    {
+        write_field(out, CERTIFICATE_SUBJECT, subject.as_bytes());
+        write_field(out, CERTIFICATE_FINGERPRINT, fingerprint.as_bytes());
+    }
     if forwarding.forwarded {
         write_forwarded(head, forwarding, client, out);
     }
@@ -120,6 +147,22 @@ fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &m
         let _ = write!(out, "Max-Forwards: {left}\r\n");
     }
 }
+
+/// The fields that tell of a client's certificate; `_` for `-` too, which many servers take for the same.
+fn is_of_certificate(name: &str) -> bool {
+    [CERTIFICATE_SUBJECT, CERTIFICATE_FINGERPRINT]
+        .iter()
+        .any(|ours| {
+            ours.len() == name.len()
+                && ours.bytes().zip(name.bytes()).all(|(ours, theirs)| {
+                    let theirs = if theirs == b'_' { b'-' } else { theirs };
+                    ours.eq_ignore_ascii_case(&theirs)
+                })
+        })
+}
+
+const CERTIFICATE_SUBJECT: &str = "X-Client-Cert-Subject";
+const CERTIFICATE_FINGERPRINT: &str = "X-Client-Cert-Fingerprint";
 
 /// What concerns the connection to the server.
 fn write_hop(head: &RequestHead<'_, '_>, out: &mut Vec<u8>) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sluice_config::plan::{Action, HttpListener, Retry, Route, UpstreamId};
 use sluice_http::h1::relay::{Relay, RelayError};
-use sluice_http::h1::request::{Forwarding, compose, kept_request_id};
+use sluice_http::h1::request::{Certificate, Forwarding, compose, kept_request_id};
 use sluice_route::{Captures, Facts, FieldLookup, normalise_path};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
@@ -189,9 +189,39 @@ impl<'b> Asked<'_, '_, 'b> {
         }))
     }
 
+    fn certificate(&self) -> Certificate<'_> {
+        let client = self.downstream.tls.as_deref().map(|tls| &tls.client);
+        match client {
+            _ if !self.http.guards_certificates => Certificate::NotAsked,
+            Some(Some(client)) => Certificate::Shown {
+                subject: &client.subject,
+                fingerprint: &client.fingerprint,
+            },
+            _ => Certificate::None,
+        }
+    }
+
+    /// Whether a request is for another host than the one that the client's handshake was for. Where handshakes let clients in,
+    /// that may not be (RFC 9110, 7.4).
+    fn is_misdirected(&self) -> bool {
+        let settings = self.listener.settings().and_then(|one| one.tls.as_ref());
+        let named = self
+            .downstream
+            .tls
+            .as_deref()
+            .and_then(|tls| tls.server_name.as_deref());
+        settings.is_some_and(|tls| tls.client_auth.is_some())
+            && named.is_some_and(|name| {
+                !respond::without_port(self.head.host).eq_ignore_ascii_case(name)
+            })
+    }
+
     /// What RFC 9110 asks of a proxy beyond the syntax.
     fn check_semantics(&self) -> Result<Option<MaxForwards>, Refused> {
         let head = self.head;
+        if self.is_misdirected() {
+            return Err(Refused::Bad(421, BadRequest::Host));
+        }
         if head.method == Method::Connect {
             return Err(Refused::Method);
         }
@@ -253,6 +283,7 @@ impl<'b> Asked<'_, '_, 'b> {
             forwarded: self.http.forwarded,
             default_host: &cluster.settings().name,
             max_forwards,
+            certificate: self.certificate(),
         };
         compose(head, &forwarding, &mut bytes);
         let mut body = Relay::of_request(head.framing, route.max_body);
@@ -357,6 +388,7 @@ impl<'b> Asked<'_, '_, 'b> {
         respond::Values {
             head: self.head,
             client: self.downstream.client,
+            tls: self.downstream.tls.as_deref(),
             scheme: self.downstream.scheme(),
             path,
             captures,

@@ -10,6 +10,7 @@ use sluice_http::h1::relay::Outbox;
 use sluice_http::h1::response::write_status_line;
 use sluice_route::{Captures, Variable};
 use sluice_telemetry::End;
+use sluice_tls::Facts;
 use sluice_wire::h1::{FieldKind, RequestHead, Version, reason_phrase};
 
 use super::grpc;
@@ -62,6 +63,7 @@ pub(super) struct Recipient {
 pub(super) struct Values<'a> {
     pub(super) head: &'a RequestHead<'a, 'a>,
     pub(super) client: SocketAddr,
+    pub(super) tls: Option<&'a Facts>,
     pub(super) scheme: &'static str,
     pub(super) path: &'a str,
     pub(super) captures: &'a Captures,
@@ -84,6 +86,12 @@ impl Values<'_> {
             }
             Variable::Method => head.method.as_str().as_bytes(),
             Variable::Scheme => self.scheme.as_bytes(),
+            Variable::TlsVersion => self.tls.map_or("", |tls| tls.version).as_bytes(),
+            Variable::TlsSubject => self
+                .tls
+                .and_then(|tls| tls.client.as_ref())
+                .map_or("", |client| &*client.subject)
+                .as_bytes(),
             Variable::Host => head.host.as_bytes(),
             Variable::Path => head.target.path().as_bytes(),
             Variable::Query => head.target.query().unwrap_or_default().as_bytes(),
@@ -141,7 +149,7 @@ pub(super) fn to_https(head: &RequestHead<'_, '_>, port: u16, reply: Reply<'_>, 
 }
 
 /// `example.com:80` to `example.com`, `[::1]:80` to `[::1]`.
-fn without_port(authority: &str) -> &str {
+pub(super) fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,

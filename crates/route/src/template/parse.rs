@@ -122,13 +122,15 @@ impl Variable {
             "route" => Self::Route,
             "upstream" => Self::Upstream,
             "server" => Self::Server,
+            "tls-version" => Self::TlsVersion,
+            "tls-subject" => Self::TlsSubject,
             _ => return None,
         })
     }
 }
 
 const WITH_ARGUMENT: [&str; 2] = ["header", "cookie"];
-const NOT_YET: [&str; 4] = ["country", "tls-version", "tls-subject", "claim"];
+const NOT_YET: [&str; 2] = ["country", "claim"];
 
 fn variable<S: AsRef<str>>(
     text: &str,

@@ -47,6 +47,12 @@ impl Authority {
         self.path("ca.pem")
     }
 
+    /// What else it signs with.
+    #[allow(dead_code, reason = "one of the files that share this needs it")]
+    pub(crate) fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

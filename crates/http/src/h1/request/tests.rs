@@ -13,6 +13,7 @@ const USUAL: Forwarding<'static> = Forwarding {
     via: None,
     forwarded: false,
     default_host: "app",
+    certificate: Certificate::NotAsked,
     max_forwards: None,
 };
 
