@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use conformance::conditions::{MAX_BODY, MAX_FIELDS, MAX_HEAD, MAX_TARGET};
 use conformance::responses::Exhibit;
-use conformance::{Case, Lane, Origin, requests, responses, run};
-use testkit::Balancer;
+use conformance::{Case, Lane, Origin, http2, requests, responses, run};
+use testkit::{Balancer, EchoServer};
 
 /// Tests that put a topic of the request tables to the balancer.
 macro_rules! topics {
@@ -70,6 +70,19 @@ fn responses_of_servers() {
     }
     let balancer = Balancer::start(env!("CARGO_BIN_EXE_sluice"), &configuration);
     responses::run(balancer.address("web"), &exhibits);
+}
+
+#[test]
+fn frames_of_http2() {
+    let server = EchoServer::start("a");
+    let configuration = format!(
+        "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\nprotocols = [\"h2\"]\n\
+         h2 = {{ max-concurrent-streams = {} }}\n[upstreams.a]\nservers = [\"{}\"]\n",
+        http2::MAX_STREAMS,
+        server.address()
+    );
+    let balancer = Balancer::start(env!("CARGO_BIN_EXE_sluice"), &configuration);
+    http2::run(balancer.address("web"));
 }
 
 /// Puts cases to a balancer with a listener, a route and an upstream for each lane.

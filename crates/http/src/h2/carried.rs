@@ -73,7 +73,7 @@ impl AsyncRead for Carried {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.watch.is_flooded() {
+        if this.watch.fault().is_some() {
             // Nothing more is received: whoever looks after the connection ends it in this very turn.
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -94,6 +94,11 @@ impl AsyncRead for Carried {
         this.watch.hears();
         if let Some(frames) = &mut this.frames {
             frames.take(room.get(..count).unwrap_or_default());
+            if this.watch.fault().is_some() {
+                // `h2` does not see it: it would say less exactly what is wrong.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
         buffer.advance(count);
         Poll::Ready(Ok(()))

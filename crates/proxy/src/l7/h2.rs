@@ -139,13 +139,15 @@ impl Session {
             match self.connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, respond)))) => self.begin(request, respond),
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
-                Poll::Pending if self.is_misused() => {
+                Poll::Pending => {
+                    let Some(reason) = self.fault() else {
+                        break;
+                    };
                     // What was there to be said goes out with it, if it can.
-                    self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                    self.connection.abrupt_shutdown(reason);
                     let _ = self.connection.poll_closed(cx);
                     return Poll::Ready(());
                 }
-                Poll::Pending => break,
             }
         }
         while self.deadline.poll(cx).is_ready() {
@@ -196,9 +198,11 @@ impl Session {
         true
     }
 
-    /// Whether the client makes us work for nothing.
-    fn is_misused(&self) -> bool {
-        self.watch.is_flooded() || self.shared.is_misused()
+    /// Why the connection has to end: the client breaks a rule, or makes us work for nothing.
+    fn fault(&self) -> Option<Reason> {
+        let is_misused = self.shared.is_misused();
+        let misused = is_misused.then_some(Reason::ENHANCE_YOUR_CALM);
+        self.watch.fault().or(misused)
     }
 
     /// Begins to serve a request.
