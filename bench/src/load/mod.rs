@@ -4,6 +4,7 @@
 pub(crate) mod answer;
 pub(crate) mod bulk;
 pub(crate) mod connects;
+pub(crate) mod datagrams;
 pub(crate) mod exchange;
 pub(crate) mod idle;
 pub(crate) mod origin;

@@ -39,6 +39,8 @@ pub(crate) enum Scenario {
     TcpBulk,
     /// TCP: processor time for each connection.
     TcpConnect,
+    /// UDP: processor time for each datagram there and back.
+    Udp,
     /// Memory held by an idle keep-alive connection.
     IdleMemory,
     /// From start to the first answer.
@@ -69,6 +71,7 @@ impl Scenario {
             Self::OpenLoop => "open-loop",
             Self::TcpBulk => "tcp-bulk",
             Self::TcpConnect => "tcp-connect",
+            Self::Udp => "udp",
             Self::IdleMemory => "idle-memory",
             Self::Start => "start",
             Self::Size => "size",
@@ -88,6 +91,7 @@ impl Scenario {
             Self::OpenLoop => latency::run(subjects, timing),
             Self::TcpBulk => Ok(streams::bulk(subjects, timing)),
             Self::TcpConnect => Ok(streams::connects(subjects, timing)),
+            Self::Udp => Ok(streams::datagrams(subjects, timing)),
             Self::IdleMemory => Ok(idle::run(subjects, timing)),
             Self::Start => one_off::start(subjects, timing),
             Self::Size => one_off::size(subjects),
@@ -113,6 +117,7 @@ impl Scenario {
             (Self::Large64, CPU) => (against == Kind::Nginx).then_some(0.65),
             (Self::TcpBulk, CPU) => (against == Kind::Haproxy).then_some(0.6),
             (Self::TcpConnect, CPU) => (against == Kind::Haproxy).then_some(0.9),
+            (Self::Udp, CPU) => (against == Kind::Nginx).then_some(0.8),
             (Self::IdleMemory, MEMORY) => (against == Kind::Sluice).then_some(1.3),
             (Self::Small64 | Self::Small256 | Self::TwoWorkers, RATE) | (Self::OpenLoop, P99) => {
                 against.is_peer().then_some(1.0)

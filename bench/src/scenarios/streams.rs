@@ -1,4 +1,6 @@
-//! TCP: what a gigabyte costs, and what a connection costs.
+//! TCP: what a gigabyte costs, and what a connection costs. UDP: what a datagram costs.
+
+use std::net::SocketAddr;
 
 use anyhow::Result;
 
@@ -6,10 +8,11 @@ use super::{CPU, RATE, Scenario, in_turn};
 use crate::cores;
 use crate::load::bulk::BulkClients;
 use crate::load::connects::ConnectClients;
+use crate::load::datagrams::DatagramClients;
 use crate::load::origin::{self, Service};
 use crate::load::{Clients, Load, Placement};
 use crate::report::{Better, Table};
-use crate::subjects::{Job, Protocol, Subject};
+use crate::subjects::{Job, Kind, Protocol, Subject};
 use crate::window::{Timing, Window};
 
 pub(super) fn bulk(subjects: &[Subject], timing: Timing) -> Vec<Table> {
@@ -24,7 +27,7 @@ pub(super) fn bulk(subjects: &[Subject], timing: Timing) -> Vec<Table> {
         timing.rounds,
         &mut tables,
         |subject, row, tables| {
-            let window = window(subject, timing, Service::Source, BULK_SERVERS, |to| {
+            let window = window(subject, timing, TCP_SOURCE, BULK_SERVERS, |to, _| {
                 BulkClients::new(to, STREAMS)
             })?;
             let gigabytes = window.bytes as f64 / 1e9;
@@ -48,8 +51,40 @@ pub(super) fn connects(subjects: &[Subject], timing: Timing) -> Vec<Table> {
         timing.rounds,
         &mut tables,
         |subject, row, tables| {
-            let window = window(subject, timing, Service::Echo, CONNECT_SERVERS, |to| {
+            let window = window(subject, timing, TCP_ECHO, CONNECT_SERVERS, |to, _| {
                 ConnectClients::new(to, UNDER_WAY)
+            })?;
+            tables[0].add(row, window.micros_each(), None);
+            tables[1].add(row, window.rate(), window.doubt());
+            Ok(())
+        },
+    );
+    tables
+}
+
+/// Beside those that speak UDP and are measured here.
+pub(super) fn datagrams(subjects: &[Subject], timing: Timing) -> Vec<Table> {
+    let able = |subject: &&Subject| matches!(subject.kind, Kind::Sluice | Kind::Nginx);
+    let subjects: Vec<Subject> = subjects.iter().filter(able).cloned().collect();
+    let name = Scenario::Udp.name();
+    let mut tables = vec![
+        Table::new(
+            name,
+            CPU,
+            "µs a datagram and its answer",
+            Better::Lower,
+            &subjects,
+        ),
+        Table::new(name, RATE, "answers a second", Better::Higher, &subjects),
+    ];
+    in_turn(
+        Scenario::Udp,
+        &subjects,
+        timing.rounds,
+        &mut tables,
+        |subject, row, tables| {
+            let window = window(subject, timing, UDP_ECHO, UDP_SERVERS, |to, servers| {
+                DatagramClients::new(to, servers, UDP_CLIENTS)
             })?;
             tables[0].add(row, window.micros_each(), None);
             tables[1].add(row, window.rate(), window.doubt());
@@ -62,23 +97,35 @@ pub(super) fn connects(subjects: &[Subject], timing: Timing) -> Vec<Table> {
 fn window<C: Clients>(
     subject: &Subject,
     timing: Timing,
-    service: Service,
+    (protocol, service): (Protocol, Service),
     servers: usize,
-    clients: impl FnOnce(std::net::SocketAddr) -> C,
+    clients: impl FnOnce(SocketAddr, &[SocketAddr]) -> C,
 ) -> Result<Window> {
     let servers = origin::addresses(servers)?;
-    let job = Job::new(Protocol::Tcp, &servers, 1, Some(cores::PROXY))?;
+    let job = Job::new(protocol, &servers, 1, Some(cores::PROXY))?;
     let placement = Placement {
         core: Some(cores::LOAD),
         spin: true,
     };
-    let load = Load::start(vec![clients(job.listen)], service, &servers, placement)?;
+    let load = Load::start(
+        vec![clients(job.listen, &servers)],
+        service,
+        &servers,
+        placement,
+    )?;
     let running = subject.start(&job)?;
     let window = Window::measure(&running, &load, timing)?;
     load.stop()?;
     Ok(window)
 }
 
+const TCP_SOURCE: (Protocol, Service) = (Protocol::Tcp, Service::Source);
+const TCP_ECHO: (Protocol, Service) = (Protocol::Tcp, Service::Echo);
+/// The servers of UDP come with the clients; those of TCP beside them have nothing to do.
+const UDP_ECHO: (Protocol, Service) = (Protocol::Udp, Service::Echo);
+const UDP_SERVERS: usize = 3;
+/// Clients with one datagram under way each.
+const UDP_CLIENTS: usize = 128;
 /// Streams at the same time.
 const STREAMS: usize = 8;
 const BULK_SERVERS: usize = 3;

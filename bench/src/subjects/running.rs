@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -97,6 +97,14 @@ impl Drop for Running {
 
 /// One request, or a few bytes, and something back.
 fn answers(address: SocketAddr, protocol: Protocol) -> Result<()> {
+    if protocol == Protocol::Udp {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(ATTEMPT / 10))?;
+        socket.connect(address)?;
+        socket.send(b"anyone there")?;
+        socket.recv(&mut [0; 12])?;
+        return Ok(());
+    }
     let mut stream = TcpStream::connect_timeout(&address, ATTEMPT)?;
     stream.set_read_timeout(Some(ATTEMPT))?;
     let mut answer = [0; 12];
@@ -108,7 +116,7 @@ fn answers(address: SocketAddr, protocol: Protocol) -> Result<()> {
             stream.read_exact(&mut answer)?;
             anyhow::ensure!(answer == *b"HTTP/1.1 200", "not answered with 200");
         }
-        Protocol::Tcp => {
+        Protocol::Tcp | Protocol::Udp => {
             stream.write_all(b"anyone there")?;
             stream.read_exact(&mut answer)?;
         }

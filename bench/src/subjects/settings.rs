@@ -32,6 +32,7 @@ pub(crate) struct Job {
 pub(crate) enum Protocol {
     Http,
     Tcp,
+    Udp,
 }
 
 impl Job {
@@ -135,13 +136,16 @@ impl Job {
         match (kind, self.protocol) {
             (Kind::Sluice, Protocol::Http) => include_str!("../../peers/sluice.toml"),
             (Kind::Sluice, Protocol::Tcp) => include_str!("../../peers/sluice-tcp.toml"),
+            (Kind::Sluice, Protocol::Udp) => include_str!("../../peers/sluice-udp.toml"),
+            (Kind::Nginx, Protocol::Udp) => include_str!("../../peers/nginx-udp.conf"),
             (Kind::Nginx, Protocol::Http) => include_str!("../../peers/nginx.conf"),
             (Kind::Nginx, Protocol::Tcp) => include_str!("../../peers/nginx-tcp.conf"),
             (Kind::Haproxy, Protocol::Http) => include_str!("../../peers/haproxy.cfg"),
             (Kind::Haproxy, Protocol::Tcp) => include_str!("../../peers/haproxy-tcp.cfg"),
             (Kind::Envoy, Protocol::Http) => include_str!("../../peers/envoy.yaml"),
             (Kind::Envoy, Protocol::Tcp) => include_str!("../../peers/envoy-tcp.yaml"),
-            (Kind::Forwarder, _) => "",
+            // Of UDP, HAProxy passes on syslog alone, and Envoy is not measured here.
+            (Kind::Haproxy | Kind::Envoy, Protocol::Udp) | (Kind::Forwarder, _) => "",
         }
     }
 }
@@ -226,7 +230,7 @@ mod tests {
             std::env::temp_dir().join(format!("sluice-bench-test-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let subject = Subject::new(Kind::Sluice, PathBuf::new()).unwrap();
-        for protocol in [Protocol::Http, Protocol::Tcp] {
+        for protocol in [Protocol::Http, Protocol::Tcp, Protocol::Udp] {
             let servers = [
                 "127.0.0.1:1".parse().unwrap(),
                 "127.0.0.1:2".parse().unwrap(),

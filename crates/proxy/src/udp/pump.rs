@@ -293,8 +293,8 @@ impl Pump {
         let Some(session) = self.table.get_mut(id) else {
             return;
         };
-        // Asking for one more than there is costs a system call, so that is done where there were many.
-        session.burst = if count == most {
+        // Asking for one more than there is costs a system call, so that is done where the server sends on by itself.
+        session.burst = if count == most && session.is_streaming() {
             (most * 2).min(BURST)
         } else {
             count.max(1)

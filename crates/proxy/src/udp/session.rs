@@ -104,6 +104,11 @@ impl Session {
         self.sent.datagrams >= self.received.datagrams.saturating_mul(responses.into())
     }
 
+    /// Whether the server sends more than it is asked.
+    pub(super) fn is_streaming(&self) -> bool {
+        self.sent.datagrams > self.received.datagrams
+    }
+
     /// The server's machine says that nobody listens there. The session stays until its client speaks again, so that it is
     /// known where not to try.
     pub(super) fn refuse(&mut self, now: Instant) {
