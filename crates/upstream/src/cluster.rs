@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::uri::Scheme;
 use sluice_balance::{Ask, Load, Policy, Servers, Signals};
 use sluice_config::plan::{HashKey, SendProxyProtocol, SourceAddress, Upstream, UpstreamProtocol};
 use sluice_model::{Moment, ServerAddress};
@@ -326,7 +327,11 @@ impl Cluster {
         if self.settings.protocol != UpstreamProtocol::Http2 {
             return Ok(connection);
         }
-        let beginning = Session::start(*connection, self.bound_to(client));
+        let scheme = match self.settings.tls {
+            Some(_) => Scheme::HTTPS,
+            None => Scheme::HTTP,
+        };
+        let beginning = Session::start(*connection, scheme, self.bound_to(client));
         let begun = timeout(self.settings.connect_timeout, beginning).await;
         let session = begun.map_err(|_| ConnectError::Timeout)??;
         let closed = || io::Error::from(io::ErrorKind::ConnectionReset).into();

@@ -27,6 +27,8 @@ use crate::connection::{ConnectError, Connection, Counted};
 #[derive(Debug)]
 pub(crate) struct Session {
     sender: SendRequest<Bytes>,
+    /// Whether it is ciphered, as requests say it.
+    scheme: Scheme,
     state: Rc<State>,
     /// Whom a PROXY header was sent for: only that client may use the connection.
     pub(crate) bound_to: Option<SocketAddr>,
@@ -54,6 +56,7 @@ impl Session {
     /// The kernel's, where it is broken already.
     pub(crate) async fn start(
         connection: Connection,
+        scheme: Scheme,
         bound_to: Option<SocketAddr>,
     ) -> Result<Self, ConnectError> {
         let broken = || io::Error::from(io::ErrorKind::ConnectionReset);
@@ -84,6 +87,7 @@ impl Session {
         }
         Ok(Self {
             sender,
+            scheme,
             state,
             bound_to,
             secured_by,
@@ -106,7 +110,7 @@ impl Session {
             return None;
         }
         let place = StreamPlace::new(&self.state);
-        let asked = Asked::new(self.sender.clone(), Scheme::HTTP, self.local_address);
+        let asked = Asked::new(self.sender.clone(), self.scheme.clone(), self.local_address);
         let stream = Stream::Layered(Box::new(asked));
         let connection = Connection::of_session(stream, place, self.state.emptied.get());
         Some(Box::new(connection))
