@@ -15,6 +15,7 @@
 pub mod exchange;
 pub mod h1;
 pub mod h2;
+pub mod h3;
 mod scratch;
 
 pub use scratch::{Buffers, Scratch};

@@ -1,0 +1,25 @@
+//! QUIC on a worker: its socket, its connections' ids, and the datagrams that come to the wrong one.
+//!
+//! Each worker has a socket of its own on the listener's address and an endpoint of `quinn` over it. The kernel spreads
+//! datagrams by the addresses of both sides; a client whose address changes may so come to another worker than the one
+//! that holds its connection. The connection's id names the worker ([`ids`]), and a worker hands over what is another's
+//! ([`handover`]).
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+mod endpoint;
+mod handover;
+mod ids;
+mod runtime;
+mod socket;
+
+pub use endpoint::{Limits, NoQuic, Settings, open};
+pub use handover::{Seat, seats};
+pub use quinn::{Connection, Endpoint, Incoming, ServerConfig, VarInt};
