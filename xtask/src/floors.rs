@@ -20,6 +20,7 @@ const TABLE: &[(&str, u8)] = &[
     ("sluice-net", 4),
     ("sluice-telemetry", 4),
     ("sluice-http", 5),
+    ("sluice-quic", 5),
     ("sluice-tls", 5),
     ("sluice-upstream", 6),
     ("sluice-proxy", 7),

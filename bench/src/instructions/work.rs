@@ -133,6 +133,7 @@ impl Work {
             date: b"Sat, 01 Jan 2022 00:00:00 GMT",
             via: None,
             hsts: None,
+            alt_svc: None,
             for_us: None,
         };
         self.out.clear();

@@ -147,6 +147,8 @@ pub struct HttpListener {
     pub guards_certificates: bool,
     /// `hsts` of `tls`: the value of `Strict-Transport-Security` in every answer.
     pub hsts: Option<Arc<str>>,
+    /// The value of `Alt-Svc` in answers of the versions that `h3` stands beside.
+    pub alt_svc: Option<Arc<str>>,
     /// `head-timeout`: from the first byte of a request head to its last.
     pub head_timeout: Duration,
     /// `body-timeout`: how long a body may stand still in either direction.
@@ -161,11 +163,22 @@ pub struct HttpListener {
     pub h1: bool,
     /// `h2`, where `protocols` has it.
     pub h2: Option<Http2>,
+    /// `h3`, where `protocols` has it.
+    pub h3: Option<Http3>,
 }
 
 /// `h2 = { max-concurrent-streams, initial-window }`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Http2 {
+    /// `max-concurrent-streams`: requests under way on one connection.
+    pub max_concurrent_streams: u32,
+    /// `initial-window`: bytes of a request's body ahead of what was read of it.
+    pub initial_window: u32,
+}
+
+/// `h3 = { max-concurrent-streams, initial-window }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http3 {
     /// `max-concurrent-streams`: requests under way on one connection.
     pub max_concurrent_streams: u32,
     /// `initial-window`: bytes of a request's body ahead of what was read of it.

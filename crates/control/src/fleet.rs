@@ -15,7 +15,8 @@ use sluice_config::plan::{
 use sluice_model::BindAddress;
 use sluice_net::connect::may_use_addresses_of_others;
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
-use sluice_proxy::{Command, Generation, NewSocket, WorkerThread};
+use sluice_proxy::{Command, Generation, NewQuic, NewSocket, WorkerThread};
+use sluice_quic::seats;
 use sluice_telemetry::access::AccessLog;
 use sluice_telemetry::metrics::{Registry, Subject};
 use sluice_upstream::{Endpoints, ResolveError};
@@ -131,6 +132,7 @@ impl Fleet {
         let tls = self.tls.updated(plan)?;
         check_transparent(plan)?;
         let new_listeners = self.bind_new(plan)?;
+        let new_quic = self.bind_quic(plan, &new_listeners)?;
         self.update_access_log(plan)
             .map_err(ApplyError::AccessLog)?;
 
@@ -141,8 +143,19 @@ impl Fleet {
                 worker.push(NewSocket { listener, socket });
             }
         }
+        let mut quic: Vec<Vec<NewQuic>> = self.workers.iter().map(|_| Vec::new()).collect();
+        for (listener, bound) in new_quic {
+            let places = bound.into_sockets().into_iter().zip(seats(quic.len()));
+            for (worker, (socket, seat)) in quic.iter_mut().zip(places) {
+                worker.push(NewQuic {
+                    listener,
+                    socket,
+                    seat,
+                });
+            }
+        }
         let mut applied = Vec::new();
-        for (worker, sockets) in self.workers.iter().zip(sockets) {
+        for ((worker, sockets), quic) in self.workers.iter().zip(sockets).zip(quic) {
             let (done, wait) = oneshot::channel();
             applied.push(wait);
             let generation = Generation {
@@ -150,6 +163,7 @@ impl Fleet {
                 endpoints: Arc::clone(&endpoints),
                 workers: self.workers.len(),
                 sockets,
+                quic,
                 ciphers: tls.ciphers(),
                 access_log: self.access_log.as_ref().map(|(_, log)| log.writer()),
                 applied: done,
@@ -211,6 +225,51 @@ impl Fleet {
                     Bound::new(&wanted.address, &options, workers, beside_own)
                 };
                 bound
+                    .map(|bound| (position, bound))
+                    .map_err(|cause| ApplyError::Bind {
+                        listener: Arc::clone(&wanted.name),
+                        address: wanted.address.clone(),
+                        cause,
+                    })
+            })
+            .collect()
+    }
+
+    /// Binds the UDP side of the listeners that speak HTTP/3 and did not, or did elsewhere: where their TCP side is.
+    fn bind_quic(
+        &self,
+        plan: &Plan,
+        new: &[(usize, Bound)],
+    ) -> Result<Vec<(usize, Bound)>, ApplyError> {
+        let running = self.plan.as_ref().map_or(&[][..], |plan| &plan.listeners);
+        plan.listeners
+            .iter()
+            .enumerate()
+            .filter(|(_, wanted)| speaks_h3(wanted))
+            .filter(|(_, wanted)| {
+                !running.iter().any(|known| {
+                    speaks_h3(known) && known.name == wanted.name && known.address == wanted.address
+                })
+            })
+            .map(|(position, wanted)| {
+                let mut just_bound = new.iter().filter(|(at, _)| *at == position);
+                let mut bound = self.bound.iter().filter(|(name, _)| *name == wanted.name);
+                let tcp = just_bound
+                    .next()
+                    .map(|(_, bound)| bound.address())
+                    .or_else(|| bound.next().map(|(_, address)| address));
+                let address = match (&wanted.address, tcp) {
+                    (BindAddress::AllInterfaces { .. }, Some(BoundAddress::Ip(tcp))) => {
+                        BindAddress::AllInterfaces { port: tcp.port() }
+                    }
+                    (_, Some(BoundAddress::Ip(tcp))) => BindAddress::Ip(*tcp),
+                    _ => wanted.address.clone(),
+                };
+                let beside_own = running
+                    .iter()
+                    .any(|known| speaks_h3(known) && known.address.conflicts_with(&address));
+                let options = listen_options(wanted);
+                Bound::datagrams(&address, &options, self.workers.len(), beside_own)
                     .map(|bound| (position, bound))
                     .map_err(|cause| ApplyError::Bind {
                         listener: Arc::clone(&wanted.name),
@@ -305,6 +364,13 @@ fn check_transparent(plan: &Plan) -> Result<(), ApplyError> {
         listener: Arc::clone(&listener.name),
         cause,
     })
+}
+
+fn speaks_h3(listener: &Listener) -> bool {
+    match &listener.protocol {
+        Protocol::Http(http) => http.h3.is_some(),
+        Protocol::Tcp(_) | Protocol::Udp(_) => false,
+    }
 }
 
 fn has_server_name(listener: &Listener, name: &str) -> bool {

@@ -22,6 +22,7 @@ mod l7;
 mod live;
 mod preface;
 mod queue;
+mod quic;
 #[cfg(test)]
 mod rig;
 mod secure;
@@ -30,4 +31,4 @@ mod udp;
 mod upstream_preface;
 mod worker;
 
-pub use worker::{Ciphers, Command, Generation, NewSocket, WorkerThread};
+pub use worker::{Ciphers, Command, Generation, NewQuic, NewSocket, WorkerThread};

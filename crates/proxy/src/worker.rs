@@ -16,6 +16,7 @@ use sluice_config::plan::Listener;
 use sluice_http::{Buffers, Scratch};
 use sluice_net::listen::{Acceptor, ListenSocket};
 use sluice_net::splice::Pipes;
+use sluice_quic::Seat;
 use sluice_telemetry::access::AccessLogWriter;
 use sluice_telemetry::metrics::{Registry, WorkerMetrics};
 use sluice_tls::{ClientConfig, ServerConfig, Workspace};
@@ -29,6 +30,7 @@ use crate::accept;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::live::{ListenerSlot, Live, LiveListener};
+use crate::quic::QuicPort;
 use crate::udp::Port;
 
 /// A worker's thread, as the control plane holds it.
@@ -58,6 +60,8 @@ pub struct Generation {
     pub workers: usize,
     /// This worker's sockets of the listeners that were bound for this plan. The other listeners go on as they are.
     pub sockets: Vec<NewSocket>,
+    /// The same for the UDP side of listeners that speak HTTP/3.
+    pub quic: Vec<NewQuic>,
     /// What is ciphered, and how.
     pub ciphers: Ciphers,
     /// Where this worker's access-log lines go.
@@ -82,6 +86,17 @@ pub struct NewSocket {
     pub listener: usize,
     /// The socket.
     pub socket: ListenSocket,
+}
+
+/// A listener's UDP socket for one worker.
+#[derive(Debug)]
+pub struct NewQuic {
+    /// The listener's position in the plan.
+    pub listener: usize,
+    /// The socket.
+    pub socket: ListenSocket,
+    /// The worker's place among those of the listener.
+    pub seat: Seat,
 }
 
 impl WorkerThread {
@@ -141,6 +156,7 @@ pub(crate) struct Worker {
     access_log: RefCell<Option<AccessLogWriter>>,
     live: RefCell<Option<Rc<Live>>>,
     listeners: RefCell<HashMap<Arc<str>, Listening>>,
+    quic_ports: RefCell<HashMap<Arc<str>, QuicPort>>,
     exhausted_at: Cell<Option<Instant>>,
     workers: Cell<usize>,
 }
@@ -178,6 +194,7 @@ impl Worker {
             access_log: RefCell::default(),
             live: RefCell::default(),
             listeners: RefCell::default(),
+            quic_ports: RefCell::default(),
             exhausted_at: Cell::new(None),
             workers: Cell::new(1),
         }
@@ -268,6 +285,7 @@ impl Worker {
         self.flush_access_log();
         *self.access_log.borrow_mut() = generation.access_log;
         self.update_listeners(&live, generation.sockets);
+        self.update_quic_ports(&live, generation.quic);
         if let Some(previous) = previous {
             self.retire_lanes(&previous, &live);
         }
@@ -319,6 +337,45 @@ impl Worker {
         gone.extend(before.into_values());
         if !gone.is_empty() {
             let closed = gone.into_iter().map(|one| one.close(self)).collect();
+            self.drain_listeners(closed, longest_drain(&live.plan));
+        }
+    }
+
+    /// The same for the UDP side of those that speak HTTP/3. A connection lives on the socket it came in by, so that is
+    /// another only where its address is.
+    fn update_quic_ports(self: &Rc<Self>, live: &Rc<Live>, new: Vec<NewQuic>) {
+        let mut new: HashMap<usize, NewQuic> =
+            new.into_iter().map(|new| (new.listener, new)).collect();
+        let mut before = std::mem::take(&mut *self.quic_ports.borrow_mut());
+        let mut ports = HashMap::new();
+        let mut gone = Vec::new();
+        for (position, settings) in live.plan.listeners.iter().enumerate() {
+            let listener = LiveListener::new(live, position, settings, &self.registry, self.index);
+            let speaks = listener.http().is_some_and(|http| http.h3.is_some());
+            let known = before.remove(&settings.name);
+            let port = match (new.remove(&position), known) {
+                (Some(NewQuic { socket, seat, .. }), known) => {
+                    gone.extend(known);
+                    let opened = QuicPort::open(listener, socket, seat, self);
+                    opened.inspect_err(cannot_be_watched).ok().flatten()
+                }
+                (None, Some(mut known)) if speaks => {
+                    known.update(listener);
+                    Some(known)
+                }
+                (None, known) => {
+                    gone.extend(known);
+                    None
+                }
+            };
+            if let Some(port) = port {
+                ports.insert(Arc::clone(&settings.name), port);
+            }
+        }
+        *self.quic_ports.borrow_mut() = ports;
+        gone.extend(before.into_values());
+        if !gone.is_empty() {
+            let closed = gone.into_iter().map(QuicPort::close).collect();
             self.drain_listeners(closed, longest_drain(&live.plan));
         }
     }
@@ -385,6 +442,9 @@ impl Worker {
         let listeners = std::mem::take(&mut *self.listeners.borrow_mut());
         for listening in listeners.into_values() {
             listening.close(self);
+        }
+        for port in std::mem::take(&mut *self.quic_ports.borrow_mut()).into_values() {
+            port.close();
         }
         self.connections.end_idle_of_closed_listeners();
         let mut look = interval(Duration::from_millis(20));

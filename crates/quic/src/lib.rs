@@ -22,4 +22,8 @@ mod socket;
 
 pub use endpoint::{Limits, NoQuic, Settings, open};
 pub use handover::{Seat, seats};
-pub use quinn::{Connection, Endpoint, Incoming, ServerConfig, VarInt};
+pub use quinn::crypto::rustls::HandshakeData;
+pub use quinn::{
+    Connecting, Connection, ConnectionError, Endpoint, Incoming, ServerConfig, TransportErrorCode,
+    VarInt,
+};

@@ -9,8 +9,8 @@ use sluice_route::{Conditions, Router};
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
-    Http2, HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions, SourceAddress,
-    TcpTarget, UdpListener, UpstreamId,
+    Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions,
+    SourceAddress, TcpTarget, UdpListener, UpstreamId,
 };
 use crate::read::Section;
 use crate::units::ShowSize;
@@ -201,6 +201,12 @@ impl Builder<'_> {
             DEFAULT_MAX_TARGET.min(max_head / 2)
         };
         let speaks = protocols(section)?;
+        let h3 = if speaks.contains(&"h3") {
+            self.stands_for_http3(section, &speaks);
+            Some(http3(section)?)
+        } else {
+            None
+        };
         Some(Protocol::Http(HttpListener {
             h1: speaks.contains(&"h1"),
             h2: if speaks.contains(&"h2") {
@@ -208,6 +214,8 @@ impl Builder<'_> {
             } else {
                 None
             },
+            alt_svc: h3.and_then(|_| alt_svc(section)),
+            h3,
             router: Router::default(),
             routes: Vec::new(),
             trusted_proxies: section
@@ -260,6 +268,39 @@ impl Builder<'_> {
         Some(port.copied().unwrap_or(HTTPS))
     }
 
+    /// HTTP/3 is ciphered always, comes by UDP, and is found by way of the others.
+    fn stands_for_http3(&mut self, section: &Section, speaks: &[&str]) {
+        let items = section.items::<&str>("protocols").unwrap_or_default();
+        let Some((_, span)) = items.into_iter().find(|(word, _)| *word == "h3") else {
+            return;
+        };
+        let mut wrong = |message: &str, help: &str| {
+            self.findings
+                .push(Diagnostic::error(span.clone(), message).help(help));
+        };
+        if section.set_at("tls").is_none() {
+            wrong(
+                "`h3` needs `tls`",
+                "QUIC, which it is spoken over, is always ciphered",
+            );
+        }
+        if speaks.iter().all(|version| *version == "h3") {
+            wrong(
+                "`h3` needs `h1` or `h2` beside it",
+                "clients hear of it in answers of the others, and fall back to them where UDP does not get through",
+            );
+        }
+        if matches!(section.value("address"), Some(BindAddress::Unix(_))) {
+            wrong("`h3` is not spoken on Unix sockets", "it comes by UDP");
+        }
+        if section.value("proxy-protocol") == Some("require") {
+            wrong(
+                "`h3` cannot begin with a PROXY protocol header",
+                "who connects by UDP could go around `proxy-protocol = \"require\"`",
+            );
+        }
+    }
+
     fn target_above_head(&mut self, section: &Section, max_head: usize, span: &Span) {
         let mut diagnostic = Diagnostic::error(
             span.clone(),
@@ -304,6 +345,21 @@ fn asks_for_certificates(listener: &Section) -> bool {
     tls.is_some_and(|tls| tls.set_at("client-auth").is_some())
 }
 
+fn http3(section: &Section) -> Option<Http3> {
+    let table = section.table("h3")?;
+    let window: usize = table.value("initial-window")?;
+    Some(Http3 {
+        max_concurrent_streams: table.value("max-concurrent-streams")?,
+        initial_window: u32::try_from(window).ok()?,
+    })
+}
+
+/// RFC 7838, 3: for a day, at this port of the same host.
+fn alt_svc(section: &Section) -> Option<Arc<str>> {
+    let port = section.value::<BindAddress>("address")?.port()?;
+    Some(format!("h3=\":{port}\"; ma=86400").into())
+}
+
 /// RFC 6797, 6.1: seconds.
 fn hsts(tls: &Section) -> Option<Arc<str>> {
     let age: Duration = tls.value("hsts")?;
@@ -344,6 +400,7 @@ const TCP_ONLY: &[&str] = &[
 const HTTP_ONLY: &[&str] = &[
     "protocols",
     "h2",
+    "h3",
     "trusted-proxies",
     "via",
     "forwarded",

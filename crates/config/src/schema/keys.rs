@@ -84,13 +84,14 @@ pub(crate) static LISTENER: Shape = Shape {
                 item: &Kind::Choice(&[
                     Choice::new("h1"),
                     Choice::new("h2"),
-                    Choice::not_yet("h3"),
+                    Choice::new("h3"),
                 ]),
                 min: 1,
             },
             Default::Depends("`[\"h1\", \"h2\"]` with `tls`, `[\"h1\"]` without"),
             "http only: the versions of HTTP that are spoken. With `tls`, clients choose by ALPN. Without, `h2` is by prior knowledge; \
-             beside `h1`, the first bytes of a connection tell which of the two it is.",
+             beside `h1`, the first bytes of a connection tell which of the two it is. `h3` needs `tls`, and one of the others beside it: \
+             it is spoken by UDP on the same port, and answers of the others tell clients so (`Alt-Svc`). [http3.md](http3.md) says more.",
         )
         .also(&["alpn"]),
         Key::new(
@@ -100,6 +101,13 @@ pub(crate) static LISTENER: Shape = Shape {
             "http only: what holds for connections of HTTP/2.",
         )
         .also(&["http2"]),
+        Key::new(
+            "h3",
+            Kind::Table(&HTTP3),
+            Default::Is("{ max-concurrent-streams = 128, initial-window = \"256KiB\" }"),
+            "http only: what holds for connections of HTTP/3.",
+        )
+        .also(&["http3", "quic"]),
         Key::new(
             "upstream",
             Kind::Text(Form::Upstream),
@@ -347,6 +355,32 @@ pub(crate) static HTTP2: Shape = Shape {
                 max: 16 << 20,
             },
             Default::Is("\"128KiB\""),
+            "Bytes of a request's body that a client may send ahead of what the server has taken; a connection holds four times as \
+             many at most.",
+        )
+        .also(&["initial-window-size", "window"]),
+    ],
+};
+
+/// `h3` of `[listeners.NAME]`
+pub(crate) static HTTP3: Shape = Shape {
+    place: "`h3` of `[listeners.NAME]`",
+    doc: "What holds for each connection of HTTP/3. `max-head`, `max-target` and `max-fields` hold for its requests as for others.",
+    keys: &[
+        Key::new(
+            "max-concurrent-streams",
+            Kind::Number { min: 1, max: 65_535 },
+            Default::Is("128"),
+            "Requests that a client may have under way on one connection.",
+        )
+        .also(&["max-streams"]),
+        Key::new(
+            "initial-window",
+            Kind::Size {
+                min: 16 << 10,
+                max: 16 << 20,
+            },
+            Default::Is("\"256KiB\""),
             "Bytes of a request's body that a client may send ahead of what the server has taken; a connection holds four times as \
              many at most.",
         )

@@ -45,6 +45,8 @@ pub struct Return<'a> {
     pub via: Option<&'a str>,
     /// `Strict-Transport-Security`, in the place of the server's own.
     pub hsts: Option<&'a str>,
+    /// `Alt-Svc`, in the place of the server's own.
+    pub alt_svc: Option<&'a str>,
     /// The name of a field that was meant for us, in any case.
     pub for_us: Option<&'a str>,
 }
@@ -61,17 +63,24 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
                 _ => true,
             }
     };
-    let replaced = back.hsts.map(|_| HSTS);
-    if back.for_us.is_none() && replaced.is_none() {
+    let replaced = [back.hsts.map(|_| HSTS), back.alt_svc.map(|_| ALT_SVC)];
+    if back.for_us.is_none() && replaced == [None, None] {
         head.fields.write_kept(out, is_kept);
     } else {
         head.fields.write_kept(out, |field| {
             let is_named = |name: &str| field.name.eq_ignore_ascii_case(name);
-            is_kept(field) && !back.for_us.is_some_and(is_named) && !replaced.is_some_and(is_named)
+            is_kept(field)
+                && !back.for_us.is_some_and(is_named)
+                && !replaced.into_iter().flatten().any(is_named)
         });
     }
     if let Some(value) = back.hsts {
         write_field(out, HSTS, value.as_bytes());
+    }
+    if let Some(value) = back.alt_svc
+        && head.status >= 200
+    {
+        write_field(out, ALT_SVC, value.as_bytes());
     }
     if head.status >= 200 && !head.fields.has(FieldKind::Date) {
         write_field(out, "Date", back.date);
@@ -85,6 +94,8 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
 
 /// RFC 6797, 6.1
 const HSTS: &str = "Strict-Transport-Security";
+/// RFC 7838, 3
+const ALT_SVC: &str = "Alt-Svc";
 
 /// Appends `HTTP/1.1 200 OK` and its line end.
 pub fn write_status_line(status: u16, reason: &[u8], out: &mut Vec<u8>) {

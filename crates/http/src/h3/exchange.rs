@@ -51,6 +51,11 @@ impl Http3Exchange {
         }
     }
 
+    /// Resets the stream of a request that is not served.
+    pub fn refuse(mut self, code: Code) {
+        self.wire.break_off(code);
+    }
+
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         if self.rest == Rest::ToCome {
             self.rest = match ready!(self.wire.poll_piece(cx))? {

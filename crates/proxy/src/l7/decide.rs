@@ -74,6 +74,8 @@ pub(super) struct Outgoing {
     pub(super) via: Option<Rc<str>>,
     /// `Strict-Transport-Security` of the answer.
     pub(super) hsts: Option<Arc<str>>,
+    /// `Alt-Svc` of the answer.
+    pub(super) alt_svc: Option<Arc<str>>,
 }
 
 /// Decides upon the request whose head is at the start of `bytes`; says also how many of the bytes were used up.
@@ -317,6 +319,7 @@ impl<'b> Asked<'_, '_, 'b> {
             body_timeout: self.http.body_timeout,
             via: self.http.via.as_deref().map(Rc::from),
             hsts: self.http.hsts.clone(),
+            alt_svc: self.downstream.alt_svc(self.http).cloned(),
         };
         Ok((Decision::Forward(outgoing), used))
     }

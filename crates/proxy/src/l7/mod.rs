@@ -1,7 +1,7 @@
 //! HTTP: one request after the other on a client's connection.
 //!
 //! ```text
-//! serve ── waits for a request, again and again; of HTTP/2, h2 ── a task for each stream (streams)
+//! serve ── waits for a request, again and again; of HTTP/2 and HTTP/3, h2 and h3 ── a task for each stream (streams)
 //!   └─ pipeline ── the way of one request, a page
 //!        ├─ receive ── bytes to head
 //!        ├─ decide ─── head to decision: route, then forward, answer or redirect
@@ -16,6 +16,7 @@ mod exchange;
 mod forward;
 mod grpc;
 mod h2;
+mod h3;
 mod pipeline;
 mod receive;
 mod record;
@@ -24,4 +25,5 @@ mod serve;
 mod streams;
 mod tunnel;
 
+pub(crate) use h3::serve as serve_h3;
 pub(crate) use serve::serve;

@@ -99,6 +99,7 @@ fn write(
         target: words.get(Word::Target),
         version: match downstream.carrier {
             Some(Carrier::Http2) => HttpVersion::Http2,
+            Some(Carrier::Http3) => HttpVersion::Http3,
             None => words.version.into(),
         },
     });

@@ -269,6 +269,12 @@ fn write(
     if let Some(hsts) = listener.http().and_then(|http| http.hsts.as_deref()) {
         let _ = write!(out, "Strict-Transport-Security: {hsts}\r\n");
     }
+    let alt_svc = listener
+        .http()
+        .and_then(|http| reply.downstream.alt_svc(http));
+    if let Some(alt_svc) = alt_svc {
+        let _ = write!(out, "Alt-Svc: {alt_svc}\r\n");
+    }
     if let Some(content_type) = content_type {
         let _ = write!(out, "Content-Type: {content_type}\r\n");
     }

@@ -6,10 +6,11 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use sluice_config::plan::ProxyProtocol;
+use sluice_config::plan::{HttpListener, ProxyProtocol};
 use sluice_http::h2::begins_with_preface;
 use sluice_net::Stream;
 use sluice_telemetry::metrics::BadRequest;
@@ -45,6 +46,8 @@ pub(super) struct Downstream {
 pub(super) enum Carrier {
     /// HTTP/2
     Http2,
+    /// HTTP/3
+    Http3,
 }
 
 impl Carrier {
@@ -52,6 +55,7 @@ impl Carrier {
     pub(super) fn via(self) -> &'static str {
         match self {
             Self::Http2 => "2.0",
+            Self::Http3 => "3.0",
         }
     }
 }
@@ -221,6 +225,12 @@ impl Downstream {
             self.deadline.set(Instant::now() + idle_timeout);
         }
         self.tls.is_some()
+    }
+
+    /// `Alt-Svc` for this client: none for who follows it already.
+    pub(super) fn alt_svc<'h>(&self, http: &'h HttpListener) -> Option<&'h Arc<str>> {
+        let follows = self.carrier == Some(Carrier::Http3);
+        http.alt_svc.as_ref().filter(|_| !follows)
     }
 
     /// How the client speaks to us.

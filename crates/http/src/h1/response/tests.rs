@@ -12,6 +12,7 @@ struct To {
     head: bool,
     via: Option<&'static str>,
     hsts: Option<&'static str>,
+    alt_svc: Option<&'static str>,
 }
 
 const USUAL: To = To {
@@ -20,6 +21,7 @@ const USUAL: To = To {
     head: false,
     via: None,
     hsts: None,
+    alt_svc: None,
 };
 const CLOSE: To = To {
     keep_alive: false,
@@ -55,6 +57,7 @@ fn composed(lines: &str, to: &To) -> String {
         date: b"NOW",
         via: to.via,
         hsts: to.hsts,
+        alt_svc: to.alt_svc,
         for_us: Some("x-load"),
     };
     let mut out = Vec::new();
@@ -253,6 +256,21 @@ fn strict_transport_security_is_ours_where_we_have_one() {
         "HTTP/1.1 204 No Content\nDate: d\nStrict-Transport-Security: max-age=60"
     );
     assert!(composed(lines, &USUAL).contains("max-age=1"));
+}
+
+#[test]
+fn alternative_services_are_ours_where_we_have_one() {
+    let to = To {
+        alt_svc: Some("h3=\":443\""),
+        ..USUAL
+    };
+    let lines = "HTTP/1.1 204 No Content\nalt-svc: clear\nX-LOAD: 1\nDate: d";
+    let head = composed(lines, &to);
+    assert_eq!(
+        head,
+        "HTTP/1.1 204 No Content\nDate: d\nAlt-Svc: h3=\":443\""
+    );
+    assert!(composed(lines, &USUAL).contains("alt-svc: clear"));
 }
 
 #[test]

@@ -205,6 +205,7 @@ impl Exchange<'_> {
             date,
             via: self.request.via.as_deref(),
             hsts: self.request.hsts.as_deref(),
+            alt_svc: self.request.alt_svc.as_deref(),
             for_us: self.load_report().map(LoadReport::field),
         }
     }

@@ -1,0 +1,346 @@
+//! A client's connection of HTTP/3: as with HTTP/2 each of its streams is a task that runs the pipeline of HTTP/1.1.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http::{Method, Response, StatusCode};
+use sluice_http::exchange::{
+    Exchange, Progress, Refusal, RequestHead, Served, compose_head, websocket_key,
+};
+use sluice_http::h3::{Code, Connection, Fault, Head, Http3Exchange, RequestStream};
+use sluice_net::Stream;
+use sluice_quic::{Connecting, ConnectionError, HandshakeData, TransportErrorCode};
+use sluice_telemetry::metrics::{BadRequest, ListenerMetrics, TlsFailure, TlsVersion};
+use sluice_tls::Facts;
+use tokio::task::spawn_local;
+
+use super::serve::{Carrier, Downstream};
+use super::streams::{self, Place, Shared};
+use crate::connections::Guard;
+use crate::deadline::Deadline;
+use crate::live::ListenerSlot;
+use crate::quic::UnderWay;
+use crate::worker::Worker;
+
+/// Serves a connection from its handshake on.
+pub(crate) async fn serve(
+    connecting: Connecting,
+    under_way: UnderWay,
+    slot: Rc<ListenerSlot>,
+    guard: Guard,
+    worker: Rc<Worker>,
+) {
+    let listener = slot.current();
+    let (Some(http), Some(settings), Some(security)) =
+        (listener.http(), listener.settings(), listener.security())
+    else {
+        return;
+    };
+    let (max_head, idle_timeout) = (http.max_head, settings.idle_timeout);
+    let metrics = slot.metrics();
+    let mut deadline = Deadline::new(Instant::now() + security.timeout);
+    drop(listener);
+    let Some(quinn) = shake_hands(connecting, &mut deadline, &metrics).await else {
+        return;
+    };
+    drop(under_way);
+    guard.takes_leave();
+    let Ok(connection) = Connection::new(quinn.clone(), max_head).await else {
+        return;
+    };
+    let session = Session {
+        connection,
+        tls: Rc::new(facts(&quinn)),
+        local_address: local_address(&quinn, &slot),
+        quinn,
+        deadline,
+        idle_timeout,
+        leaving: false,
+        shared: Shared::new(guard),
+        slot: Rc::clone(&slot),
+        worker,
+    };
+    session.run(&slot).await;
+}
+
+/// A connection that is being served.
+struct Session {
+    connection: Connection,
+    quinn: sluice_quic::Connection,
+    deadline: Deadline,
+    idle_timeout: Duration,
+    /// Whether GOAWAY was said.
+    leaving: bool,
+    shared: Rc<Shared>,
+    slot: Rc<ListenerSlot>,
+    worker: Rc<Worker>,
+    tls: Rc<Facts>,
+    local_address: Option<SocketAddr>,
+}
+
+impl Session {
+    async fn run(mut self, slot: &ListenerSlot) {
+        self.deadline.set(Instant::now() + self.idle_timeout);
+        let mut closing = pin!(slot.closing());
+        closing.as_mut().enable();
+        poll_fn(|cx| {
+            if !self.leaving && (closing.as_mut().poll(cx).is_ready() || slot.is_closed()) {
+                self.leave();
+            }
+            self.poll(cx)
+        })
+        .await;
+    }
+
+    /// Ready when the connection has ended.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.connection.poll_accept(cx) {
+                Poll::Ready(Some(stream)) => self.begin(stream),
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending if self.shared.is_misused() => {
+                    self.connection.close(Code::ExcessiveLoad);
+                    return Poll::Ready(());
+                }
+                Poll::Pending => break,
+            }
+        }
+        while self.deadline.poll(cx).is_ready() {
+            if !self.go_on() {
+                self.connection.close(Code::NoError);
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Says that no further requests are served; those under way are.
+    fn leave(&mut self) {
+        self.leaving = true;
+        self.connection.leave();
+        self.deadline.set(Instant::now() + FAREWELL);
+    }
+
+    /// The deadline has passed: whether the connection goes on, with another one.
+    fn go_on(&mut self) -> bool {
+        let now = Instant::now();
+        let until = match (self.shared.idle_since(), self.leaving) {
+            (Some(_), true) => return false,
+            (None, true) => now + FAREWELL,
+            // Whether the client is there, QUIC finds out.
+            (None, false) => now + self.idle_timeout,
+            (Some(since), false) => since + self.idle_timeout,
+        };
+        if now < until {
+            self.deadline.set(until);
+        } else {
+            self.leave();
+        }
+        true
+    }
+
+    /// Begins to serve a request.
+    fn begin(&self, stream: RequestStream) {
+        let progress = Rc::new(Cell::new(Progress::UnderWay));
+        let guard = self.worker.connections().enter_stream(&self.slot);
+        let task_slot = guard.entry();
+        let request = Request {
+            place: Place::new(&self.shared, Rc::clone(&progress)),
+            progress,
+            guard,
+            deadline: self.shared.deadline(),
+            // The client's address may change while it is connected.
+            client: canonical(self.quinn.remote_address()),
+            local_address: self.local_address,
+            slot: Rc::clone(&self.slot),
+            worker: Rc::clone(&self.worker),
+            tls: Rc::clone(&self.tls),
+        };
+        let task = spawn_local(request.serve(stream));
+        task_slot.served_by(task.abort_handle());
+    }
+}
+
+/// A request from its first byte on.
+struct Request {
+    place: Place,
+    progress: Rc<Cell<Progress>>,
+    guard: Guard,
+    deadline: Deadline,
+    client: SocketAddr,
+    local_address: Option<SocketAddr>,
+    slot: Rc<ListenerSlot>,
+    worker: Rc<Worker>,
+    tls: Rc<Facts>,
+}
+
+impl Request {
+    async fn serve(mut self, stream: RequestStream) {
+        let Some(head) = self.head(stream).await else {
+            return;
+        };
+        let mut bytes = self.worker.buffers().take();
+        let key = match head.protocol {
+            Some(_) => websocket_key(self.worker.random_id()),
+            None => String::new(),
+        };
+        let request = RequestHead {
+            parts: &head.parts,
+            protocol: head.protocol,
+            has_body: head.has_body,
+        };
+        let kind = match compose_head(request, &key, &mut bytes) {
+            Ok(kind) => kind,
+            Err(refusal) => {
+                self.worker.buffers().give_back(bytes);
+                return self.refuse(refusal, head.exchange).await;
+            }
+        };
+        let metrics = self.guard.metrics();
+        metrics.bytes_received.add(bytes.len() as u64);
+        let served = Served::new(
+            head.exchange,
+            kind,
+            head.parts.method == Method::HEAD,
+            self.local_address,
+            self.progress,
+        );
+        let downstream = Downstream {
+            stream: Stream::Layered(Box::new(served)),
+            carrier: Some(Carrier::Http3),
+            client: self.client,
+            carry: bytes,
+            deadline: self.deadline,
+            slot: self.slot,
+            guard: self.guard,
+            worker: self.worker,
+            tls: Some(self.tls),
+        };
+        streams::serve(downstream, kind, self.place).await;
+    }
+
+    /// Receives the head; `None` where there is none that can be served.
+    async fn head(&mut self, stream: RequestStream) -> Option<Head> {
+        let head_timeout = self.slot.current().http()?.head_timeout;
+        self.deadline.set(Instant::now() + head_timeout);
+        let mut head = pin!(stream.head());
+        let deadline = &mut self.deadline;
+        let outcome = poll_fn(|cx| match head.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => deadline.poll(cx).map(|()| None),
+        })
+        .await?;
+        let bad_requests = &self.guard.metrics().bad_requests;
+        match outcome {
+            Ok(head) => return Some(head),
+            Err(Fault::TooLarge) => bad_requests.increment(BadRequest::HeadTooLarge),
+            Err(Fault::Stream(_) | Fault::Connection(_)) => {
+                bad_requests.increment(BadRequest::Syntax);
+            }
+            Err(Fault::Gone) => self.progress.set(Progress::Abandoned),
+        }
+        None
+    }
+
+    async fn refuse(&self, refusal: Refusal, mut exchange: Http3Exchange) {
+        let bad_requests = &self.guard.metrics().bad_requests;
+        match refusal {
+            Refusal::Malformed => {
+                bad_requests.increment(BadRequest::Syntax);
+                exchange.refuse(Code::MessageError);
+            }
+            Refusal::Protocol => {
+                bad_requests.increment(BadRequest::Method);
+                let mut response = Some(Response::new(()));
+                // Fails where the client has left already.
+                let _ = poll_fn(|cx| {
+                    if let Some(mut response) = response.take() {
+                        *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+                        exchange.send_head(cx, response, true)?;
+                    }
+                    exchange.poll_flush(cx)
+                })
+                .await;
+            }
+        }
+    }
+}
+
+async fn shake_hands(
+    connecting: Connecting,
+    deadline: &mut Deadline,
+    metrics: &ListenerMetrics,
+) -> Option<sluice_quic::Connection> {
+    let mut connecting = pin!(connecting);
+    let outcome = poll_fn(|cx| match connecting.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => deadline.poll(cx).map(|()| None),
+    })
+    .await;
+    match outcome {
+        Some(Ok(quinn)) => {
+            metrics.tls_handshakes.increment(TlsVersion::V1_3);
+            return Some(quinn);
+        }
+        Some(Err(error)) => {
+            metrics.tls_failures.increment(word(&error));
+            tracing::debug!(%error, "a QUIC handshake failed");
+        }
+        None => metrics.tls_failures.increment(TlsFailure::Timeout),
+    }
+    None
+}
+
+fn word(error: &ConnectionError) -> TlsFailure {
+    match error {
+        ConnectionError::TimedOut => TlsFailure::Timeout,
+        ConnectionError::VersionMismatch => TlsFailure::Version,
+        ConnectionError::ConnectionClosed(_) | ConnectionError::ApplicationClosed(_) => {
+            TlsFailure::Refused
+        }
+        ConnectionError::Reset | ConnectionError::LocallyClosed => TlsFailure::Closed,
+        ConnectionError::TransportError(error)
+            if [NO_COMMON_CIPHER, NO_COMMON_PROTOCOL]
+                .map(TransportErrorCode::crypto)
+                .contains(&error.code) =>
+        {
+            TlsFailure::NothingInCommon
+        }
+        ConnectionError::TransportError(_) | ConnectionError::CidsExhausted => TlsFailure::Invalid,
+    }
+}
+
+/// What is known of the handshake: `quinn` does not tell the cipher.
+fn facts(quinn: &sluice_quic::Connection) -> Facts {
+    let data = quinn.handshake_data();
+    let data = data.and_then(|data| data.downcast::<HandshakeData>().ok());
+    let server_name = data.as_ref().and_then(|data| data.server_name.as_deref());
+    Facts {
+        version: "TLSv1.3",
+        cipher: "",
+        server_name: server_name.map(Into::into),
+        protocol: data.and_then(|data| data.protocol).map(Into::into),
+        resumed: false,
+    }
+}
+
+fn local_address(quinn: &sluice_quic::Connection, slot: &ListenerSlot) -> Option<SocketAddr> {
+    let port = slot.current().settings()?.address.port()?;
+    Some(SocketAddr::new(quinn.local_ip()?.to_canonical(), port))
+}
+
+/// An IPv4 client of a dual-stack socket is an IPv4 client.
+fn canonical(client: SocketAddr) -> SocketAddr {
+    SocketAddr::new(client.ip().to_canonical(), client.port())
+}
+
+/// How long a client may take to hear that the connection ends.
+const FAREWELL: Duration = Duration::from_millis(300);
+/// Alerts of TLS, which are errors of QUIC (RFC 9001, 4.8).
+const NO_COMMON_CIPHER: u8 = 40;
+const NO_COMMON_PROTOCOL: u8 = 120;

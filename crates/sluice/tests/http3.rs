@@ -1,0 +1,232 @@
+//! HTTP/3 from clients: requests, bodies, malformed messages, changes of address, and the end of connections, by aioquic.
+
+mod tls_kit;
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use testkit::{Balancer, EchoServer, Finished, Gate, Script, ScriptedServer, digest, pattern};
+use tls_kit::{Authority, certificates, https};
+
+const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
+
+struct Site {
+    authority: Authority,
+    balancer: Balancer,
+}
+
+impl Site {
+    /// A balancer whose listener `web` speaks all versions, in front of `server`.
+    fn start(server: SocketAddr, workers: usize, more: &str) -> Self {
+        let authority = Authority::new("a");
+        let configuration = configuration(&authority, server, workers, more);
+        let balancer = Balancer::start(SLUICE, &configuration);
+        Self {
+            authority,
+            balancer,
+        }
+    }
+
+    /// Runs a part of the script; its output.
+    #[track_caller]
+    fn aioquic(&self, part: &str) -> String {
+        let port = self.balancer.address("web").port().to_string();
+        let ca = self.authority.ca();
+        let script = script();
+        let arguments = [
+            &python_path(),
+            "python3",
+            &script,
+            &port,
+            ca.to_str().expect("UTF-8"),
+            part,
+        ];
+        let finished: Finished = testkit::run("env", &arguments);
+        assert_eq!(finished.code(), 0, "{}", finished.stderr);
+        finished.stdout
+    }
+
+    /// The same, while something else happens.
+    fn aioquic_beside(&self, part: &str) -> Beside {
+        let port = self.balancer.address("web").port().to_string();
+        let child = Command::new("env")
+            .args([&python_path(), "python3", &script(), &port])
+            .arg(self.authority.ca())
+            .arg(part)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3");
+        Beside { child }
+    }
+}
+
+fn configuration(authority: &Authority, server: SocketAddr, workers: usize, more: &str) -> String {
+    let files = authority.issue("web", &["www.example.com"]);
+    let certificates = certificates(&[&files]);
+    format!(
+        r#"
+[listeners.web]
+address = "127.0.0.1:<port:web>"
+protocols = ["h1", "h2", "h3"]
+via = "edge"
+{certificates}
+{more}
+[upstreams.app]
+servers = ["{server}"]
+[runtime]
+workers = {workers}
+[logs]
+access = {{ format = "json", to = "stdout" }}
+"#
+    )
+}
+
+fn script() -> String {
+    format!("{}/tests/http3_aioquic.py", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn python_path() -> String {
+    format!(
+        "PYTHONPATH={}/../../target/python",
+        env!("CARGO_MANIFEST_DIR")
+    )
+}
+
+/// A script that runs; ended when dropped.
+struct Beside {
+    child: Child,
+}
+
+impl Beside {
+    /// Reads on to this line.
+    fn wait_for(&mut self, line: &str) {
+        let output = self.child.stdout.as_mut().expect("piped");
+        let mut lines = BufReader::new(output).lines();
+        let found = lines.any(|next| next.is_ok_and(|next| next == line));
+        assert!(found, "`{line}` did not come");
+    }
+
+    fn ends_well(&mut self) {
+        self.wait_for("ok");
+        assert!(self.child.wait().expect("to end").success());
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn requests_are_served_as_over_the_other_versions() {
+    let server = EchoServer::start("one");
+    let site = Site::start(
+        server.address(),
+        1,
+        "forwarded = true\nmax-head = \"16KiB\"\n",
+    );
+    assert_eq!(site.aioquic("requests"), "ok\n");
+    let line = site.balancer.wait_for_stdout("/a?b=c");
+    assert!(
+        line.contains("HTTP/3.0") && line.contains("TLSv1.3") && line.contains("www.example.com"),
+        "{line}"
+    );
+}
+
+#[test]
+fn the_other_versions_tell_of_it() {
+    let server = EchoServer::start("one");
+    let site = Site::start(server.address(), 1, "");
+    let address = site.balancer.address("web");
+    let told = format!("alt-svc: h3=\":{}\"; ma=86400", address.port());
+    for version in ["--http1.1", "--http2"] {
+        let finished = https(
+            address,
+            &site.authority.ca(),
+            "www.example.com",
+            "/",
+            &["--include", version],
+        );
+        let head = finished.stdout.to_ascii_lowercase();
+        assert!(head.contains(&told), "{head}");
+    }
+}
+
+#[test]
+fn fifty_megabytes_arrive_whole_both_ways() {
+    let server = EchoServer::start("one");
+    let site = Site::start(server.address(), 1, "");
+    let output = site.aioquic("large");
+    let sent = pattern(50_000_000);
+    let expected = format!("50000000 {}", digest(&sent));
+    assert!(output.contains(&expected), "{output}");
+}
+
+#[test]
+fn malformed_messages_are_refused_and_the_rest_goes_on() {
+    let server = EchoServer::start("one");
+    let site = Site::start(server.address(), 1, "");
+    assert_eq!(site.aioquic("malformed"), "ok\n");
+}
+
+#[test]
+fn a_client_that_changes_its_address_keeps_its_connection() {
+    let server = EchoServer::start("one");
+    let site = Site::start(server.address(), 2, "");
+    assert_eq!(site.aioquic("migration"), "ok\n");
+    let metrics = site.balancer.metrics();
+    let accepted = metrics.sum("sluice_connections_total", &[("listener", "web")]);
+    assert!((accepted - 1.0).abs() < 0.1, "{accepted}");
+}
+
+#[test]
+fn a_request_under_way_is_served_to_its_end_when_the_balancer_stops() {
+    let gate = Gate::new();
+    let slow = Script::new()
+        .read_request()
+        .write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe")
+        .wait(&gate)
+        .write("llo");
+    let server = ScriptedServer::start([
+        Script::new()
+            .read_request()
+            .write("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"),
+        slow,
+    ]);
+    let mut site = Site::start(server.address(), 1, "");
+    let mut client = site.aioquic_beside("leaving");
+    client.wait_for("begun");
+    site.balancer.terminate();
+    gate.open();
+    client.ends_well();
+    assert!(site.balancer.wait_exit().success());
+}
+
+#[test]
+fn who_cancels_a_request_cancels_it_at_the_server() {
+    let slow = Script::new()
+        .read_request()
+        .write("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe")
+        .read_to_end();
+    let server = ScriptedServer::start([slow]);
+    let site = Site::start(server.address(), 1, "");
+    let mut client = site.aioquic_beside("cancelling");
+    client.wait_for("cancelled");
+    server.wait_for_end(0);
+    client.ends_well();
+}
+
+#[test]
+fn a_websocket_is_a_tunnel() {
+    let chat = Script::new()
+        .read_head()
+        .write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: x\r\n\r\nhello ")
+        .read_until("ping")
+        .write("pong");
+    let server = ScriptedServer::start([chat]);
+    let site = Site::start(server.address(), 1, "");
+    assert_eq!(site.aioquic("websocket"), "ok\n");
+}
