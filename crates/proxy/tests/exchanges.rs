@@ -81,6 +81,7 @@ impl House {
             plan,
             endpoints: Arc::new(self.endpoints.clone()),
             sockets,
+            quic: Vec::new(),
             ciphers: Ciphers::default(),
             access_log: None,
             applied,

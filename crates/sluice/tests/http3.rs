@@ -1,5 +1,6 @@
 //! HTTP/3 from clients: requests, bodies, malformed messages, changes of address, and the end of connections, by aioquic.
 
+#[expect(dead_code, reason = "openssl speaks no QUIC")]
 mod tls_kit;
 
 use std::io::{BufRead, BufReader};

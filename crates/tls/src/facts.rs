@@ -79,6 +79,22 @@ impl Facts {
         }
     }
 
+    /// What QUIC tells of a handshake: neither the cipher nor whether a session was resumed is known.
+    pub fn of_quic(
+        server_name: Option<&str>,
+        protocol: Option<&[u8]>,
+        client: Option<&[u8]>,
+    ) -> Self {
+        Self {
+            version: "TLSv1.3",
+            cipher: "",
+            server_name: server_name.map(Into::into),
+            protocol: protocol.map(Into::into),
+            resumed: false,
+            client: client.map(ClientCertificate::of),
+        }
+    }
+
     /// Whether it is TLS 1.3.
     pub fn is_v1_3(&self) -> bool {
         self.version == "TLSv1.3"

@@ -55,7 +55,6 @@ fn the_schema_refuses_wrong_files() {
     for name in [
         "unknown-key-misspelt",
         "unknown-table",
-        "not-yet-in-listener",
         "not-yet-in-route",
         "not-yet-in-upstream",
         "not-yet-tables",

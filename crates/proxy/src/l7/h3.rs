@@ -14,7 +14,7 @@ use sluice_http::exchange::{
 };
 use sluice_http::h3::{Code, Connection, Fault, Head, Http3Exchange, RequestStream};
 use sluice_net::Stream;
-use sluice_quic::{Connecting, ConnectionError, HandshakeData, TransportErrorCode};
+use sluice_quic::{CertificateDer, Connecting, ConnectionError, HandshakeData, TransportErrorCode};
 use sluice_telemetry::metrics::{BadRequest, ListenerMetrics, TlsFailure, TlsVersion};
 use sluice_tls::Facts;
 use tokio::task::spawn_local;
@@ -311,22 +311,27 @@ fn word(error: &ConnectionError) -> TlsFailure {
         {
             TlsFailure::NothingInCommon
         }
+        ConnectionError::TransportError(error)
+            if CERTIFICATE
+                .map(TransportErrorCode::crypto)
+                .contains(&error.code) =>
+        {
+            TlsFailure::Certificate
+        }
         ConnectionError::TransportError(_) | ConnectionError::CidsExhausted => TlsFailure::Invalid,
     }
 }
 
-/// What is known of the handshake: `quinn` does not tell the cipher.
 fn facts(quinn: &sluice_quic::Connection) -> Facts {
     let data = quinn.handshake_data();
     let data = data.and_then(|data| data.downcast::<HandshakeData>().ok());
-    let server_name = data.as_ref().and_then(|data| data.server_name.as_deref());
-    Facts {
-        version: "TLSv1.3",
-        cipher: "",
-        server_name: server_name.map(Into::into),
-        protocol: data.and_then(|data| data.protocol).map(Into::into),
-        resumed: false,
-    }
+    let shown = quinn.peer_identity();
+    let shown = shown.and_then(|shown| shown.downcast::<Vec<CertificateDer<'static>>>().ok());
+    Facts::of_quic(
+        data.as_ref().and_then(|data| data.server_name.as_deref()),
+        data.as_ref().and_then(|data| data.protocol.as_deref()),
+        shown.as_ref().and_then(|chain| Some(&**chain.first()?)),
+    )
 }
 
 fn local_address(quinn: &sluice_quic::Connection, slot: &ListenerSlot) -> Option<SocketAddr> {
@@ -344,3 +349,5 @@ const FAREWELL: Duration = Duration::from_millis(300);
 /// Alerts of TLS, which are errors of QUIC (RFC 9001, 4.8).
 const NO_COMMON_CIPHER: u8 = 40;
 const NO_COMMON_PROTOCOL: u8 = 120;
+/// What is wrong with a client's certificate (RFC 8446, 6.2).
+const CERTIFICATE: [u8; 7] = [42, 43, 44, 45, 46, 48, 116];
