@@ -3,11 +3,13 @@
 #[expect(dead_code, reason = "openssl speaks no QUIC")]
 mod tls_kit;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use testkit::{Balancer, EchoServer, Finished, Gate, Script, ScriptedServer, digest, pattern};
+use testkit::{
+    Balancer, EchoServer, Finished, Gate, Script, ScriptedServer, Signal, digest, pattern,
+};
 use tls_kit::{Authority, certificates, https};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
@@ -55,6 +57,7 @@ impl Site {
             .args([&python_path(), "python3", &script(), &port])
             .arg(self.authority.ca())
             .arg(part)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3");
@@ -106,6 +109,11 @@ impl Beside {
         let mut lines = BufReader::new(output).lines();
         let found = lines.any(|next| next.is_ok_and(|next| next == line));
         assert!(found, "`{line}` did not come");
+    }
+
+    fn go_on(&mut self) {
+        let input = self.child.stdin.as_mut().expect("piped");
+        input.write_all(b"go\n").expect("to write");
     }
 
     fn ends_well(&mut self) {
@@ -230,4 +238,54 @@ fn a_websocket_is_a_tunnel() {
     let server = ScriptedServer::start([chat]);
     let site = Site::start(server.address(), 1, "");
     assert_eq!(site.aioquic("websocket"), "ok\n");
+}
+
+#[test]
+fn memory_does_not_grow_with_what_a_client_leaves_lying() {
+    let server = EchoServer::start("one");
+    let site = Site::start(server.address(), 1, "");
+    let before = resident_kilobytes(&site.balancer);
+    let mut client = site.aioquic_beside("stalling");
+    client.wait_for("stalled");
+    // Nothing comes from the server any more: what can be held, is.
+    let mut last = -1.0;
+    testkit::wait_until("the server is not read any more", || {
+        let metrics = site.balancer.metrics();
+        let received = metrics.sum("sluice_server_received_bytes_total", &[("upstream", "app")]);
+        let stands = received > 0.0 && received.to_bits() == f64::to_bits(last);
+        last = received;
+        stands
+    });
+    let grown = resident_kilobytes(&site.balancer).saturating_sub(before);
+    assert!(grown < 24 * 1024, "{grown} KiB more, of 60 MB");
+    assert!(
+        last < 40e6,
+        "{last} bytes of 60 MB were taken from the server"
+    );
+    client.go_on();
+    client.ends_well();
+}
+
+#[test]
+fn new_certificates_are_for_new_connections_and_end_none() {
+    let server = EchoServer::start("one");
+    let site = Site::start(server.address(), 1, "");
+    let mut client = site.aioquic_beside("outliving");
+    client.wait_for("connected");
+    site.authority
+        .issue("web", &["www.example.com", "new.example.com"]);
+    site.balancer.signal(Signal::HUP);
+    client.wait_for("renewed");
+    client.ends_well();
+}
+
+fn resident_kilobytes(balancer: &Balancer) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", balancer.pid()));
+    let status = status.expect("a process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let mut words = line.expect("VmRSS").split_whitespace();
+    words
+        .nth(1)
+        .and_then(|word| word.parse().ok())
+        .expect("KiB")
 }

@@ -6,7 +6,6 @@ Arguments: the balancer's port, the authority's certificate, and what to do. Pri
 import asyncio
 import hashlib
 import json
-import ssl
 import sys
 
 from aioquic.asyncio.client import connect
@@ -15,6 +14,7 @@ from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.events import ConnectionTerminated, StopSendingReceived, StreamReset
+from cryptography.hazmat.primitives.hashes import SHA256
 
 HOST = b"www.example.com"
 DEADLINE = 60
@@ -306,6 +306,43 @@ async def websocket(port, ca):
         assert bytes(answer.body) == b"hello pong", answer.body
         answer = await whole(one.ask(head(b"/", b"CONNECT") + [(b":protocol", b"else")]))
         assert answer.status == 501, (answer.head, answer.reset)
+
+
+async def stalling(port, ca):
+    """Bodies that nobody takes for a while: the client gives no more window."""
+    async with client(port, ca, max_data=1 << 20, max_stream_data=1 << 16) as one:
+        limits = one._quic._write_stream_limits, one._quic._write_connection_limits
+        one._quic._write_stream_limits = lambda **_: None
+        one._quic._write_connection_limits = lambda **_: None
+        answers = [one.get(b"/bytes/5000000") for _ in range(12)]
+        for answer in answers:
+            await asyncio.wait_for(asyncio.shield(answer.begun), DEADLINE)
+        print("stalled", flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        one._quic._write_stream_limits, one._quic._write_connection_limits = limits
+        for answer in answers:
+            one._quic.send_ping(0)
+            one.transmit()
+            assert len((await whole(answer)).body) == 5000000
+
+
+async def outliving(port, ca):
+    async with client(port, ca) as one:
+        first = certificate(one)
+        print("connected", flush=True)
+        deadline = asyncio.get_running_loop().time() + DEADLINE
+        while True:
+            async with client(port, ca) as other:
+                assert (await whole(other.get(b"/"))).status == 200
+                if certificate(other) != first:
+                    break
+            assert asyncio.get_running_loop().time() < deadline, "the certificate stays"
+        print("renewed", flush=True)
+        assert (await whole(one.get(b"/"))).status == 200
+
+
+def certificate(one):
+    return one._quic.tls._peer_certificate.fingerprint(SHA256())
 
 
 def main():
