@@ -1,0 +1,226 @@
+//! The keys of routes.
+
+use super::{DAY, MILLISECOND, duration};
+use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
+
+/// `[[routes]]`
+pub(crate) static ROUTE: Shape = Shape {
+    place: "`[[routes]]`",
+    doc: "What is done with the requests that match. Exactly one of `upstream`, `respond` and `redirect` is set. A request that \
+          no route matches gets 404.",
+    keys: &[
+        Key::new(
+            "name",
+            Kind::Text(Form::Name),
+            Default::Depends("`route-N`, counted from 1 in the order of the file"),
+            "What logs and metrics call the route.",
+        )
+        .also(&["id"]),
+        Key::new(
+            "listeners",
+            Kind::List {
+                item: &Kind::Text(Form::Listener),
+                min: 1,
+            },
+            Default::Depends("every http listener"),
+            "The listeners whose requests are tried.",
+        )
+        .also(&["listener"]),
+        Key::new(
+            "match",
+            Kind::Table(&MATCH),
+            Default::Is("{}"),
+            "The conditions, all of which must hold; without any, every request matches.",
+        )
+        .also(&["when", "if", "conditions", "rule"]),
+        Key::new(
+            "upstream",
+            Kind::Text(Form::Upstream),
+            Default::Absent("one of `respond` or `redirect` is set"),
+            "The upstream that the request goes to.",
+        )
+        .also(&["backend", "to", "proxy-pass", "forward", "service", "cluster"]),
+        Key::new(
+            "respond",
+            Kind::Table(&RESPOND),
+            Default::Absent("one of `upstream` or `redirect` is set"),
+            "A fixed answer.",
+        )
+        .also(&["return", "response"]),
+        Key::new(
+            "redirect",
+            Kind::Table(&REDIRECT),
+            Default::Absent("one of `upstream` or `respond` is set"),
+            "An answer that sends the client elsewhere.",
+        ),
+        Key::new(
+            "timeout",
+            duration(MILLISECOND, DAY),
+            Default::Is("\"60s\""),
+            "With `upstream`: how long the response head may take from the last byte of the request; 504 above.",
+        )
+        .also(&["read-timeout", "server-timeout", "response-timeout"]),
+        Key::new(
+            "max-body",
+            Kind::Size {
+                min: 0,
+                max: u64::MAX,
+            },
+            Default::Absent("no limit; bodies are passed on as they come and never collected"),
+            "The largest request body; 413 above.",
+        )
+        .also(&["client-max-body-size", "max-body-size"]),
+        Key::not_yet("split", "Split traffic between upstreams."),
+        Key::not_yet("split-by", "What keeps a client on its side of a split."),
+        Key::not_yet("mirror", "Send a copy elsewhere."),
+        Key::not_yet("rewrite", "Change path or host."),
+        Key::not_yet("request-headers", "Change request fields."),
+        Key::not_yet("response-headers", "Change response fields."),
+        Key::not_yet("allow", "Who may come in."),
+        Key::not_yet("deny", "Who may not come in."),
+        Key::not_yet("auth", "Who must show who they are."),
+        Key::not_yet("rate-limits", "Limits by client or key."),
+        Key::new(
+            "retry",
+            Kind::Table(&RETRY),
+            Default::Is("{ attempts = 8, on = [\"connect-failure\", \"reset\"] }"),
+            "With `upstream`: what is tried again, on another server.",
+        )
+        .also(&["retries", "next-upstream", "proxy-next-upstream", "retry-on"]),
+        Key::not_yet("hedge", "Ask a second server when the first is slow."),
+        Key::not_yet("priority", "What is shed first under overload."),
+    ],
+};
+
+/// `match` of `[[routes]]`
+pub(crate) static MATCH: Shape = Shape {
+    place: "`match` of `[[routes]]`",
+    doc: "Conditions on a request. A list holds if any of its items does.",
+    keys: &[
+        Key::new(
+            "path",
+            Kind::Text(Form::Path),
+            Default::Absent("any path"),
+            "The request's path: `/login` is that path alone; `/api/*` is `/api` and all below, which is captured as `rest`; \
+             `/users/{id}` captures a segment; a regular expression stands after `~`.",
+        )
+        .also(&["paths", "uri", "url", "prefix", "path-prefix", "location"]),
+        Key::new(
+            "host",
+            Kind::OneOrList(&Kind::Text(Form::Host)),
+            Default::Absent("any host"),
+            "The request's host without its port, case ignored: `example.com`, `*.example.com` (any depth), or a regular \
+             expression after `~`.",
+        )
+        .also(&["hosts", "hostname", "domain", "server-name"]),
+        Key::new(
+            "method",
+            Kind::OneOrList(&Kind::Text(Form::Method)),
+            Default::Absent("any method"),
+            "The request's method, case kept: `GET`.",
+        )
+        .also(&["methods", "verb"]),
+        Key::new(
+            "headers",
+            Kind::Fields(&Kind::Text(Form::Pattern)),
+            Default::Absent("any fields"),
+            "Header fields that must be there, each with a pattern that its value must match: a literal, a glob if it holds \
+             `*`, a regular expression if it begins with `~`. `\"*\"` is any value.",
+        )
+        .also(&["header"]),
+        Key::not_yet("cookies", "Cookies."),
+        Key::not_yet("query", "Query parameters."),
+        Key::not_yet("client-ip", "The client's address."),
+        Key::not_yet("country", "The client's country."),
+        Key::not_yet("not", "Conditions that must not hold."),
+        Key::not_yet("any", "Conditions of which one must hold."),
+    ],
+};
+
+/// `respond` of `[[routes]]`
+pub(crate) static RESPOND: Shape = Shape {
+    place: "`respond` of `[[routes]]`",
+    doc: "A fixed answer.",
+    keys: &[
+        Key::new(
+            "body",
+            Kind::Text(Form::Template),
+            Default::Is("\"\""),
+            "The body; variables in braces are filled in.",
+        )
+        .also(&["text", "content"]),
+        Key::new(
+            "status",
+            Kind::Number { min: 200, max: 599 },
+            Default::Is("200"),
+            "The status code.",
+        )
+        .also(&["code"]),
+        Key::new(
+            "content-type",
+            Kind::Text(Form::FieldValue),
+            Default::Is("\"text/plain; charset=utf-8\""),
+            "The body's media type.",
+        ),
+    ],
+};
+
+/// `retry` of `[[routes]]`
+pub(crate) static RETRY: Shape = Shape {
+    place: "`retry` of `[[routes]]`",
+    doc: "When a request goes to another server instead of failing. Only a request that may be repeated does: its method is \
+          idempotent or the server got nothing of it, and nothing of its body had to be let go.",
+    keys: &[
+        Key::new(
+            "attempts",
+            Kind::Number { min: 1, max: 8 },
+            Default::Is("3"),
+            "Tries in all, the first included, each on another server; 1 is none but the first.",
+        )
+        .also(&["tries", "max-attempts", "num-retries", "retries", "count"]),
+        Key::new(
+            "on",
+            Kind::List {
+                item: &Kind::Choice(&[
+                    Choice::new("connect-failure"),
+                    Choice::new("reset"),
+                    Choice::new("429"),
+                    Choice::new("500"),
+                    Choice::new("502"),
+                    Choice::new("503"),
+                    Choice::new("504"),
+                    Choice::not_yet("timeout"),
+                ]),
+                min: 1,
+            },
+            Default::Is("[\"connect-failure\", \"reset\"]"),
+            "What is tried again: `connect-failure` is a server that cannot be connected to, `reset` one that closes or resets \
+             the connection before a byte of its answer, a number an answer with that status, which the client does not see then.",
+        )
+        .also(&["conditions", "retry-on", "statuses"]),
+        Key::not_yet("backoff", "A pause before another try."),
+        Key::not_yet("budget", "The share of requests that may be retries."),
+    ],
+};
+
+/// `redirect` of `[[routes]]`
+pub(crate) static REDIRECT: Shape = Shape {
+    place: "`redirect` of `[[routes]]`",
+    doc: "Sends the client elsewhere.",
+    keys: &[
+        Key::new(
+            "to",
+            Kind::Text(Form::Location),
+            Default::Required("\"/new/{rest}\""),
+            "A path or a whole URL; captures of the path and variables in braces are filled in.",
+        )
+        .also(&["location", "url", "target"]),
+        Key::new(
+            "status",
+            Kind::OneOf(&[301, 302, 303, 307, 308]),
+            Default::Is("308"),
+            "The status code: 308 and 307 keep the method, 308 and 301 are remembered by clients.",
+        )
+        .also(&["code"]),
+    ],
+};

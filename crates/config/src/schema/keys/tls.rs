@@ -1,0 +1,162 @@
+//! The keys of TLS, towards clients and towards servers.
+
+use std::time::Duration;
+
+use super::{HOUR, MILLISECOND, duration};
+use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
+
+/// `tls` of `[listeners.NAME]`
+pub(crate) static TLS: Shape = Shape {
+    place: "`tls` of `[listeners.NAME]`",
+    doc: "TLS 1.2 and 1.3 towards clients.",
+    keys: &[
+        Key::new(
+            "certificates",
+            Kind::List {
+                item: &Kind::Table(&CERTIFICATE),
+                min: 1,
+            },
+            Default::Required("[{ cert = \"example.com.pem\", key = \"example.com.key\" }]"),
+            "The certificates, chosen by the host that a client names (SNI) from the names in each; the first for whoever names another \
+             or none. Several may be for one name with keys of different types: a client gets one that it can check.",
+        )
+        .also(&["certificate", "certs", "cert", "crt"]),
+        Key::new(
+            "min-version",
+            Kind::Choice(&[Choice::new("1.2"), Choice::new("1.3")]),
+            Default::Is("\"1.2\""),
+            "The oldest version of TLS that is spoken.",
+        )
+        .also(&["ssl-min-ver", "minimum-version", "protocols", "versions"]),
+        Key::new(
+            "handshake-timeout",
+            duration(MILLISECOND, HOUR),
+            Default::Is("\"10s\""),
+            "How long a handshake may take.",
+        ),
+        Key::new(
+            "hsts",
+            duration(Duration::ZERO, TEN_YEARS),
+            Default::Absent("no such field"),
+            "http only: adds `Strict-Transport-Security` to every answer: for this long, browsers use https only. `\"0s\"` takes it back.",
+        )
+        .also(&["strict-transport-security"]),
+        Key::new(
+            "client-auth",
+            Kind::Table(&CLIENT_AUTH),
+            Default::Absent("clients are not asked for a certificate"),
+            "Certificates of clients (mutual TLS).",
+        )
+        .also(&["mtls", "client-ca", "verify"]),
+        Key::new(
+            "ticket-keys",
+            Kind::Text(Form::File),
+            Default::Depends("keys made of `runtime.secret-key` where that is set, else at random"),
+            "A file of which the keys of session tickets are made, the same on several balancers so that each can resume the sessions of \
+             the others: a text of at least 32 characters a line, such as `openssl rand -base64 48` prints. The first is for new tickets, all are \
+             for those that come back. Read again when it changes.",
+        )
+        .also(&["tls-ticket-keys", "session-ticket-key", "ticket-key"]),
+        Key::not_yet("early-data", "Requests within the handshake (0-RTT)."),
+        Key::not_yet("ocsp", "OCSP answers, stapled."),
+    ],
+};
+
+/// `client-auth` of `tls`
+pub(crate) static CLIENT_AUTH: Shape = Shape {
+    place: "`client-auth` of `tls` of `[listeners.NAME]`",
+    doc: "Whom clients must be certified by. Servers are told the certificate's subject in `X-Client-Cert-Subject` and its SHA-256 in \
+          `X-Client-Cert-Fingerprint`; these fields are removed from what clients send, on every listener of the file.",
+    keys: &[
+        Key::new(
+            "ca",
+            Kind::Text(Form::File),
+            Default::Required("\"clients.pem\""),
+            "A PEM file with the certificates of those who issue certificates for clients. Read again when it changes.",
+        )
+        .also(&["ca-file", "client-ca"]),
+        Key::new(
+            "mode",
+            Kind::Choice(&[Choice::new("require"), Choice::new("request")]),
+            Default::Is("\"require\""),
+            "`require` refuses clients without a certificate; `request` lets them in, and refuses those with a wrong one.",
+        )
+        .also(&["verify"]),
+        Key::new(
+            "crl",
+            Kind::Text(Form::File),
+            Default::Absent("no certificate is taken for revoked"),
+            "A PEM file with lists of revoked certificates, one of each authority that issues for clients. Read again when it changes.",
+        )
+        .also(&["crl-file", "revoked"]),
+    ],
+};
+
+/// One of `certificates` of `tls`
+pub(crate) static CERTIFICATE: Shape = Shape {
+    place: "`certificates` of `tls` of `[listeners.NAME]`",
+    doc: "A certificate and its key, each in a PEM file. Relative paths are meant from the configuration file. Both are read again when they \
+          change.",
+    keys: &[
+        Key::new(
+            "cert",
+            Kind::Text(Form::File),
+            Default::Required("\"example.com.pem\""),
+            "The certificate, and behind it those that lead to a root.",
+        )
+        .also(&["certificate", "crt", "chain", "fullchain", "file"]),
+        Key::new(
+            "key",
+            Kind::Text(Form::File),
+            Default::Required("\"example.com.key\""),
+            "Its private key: RSA, ECDSA or Ed25519, in PKCS#8, PKCS#1 or SEC1 form, not encrypted.",
+        )
+        .also(&["private-key", "certificate-key"]),
+    ],
+};
+
+/// `tls` of `[upstreams.NAME]`, as a table
+pub(crate) static UPSTREAM_TLS: Shape = Shape {
+    place: "`tls` of `[upstreams.NAME]`",
+    doc: "TLS 1.2 and 1.3 towards the servers of an upstream.",
+    keys: &[
+        Key::new(
+            "ca",
+            Kind::Text(Form::File),
+            Default::Absent("the authorities that this machine trusts"),
+            "A PEM file with the certificates of those who may have issued the servers' own. Read again when it changes.",
+        )
+        .also(&["ca-file", "cafile", "trusted-certificate", "roots"]),
+        Key::new(
+            "server-name",
+            Kind::Text(Form::HostName),
+            Default::Depends("the host of each server's address"),
+            "The name that servers are asked for (SNI) and that their certificates must be for.",
+        )
+        .also(&["sni", "server-hostname", "verify-host"]),
+        Key::new(
+            "cert",
+            Kind::Text(Form::File),
+            Default::Absent("servers are shown none"),
+            "A PEM file with the certificate that servers are shown, for those that ask for one.",
+        )
+        .also(&["certificate", "client-certificate", "crt"]),
+        Key::new(
+            "key",
+            Kind::Text(Form::File),
+            Default::Absent("set where `cert` is"),
+            "Its private key.",
+        )
+        .also(&["private-key", "client-key"]),
+        Key::new(
+            "verify",
+            Kind::Flag,
+            Default::Is("true"),
+            "Whether servers must prove who they are. `false` takes any certificate, so whoever stands on the way can read and change \
+             everything.",
+        )
+        .also(&["insecure", "skip-verify"]),
+    ],
+};
+
+const TEN_YEARS: Duration = Duration::from_hours(10 * 365 * 24);
