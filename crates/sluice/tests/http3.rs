@@ -4,7 +4,7 @@
 mod tls_kit;
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 
 use testkit::{
@@ -277,6 +277,21 @@ fn new_certificates_are_for_new_connections_and_end_none() {
     site.balancer.signal(Signal::HUP);
     client.wait_for("renewed");
     client.ends_well();
+}
+
+/// The UDP side comes and goes with the file, beside TCP connections that stay.
+#[test]
+fn http3_can_be_switched_on_and_off_by_a_reload() {
+    let server = EchoServer::start("one");
+    let mut site = Site::start(server.address(), 2, "");
+    let with = configuration(&site.authority, server.address(), 2, "");
+    let without = with.replace(", \"h3\"]", "]");
+    site.balancer.reload(&without);
+    let address = site.balancer.address("web");
+    // The port is free as soon as the workers have let go of it.
+    testkit::wait_until("the UDP port is free", || UdpSocket::bind(address).is_ok());
+    site.balancer.reload(&with);
+    assert_eq!(site.aioquic("one_request"), "ok\n");
 }
 
 fn resident_kilobytes(balancer: &Balancer) -> u64 {

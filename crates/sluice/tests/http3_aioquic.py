@@ -326,6 +326,11 @@ async def stalling(port, ca):
             assert len((await whole(answer)).body) == 5000000
 
 
+async def one_request(port, ca):
+    async with client(port, ca) as one:
+        assert (await whole(one.get(b"/"))).status == 200
+
+
 async def outliving(port, ca):
     async with client(port, ca) as one:
         first = certificate(one)
