@@ -292,14 +292,12 @@ impl Layered for Session {
         if !self.plain.is_empty() || self.peer_closed || self.closed || self.broken {
             return false;
         }
-        if now && self.socket.is_quiet_now() {
-            return true;
-        }
         // What comes unasked may be the protocol's own: tickets, new keys.
         let mut cx = Context::from_waker(Waker::noop());
         loop {
             match self.poll_receive(&mut cx, &mut []) {
-                Poll::Pending => return true,
+                // The reactor may not have seen yet what the kernel has.
+                Poll::Pending => return !now || self.socket.is_quiet_now(),
                 Poll::Ready(Ok(Some(_))) if self.plain.is_empty() && !self.peer_closed => {}
                 Poll::Ready(_) => return false,
             }
@@ -359,3 +357,6 @@ fn keep_rest(bytes: &mut Vec<u8>, used: usize) {
 fn broken(error: Error) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
+
+#[cfg(test)]
+mod tests;

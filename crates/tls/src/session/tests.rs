@@ -1,0 +1,118 @@
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rcgen::{CertificateParams, KeyPair};
+use sluice_config::plan::{Tls, TlsVersion, UpstreamTls};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::{Handshake, Tickets, begin_session, client_config, load, server_config};
+
+#[test]
+fn a_kept_session_that_was_closed_is_not_quiet_though_the_reactor_has_not_seen_it() {
+    run(async {
+        let (mut near, far) = sessions().await;
+        assert!(near.is_quiet(true), "tickets are the protocol's own");
+        // Both in one turn of the reactor: the kernel knows, it does not.
+        drop(far);
+        await_arrival(&near);
+        assert!(!near.is_quiet(true));
+    });
+}
+
+#[test]
+fn a_session_is_quiet_as_long_as_nothing_comes() {
+    run(async {
+        let (mut near, mut far) = sessions().await;
+        assert!(near.is_quiet(false) && near.is_quiet(true));
+        say(&mut far, b"unasked").await;
+        await_arrival(&near);
+        assert!(!near.is_quiet(true));
+        assert_eq!(hear(&mut near).await, b"unasked");
+        assert!(near.is_quiet(true));
+    });
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(test)
+}
+
+/// Both ends of a session whose handshake is done; the server's tickets have come with its first words.
+async fn sessions() -> (Box<Session>, Box<Session>) {
+    let (near, far) = sockets().await;
+    let client = client_config(&UpstreamTls {
+        authorities: None,
+        server_name: None,
+        certificate: None,
+    })
+    .expect("a client");
+    let host = "a.test".to_owned();
+    let mut near = begin_session(near, &client, host, &[], Rc::default()).expect("a name");
+    let mut far = Handshake::new(far, Vec::new(), server(), Rc::default());
+    let ((), mut far) = tokio::join!(
+        async {
+            let shaken = poll_fn(|cx| near.poll_shake_hands(cx)).await;
+            shaken.expect("the server's part");
+            say(&mut near, b"ping").await;
+        },
+        async {
+            let accepted = poll_fn(|cx| far.poll(cx)).await;
+            accepted.expect("the client's part").0
+        },
+    );
+    assert_eq!(hear(&mut far).await, b"ping");
+    say(&mut far, b"pong").await;
+    assert_eq!(hear(&mut near).await, b"pong");
+    (near, far)
+}
+
+fn server() -> Arc<crate::ServerConfig> {
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["a.test".to_owned()]).expect("a name");
+    let chain = params.self_signed(&key).expect("a certificate").pem();
+    let key = key.serialize_pem();
+    let certificate = load("a.pem".into(), "a.key".into(), &chain, &key).expect("a pair");
+    let tls = Tls {
+        certificates: vec![certificate],
+        min_version: TlsVersion::V1_2,
+        handshake_timeout: Duration::from_secs(10),
+        client_auth: None,
+        ticket_keys: Vec::new(),
+        ticket_keys_file: None,
+    };
+    let tickets = Arc::new(Tickets::new(Vec::new(), b"test"));
+    server_config(&tls, &[], tickets).expect("a server")
+}
+
+async fn sockets() -> (Socket, Socket) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+    let address = listener.local_addr().expect("address");
+    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let near = Socket::Tcp(near.expect("connect"));
+    (near, Socket::Tcp(far.expect("accept").0))
+}
+
+/// Waits until the kernel has something for the session, with no turn of the reactor.
+fn await_arrival(session: &Session) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    while session.socket.is_quiet_now() {
+        assert!(std::time::Instant::now() < deadline, "nothing came");
+        std::thread::yield_now();
+    }
+}
+
+async fn say(session: &mut Session, words: &[u8]) {
+    let taken = poll_fn(|cx| session.poll_write(cx, words)).await;
+    assert_eq!(taken.expect("sent"), words.len());
+}
+
+async fn hear(session: &mut Session) -> Vec<u8> {
+    let mut room = [0; 64];
+    let count = poll_fn(|cx| session.poll_read(cx, &mut room)).await;
+    room[..count.expect("received")].to_vec()
+}
