@@ -78,28 +78,10 @@ impl Bound {
             BindAddress::Ip(address) => *address,
             BindAddress::AllInterfaces { port } => all_interfaces(*port),
         };
-        // With SO_REUSEPORT two processes may share a port without noticing. This bind, without it, notices. It also
-        // finds the port where the kernel shall choose.
-        let probe = tcp_socket(wanted)?;
-        probe.set_reuse_port(beside_own)?;
-        probe.bind(&wanted.into())?;
-        let chosen = probe.local_addr()?.as_socket().unwrap_or(wanted);
-        drop(probe);
-
-        let sockets = (0..workers.max(1))
-            .map(|_| {
-                let socket = tcp_socket(chosen)?;
-                socket.set_reuse_port(true)?;
-                apply(&socket, options)?;
-                socket.bind(&chosen.into())?;
-                socket.listen(backlog(options))?;
-                Ok(socket)
-            })
-            .collect::<io::Result<_>>()?;
-        Ok(Self {
-            sockets,
-            address: BoundAddress::Ip(chosen),
-            aside: None,
+        Self::for_each(workers, wanted, beside_own, tcp_socket, |socket, chosen| {
+            apply(socket, options)?;
+            socket.bind(chosen)?;
+            socket.listen(backlog(options))
         })
     }
 
@@ -119,22 +101,38 @@ impl Bound {
             BindAddress::Ip(address) => *address,
             BindAddress::AllInterfaces { port } => all_interfaces(*port),
         };
-        let probe = udp_socket(wanted)?;
+        Self::for_each(workers, wanted, beside_own, udp_socket, |socket, chosen| {
+            if let Some(size) = options.receive_buffer {
+                socket.set_recv_buffer_size(size)?;
+            }
+            if let Some(size) = options.send_buffer {
+                socket.set_send_buffer_size(size)?;
+            }
+            socket.bind(chosen)
+        })
+    }
+
+    /// A socket for each worker at `wanted`, or where the kernel chooses in its place.
+    fn for_each(
+        workers: usize,
+        wanted: SocketAddr,
+        beside_own: bool,
+        make: impl Fn(SocketAddr) -> io::Result<socket2::Socket>,
+        bind: impl Fn(&socket2::Socket, &SockAddr) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        // With SO_REUSEPORT two processes may share a port without noticing. This bind, without it, notices. It also
+        // finds the port where the kernel shall choose.
+        let probe = make(wanted)?;
         probe.set_reuse_port(beside_own)?;
         probe.bind(&wanted.into())?;
         let chosen = probe.local_addr()?.as_socket().unwrap_or(wanted);
         drop(probe);
+
         let sockets = (0..workers.max(1))
             .map(|_| {
-                let socket = udp_socket(chosen)?;
+                let socket = make(chosen)?;
                 socket.set_reuse_port(true)?;
-                if let Some(size) = options.receive_buffer {
-                    socket.set_recv_buffer_size(size)?;
-                }
-                if let Some(size) = options.send_buffer {
-                    socket.set_send_buffer_size(size)?;
-                }
-                socket.bind(&chosen.into())?;
+                bind(&socket, &chosen.into())?;
                 Ok(socket)
             })
             .collect::<io::Result<_>>()?;

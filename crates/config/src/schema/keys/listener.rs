@@ -292,53 +292,40 @@ pub(crate) static SERVER_NAME: Shape = Shape {
 pub(crate) static HTTP2: Shape = Shape {
     place: "`h2` of `[listeners.NAME]`",
     doc: "What holds for each connection of HTTP/2. `max-head`, `max-target` and `max-fields` hold for its requests as for others.",
-    keys: &[
-        Key::new(
-            "max-concurrent-streams",
-            Kind::Number { min: 1, max: 65_535 },
-            Default::Is("128"),
-            "Requests that a client may have under way on one connection.",
-        )
-        .also(&["max-streams"]),
-        Key::new(
-            "initial-window",
-            Kind::Size {
-                min: 16 << 10,
-                max: 16 << 20,
-            },
-            Default::Is("\"128KiB\""),
-            "Bytes of a request's body that a client may send ahead of what the server has taken; a connection holds four times as \
-             many at most.",
-        )
-        .also(&["initial-window-size", "window"]),
-    ],
+    keys: &[MAX_CONCURRENT_STREAMS, initial_window("\"128KiB\"")],
 };
 
 /// `h3` of `[listeners.NAME]`
 pub(crate) static HTTP3: Shape = Shape {
     place: "`h3` of `[listeners.NAME]`",
     doc: "What holds for each connection of HTTP/3. `max-head`, `max-target` and `max-fields` hold for its requests as for others.",
-    keys: &[
-        Key::new(
-            "max-concurrent-streams",
-            Kind::Number { min: 1, max: 65_535 },
-            Default::Is("128"),
-            "Requests that a client may have under way on one connection.",
-        )
-        .also(&["max-streams"]),
-        Key::new(
-            "initial-window",
-            Kind::Size {
-                min: 16 << 10,
-                max: 16 << 20,
-            },
-            Default::Is("\"256KiB\""),
-            "Bytes of a request's body that a client may send ahead of what the server has taken; a connection holds four times as \
-             many at most.",
-        )
-        .also(&["initial-window-size", "window"]),
-    ],
+    keys: &[MAX_CONCURRENT_STREAMS, initial_window("\"256KiB\"")],
 };
+
+const MAX_CONCURRENT_STREAMS: Key = Key::new(
+    "max-concurrent-streams",
+    Kind::Number {
+        min: 1,
+        max: 65_535,
+    },
+    Default::Is("128"),
+    "Requests that a client may have under way on one connection.",
+)
+.also(&["max-streams"]);
+
+const fn initial_window(default: &'static str) -> Key {
+    Key::new(
+        "initial-window",
+        Kind::Size {
+            min: 16 << 10,
+            max: 16 << 20,
+        },
+        Default::Is(default),
+        "Bytes of a request's body that a client may send ahead of what the server has taken; a connection holds four times as \
+         many at most.",
+    )
+    .also(&["initial-window-size", "window"])
+}
 
 const SOCKET_BUFFER: Kind = Kind::Size {
     min: 4 << 10,
