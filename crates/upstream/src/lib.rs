@@ -15,12 +15,14 @@ mod learn;
 mod load_report;
 mod queue;
 mod session;
+mod tried;
 mod waiting;
 
 pub use association::Association;
-pub use cluster::{Asked, Cluster, MAX_ATTEMPTS, OpenTurn, Tried};
+pub use cluster::{Asked, Cluster, OpenTurn};
 pub use connection::{ConnectError, Connection};
 pub use endpoint::{Endpoint, EndpointKey, Endpoints, ResolveError};
 pub use lane::{Check, InFlight, Lane};
 pub use load_report::read_load_report;
+pub use tried::{MAX_ATTEMPTS, Tried};
 pub use waiting::{Turn, Wait};

@@ -4,9 +4,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::cluster::{Asked, Cluster, Tried};
+use crate::cluster::{Asked, Cluster};
 use crate::lane::InFlight;
 use crate::queue::{Ticket, Wants};
+use crate::tried::Tried;
 
 /// What comes of wanting to wait.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Clusters over real servers: who is picked, which connections are used again, what a reload leaves alone.
 
+use std::future::poll_fn;
 use std::io::Write as _;
 use std::net::{IpAddr, TcpListener, TcpStream};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use sluice_config::plan::{Balance, Server, SourceAddress};
 use sluice_model::Weight;
 
 use super::*;
+use crate::connection::ConnectError;
 
 const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1000);
 const OTHER: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1001);

@@ -1,0 +1,212 @@
+//! From a server that was picked to a connection that takes a request: the socket, TLS, HTTP/2.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::uri::Scheme;
+use sluice_config::plan::{SourceAddress, UpstreamProtocol};
+use sluice_model::ServerAddress;
+use sluice_net::connect::{Destination, Source, connect};
+use sluice_net::{Socket, Stream};
+use sluice_tls::{HandshakeError, Session as TlsSession, begin_session};
+use tokio::time::timeout;
+
+use super::{ClientTls, Cluster};
+use crate::connection::{ConnectError, Connection};
+use crate::lane::{Lane, Opening};
+use crate::session::Session;
+
+/// A request's turn to open a connection. Held until that is there.
+#[derive(Debug)]
+pub struct OpenTurn<'a>(
+    #[expect(dead_code, reason = "its drop tells those who wait")] Option<Opening<'a>>,
+);
+
+impl Cluster {
+    /// A new connection.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; nothing was sent then.
+    pub async fn connect(
+        &self,
+        lane: &Rc<Lane>,
+        client: SocketAddr,
+        start: SourceAddress,
+    ) -> Result<Box<Connection>, ConnectError> {
+        let settings = &self.settings;
+        let started = Instant::now();
+        let attempt = self.connect_from_any_source(lane, client, start);
+        let outcome = match timeout(settings.connect_timeout, attempt).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ConnectError::Timeout),
+        };
+        match outcome {
+            Ok(socket) => {
+                let now = Instant::now();
+                lane.metrics().connections_opened.increment();
+                self.metrics.connect.record(now - started);
+                let bound_to = self.bound_to(client);
+                let connection = Connection::new(socket.into(), lane.endpoint(), bound_to, now);
+                Ok(Box::new(connection))
+            }
+            Err(error) => {
+                lane.metrics().connect_failures.increment(error.word());
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes a new connection a TLS session, where the upstream wants that; `protocols` are offered by ALPN.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; another server may be tried.
+    pub async fn secure(
+        &self,
+        lane: &Lane,
+        connection: &mut Connection,
+        protocols: &[&[u8]],
+    ) -> Result<(), ConnectError> {
+        let Some(tls) = self.tls.get() else {
+            return Ok(());
+        };
+        let attempt = self.handshake(tls, lane, connection.stream.take(), protocols);
+        let outcome = match timeout(self.settings.connect_timeout, attempt).await {
+            Ok(outcome) => outcome.map_err(ConnectError::Tls),
+            Err(_) => Err(ConnectError::Timeout),
+        };
+        match outcome {
+            Ok(session) => {
+                connection.stream = Stream::Layered(session);
+                connection.secured_by = Some(Arc::clone(&tls.config));
+                Ok(())
+            }
+            Err(error) => {
+                lane.metrics().connect_failures.increment(error.word());
+                Err(error)
+            }
+        }
+    }
+
+    async fn handshake(
+        &self,
+        tls: &ClientTls,
+        lane: &Lane,
+        stream: Stream,
+        protocols: &[&[u8]],
+    ) -> Result<Box<TlsSession>, HandshakeError> {
+        let Stream::Socket(socket) = stream else {
+            return Err(HandshakeError::Closed);
+        };
+        let named = self.settings.tls.as_ref();
+        let server_name = named.and_then(|tls| tls.server_name.as_deref());
+        let host = match (server_name, &lane.endpoint().key().server) {
+            (Some(name), _) => name.to_owned(),
+            (None, ServerAddress::Ip(address)) => address.ip().to_string(),
+            (None, ServerAddress::Name { host, .. }) => host.clone(),
+            (None, ServerAddress::Unix(_)) => String::new(),
+        };
+        let workspace = Rc::clone(&tls.workspace);
+        let mut session = begin_session(socket, &tls.config, host, protocols, workspace)?;
+        poll_fn(|cx| session.poll_shake_hands(cx)).await?;
+        Ok(session)
+    }
+
+    /// Waits while a connection is being opened that this request can share.
+    ///
+    /// # Errors
+    /// It is this request's turn to open one.
+    pub async fn await_turn<'l>(
+        &self,
+        lane: &'l Lane,
+        client: SocketAddr,
+    ) -> Result<Box<Connection>, OpenTurn<'l>> {
+        if self.settings.protocol != UpstreamProtocol::Http2 {
+            return Err(OpenTurn(None));
+        }
+        loop {
+            if let Some(turn) = lane.begin_opening() {
+                return Err(OpenTurn(Some(turn)));
+            }
+            let shared_before = lane.shared();
+            lane.opened().await;
+            if let Some(stream) = lane.take_stream(self.bound_to(client), self.secured_by()) {
+                return Ok(stream);
+            }
+            if lane.shared() == shared_before {
+                // It was not to be had. Whoever waited finds out by himself, and not one after the other.
+                return Err(OpenTurn(None));
+            }
+        }
+    }
+
+    /// Makes a new connection, on which nothing but a PROXY header was sent, ready for a request.
+    ///
+    /// # Errors
+    /// [`ConnectError`]; no request was sent then.
+    pub async fn prepare(
+        &self,
+        lane: &Lane,
+        client: SocketAddr,
+        connection: Box<Connection>,
+    ) -> Result<Box<Connection>, ConnectError> {
+        if self.settings.protocol != UpstreamProtocol::Http2 {
+            return Ok(connection);
+        }
+        let scheme = match self.settings.tls {
+            Some(_) => Scheme::HTTPS,
+            None => Scheme::HTTP,
+        };
+        let beginning = Session::start(*connection, scheme, self.bound_to(client));
+        let begun = timeout(self.settings.connect_timeout, beginning).await;
+        let session = begun.map_err(|_| ConnectError::Timeout)??;
+        let closed = || io::Error::from(io::ErrorKind::ConnectionReset).into();
+        lane.share(session).ok_or_else(closed)
+    }
+
+    /// Connects from the source address whose turn it is, or from the next one that still has a port for this server.
+    async fn connect_from_any_source(
+        &self,
+        lane: &Lane,
+        client: SocketAddr,
+        start: SourceAddress,
+    ) -> Result<Socket, ConnectError> {
+        let mut tries_left = self.settings.source_addresses.len();
+        loop {
+            let source = self.source(lane, client, start)?;
+            let attempt = connect(
+                lane.endpoint().destination(),
+                source,
+                self.settings.keep_alive,
+            );
+            tries_left = tries_left.saturating_sub(1);
+            match attempt.await.map_err(ConnectError::from) {
+                Err(ConnectError::NoLocalPort) if tries_left > 0 => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Where the next connection to a server starts.
+    pub(crate) fn source(
+        &self,
+        lane: &Lane,
+        client: SocketAddr,
+        start: SourceAddress,
+    ) -> Result<Source, ConnectError> {
+        if start == SourceAddress::Balancer {
+            let own = lane.next_source(&self.settings.source_addresses);
+            return Ok(own.map_or(Source::Any, Source::Own));
+        }
+        match lane.endpoint().destination() {
+            Destination::Ip(server) if server.is_ipv4() == client.is_ipv4() => {
+                Ok(Source::Client(client.ip()))
+            }
+            Destination::Ip(_) => Err(ConnectError::OtherFamily),
+            Destination::Unix(_) => Ok(Source::Any),
+        }
+    }
+}
