@@ -120,7 +120,11 @@ fn guide(arguments: &DemoArguments, servers: &[servers::DemoServer]) -> String {
         ),
         (
             format!("curl -X POST 'http://{slow}/demo/slow?ms=800'"),
-            "make one server slow: it is asked no more",
+            "make one server slow: once that is known it is asked less",
+        ),
+        (
+            format!("for i in $(seq 40); do curl -s http://{web}/; done"),
+            "and see who answers",
         ),
         (
             format!("curl -X POST 'http://{slow}/demo/fail?percent=50'"),
