@@ -4,34 +4,37 @@
 //! stands.
 #![expect(clippy::float_cmp, reason = "counters are whole numbers")]
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+mod example;
+#[expect(dead_code, reason = "only `sluice check` looks at certificates here")]
+mod tls_kit;
 
+use std::net::SocketAddr;
+
+use example::{Example, folder};
 use testkit::{
-    Balancer, EchoReply, EchoServer, Options, RawClient, Response, Script, ScriptedServer,
-    TcpEchoServer, UdpClient, UdpServer,
+    EchoReply, EchoServer, Options, RawClient, Response, Script, ScriptedServer, TcpEchoServer,
+    UdpClient, UdpServer,
 };
+use tls_kit::Authority;
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
-/// The files, each with its test below.
-const EXAMPLES: [&str; 10] = [
+/// The files, each with its test below, or in `examples_tls.rs`.
+const EXAMPLES: [&str; 13] = [
     "balancing.toml",
+    "http3.toml",
     "layer7.toml",
+    "mutual-tls.toml",
     "passthrough.toml",
     "production.toml",
     "proxy-protocol.toml",
     "smallest.toml",
     "tcp.toml",
+    "tls.toml",
     "tuning-sockets.toml",
     "udp.toml",
     "weights-and-backup.toml",
 ];
-
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples")
-}
 
 #[test]
 fn every_example_has_a_test() {
@@ -52,59 +55,24 @@ fn every_example_has_a_test() {
 
 #[test]
 fn every_example_is_good_without_a_warning() {
+    let authority = Authority::new("examples");
+    for name in ["example.com", "example.org", "lb"] {
+        authority.issue(name, &[name]);
+    }
+    let beside = testkit::TempDir::new().expect("a folder");
+    for name in ["internal.pem", "clients.pem"] {
+        std::fs::copy(authority.ca(), authority.path(name)).expect("to copy");
+    }
+    std::os::unix::fs::symlink(authority.path(""), beside.path().join("certs")).expect("a link");
     for name in EXAMPLES {
-        let path = folder().join(name);
+        let path = beside.path().join(name);
+        std::fs::copy(folder().join(name), &path).expect("to copy");
         let finished = testkit::run(SLUICE, &["check", path.to_str().expect("UTF-8")]);
         assert_eq!(
             (finished.code(), finished.stderr.as_str()),
             (0, ""),
             "{name}"
         );
-    }
-}
-
-/// An example with other addresses in the place of its own.
-struct Example {
-    text: String,
-    replaced: BTreeMap<&'static str, String>,
-}
-
-impl Example {
-    fn read(name: &str) -> Self {
-        let text = std::fs::read_to_string(folder().join(name)).expect("an example");
-        Self {
-            text,
-            replaced: BTreeMap::new(),
-        }
-    }
-
-    /// Puts a server in the place of an address.
-    fn server(mut self, address: &'static str, server: SocketAddr) -> Self {
-        self.replaced.insert(address, server.to_string());
-        self
-    }
-
-    /// Lets a listener have a free port.
-    fn listener(mut self, address: &'static str, name: &str) -> Self {
-        self.replaced
-            .insert(address, format!("127.0.0.1:<port:{name}>"));
-        self
-    }
-
-    fn run(self) -> Balancer {
-        self.run_with(&Options::default())
-    }
-
-    fn run_with(mut self, options: &Options) -> Balancer {
-        for (address, replacement) in &self.replaced {
-            assert!(
-                self.text.contains(address),
-                "no {address} in:\n{}",
-                self.text
-            );
-            self.text = self.text.replace(address, replacement);
-        }
-        Balancer::start_with(SLUICE, &self.text, options)
     }
 }
 
