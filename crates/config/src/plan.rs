@@ -359,6 +359,8 @@ pub enum UpstreamProtocol {
     Http1,
     /// HTTP/2: by ALPN with `tls`, by prior knowledge without.
     Http2,
+    /// Whichever of the two a server chooses by ALPN, on each connection anew. Only with `tls`.
+    Chosen,
 }
 
 /// One of an upstream's `servers`.

@@ -81,7 +81,9 @@ fn word(error: &HandshakeError) -> TlsFailure {
         HandshakeError::Closed => TlsFailure::Closed,
         HandshakeError::NotTls => TlsFailure::NotTls,
         HandshakeError::Version => TlsFailure::Version,
-        HandshakeError::NothingInCommon(_) => TlsFailure::NothingInCommon,
+        HandshakeError::NothingInCommon(_) | HandshakeError::NoProtocol => {
+            TlsFailure::NothingInCommon
+        }
         HandshakeError::Refused(_) => TlsFailure::Refused,
         HandshakeError::Certificate(_) => TlsFailure::Certificate,
         HandshakeError::Invalid(_) => TlsFailure::Invalid,

@@ -70,6 +70,11 @@ pub fn begin_session(
 }
 
 impl Session {
+    /// The protocol that was agreed upon (ALPN).
+    pub fn protocol(&self) -> Option<&[u8]> {
+        self.records.common().alpn_protocol()
+    }
+
     /// Goes on with the handshake with a server until it is done. Our last message goes out with the first bytes that are
     /// written.
     pub fn poll_shake_hands(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), HandshakeError>> {

@@ -22,6 +22,9 @@ pub enum HandshakeError {
     /// No cipher, curve or signature is known to both.
     #[error("nothing in common: {0}")]
     NothingInCommon(String),
+    /// The other side speaks none of the protocols that were offered by ALPN.
+    #[error("none of the protocols in common that were offered by ALPN")]
+    NoProtocol,
     /// The other side refused what it got from us: the certificate, mostly.
     #[error("refused by the other side: {0}")]
     Refused(String),
@@ -63,6 +66,7 @@ impl From<Error> for HandshakeError {
             Error::PeerIncompatible(_) | Error::NoApplicationProtocol => {
                 Self::NothingInCommon(error.to_string())
             }
+            Error::AlertReceived(AlertDescription::NoApplicationProtocol) => Self::NoProtocol,
             Error::AlertReceived(alert) => Self::Refused(format!("{alert:?}")),
             Error::NoCertificatesPresented
             | Error::UnsupportedNameType

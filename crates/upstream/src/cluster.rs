@@ -115,6 +115,7 @@ impl Cluster {
         match self.settings.protocol {
             UpstreamProtocol::Http2 => &[b"h2"],
             UpstreamProtocol::Http1 => &[b"http/1.1"],
+            UpstreamProtocol::Chosen => &[b"h2", b"http/1.1"],
         }
     }
 
@@ -187,10 +188,13 @@ impl Cluster {
         check: Check,
     ) -> Option<Box<Connection>> {
         let secured_by = self.secured_by();
-        if self.settings.protocol == UpstreamProtocol::Http2 {
-            return lane.take_stream(self.bound_to(client), secured_by);
-        }
-        lane.take_idle(self.bound_to(client), secured_by, check)
+        let bound_to = self.bound_to(client);
+        let shared = match self.settings.protocol {
+            UpstreamProtocol::Http1 => None,
+            UpstreamProtocol::Http2 => return lane.take_stream(bound_to, secured_by),
+            UpstreamProtocol::Chosen => lane.take_stream(bound_to, secured_by),
+        };
+        shared.or_else(|| lane.take_idle(bound_to, secured_by, check))
     }
 
     /// Keeps a connection on which nothing is under way for the next request.

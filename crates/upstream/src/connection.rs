@@ -24,6 +24,8 @@ pub struct Connection {
     /// Whom a PROXY header was sent for: only that client may use the connection.
     pub(crate) bound_to: Option<SocketAddr>,
     pub(crate) idle_since: Instant,
+    /// Whether the server chose HTTP/2 by ALPN.
+    pub(crate) agreed_on_http2: bool,
     /// What it was ciphered by: only where that still holds may it be used.
     pub(crate) secured_by: Option<Arc<ClientConfig>>,
 }
@@ -40,6 +42,7 @@ impl Connection {
             kept_as: KeptAs::Connection(Counted::new(endpoint)),
             bound_to,
             idle_since: now,
+            agreed_on_http2: false,
             secured_by: None,
         }
     }
@@ -51,6 +54,7 @@ impl Connection {
             kept_as: KeptAs::Stream(place),
             bound_to: None,
             idle_since: now,
+            agreed_on_http2: false,
             secured_by: None,
         }
     }
@@ -112,6 +116,9 @@ pub enum ConnectError {
     /// This process has no descriptor left.
     #[error("no file descriptor is free")]
     NoDescriptor,
+    /// It does not speak the version of HTTP that it has to.
+    #[error("the server does not speak HTTP as the upstream's `protocol` has it")]
+    Protocol,
     /// The TLS handshake failed.
     #[error("TLS: {0}")]
     Tls(HandshakeError),
@@ -141,6 +148,7 @@ impl ConnectError {
             Self::NoDescriptor => ConnectFailure::NoDescriptor,
             Self::Tls(HandshakeError::Certificate(_)) => ConnectFailure::Certificate,
             Self::Tls(_) => ConnectFailure::Tls,
+            Self::Protocol => ConnectFailure::Protocol,
             Self::OtherFamily => ConnectFailure::Other,
             Self::Other(error) => match error.kind() {
                 io::ErrorKind::ConnectionReset => ConnectFailure::Reset,
@@ -149,6 +157,15 @@ impl ConnectError {
                 }
                 _ => ConnectFailure::Other,
             },
+        }
+    }
+}
+
+impl From<HandshakeError> for ConnectError {
+    fn from(error: HandshakeError) -> Self {
+        match error {
+            HandshakeError::NoProtocol => Self::Protocol,
+            error => Self::Tls(error),
         }
     }
 }

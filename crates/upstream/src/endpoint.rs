@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use sluice_balance::{Kind, Load, Policy};
@@ -31,6 +31,8 @@ pub struct Endpoint {
     load: Load,
     connections: AtomicU32,
     closed: AtomicU64,
+    /// Whether it chose HTTP/1.1 the last time that it had the choice.
+    chose_http1: AtomicBool,
     /// Rising from the first that the process made.
     id: u64,
     /// Who waits for a place at the upstream's servers.
@@ -53,6 +55,7 @@ impl Endpoint {
             load: Load::default(),
             connections: AtomicU32::new(0),
             closed: AtomicU64::new(0),
+            chose_http1: AtomicBool::new(false),
             label: key.server.to_string().into(),
             key,
             destination,
@@ -88,6 +91,18 @@ impl Endpoint {
     /// (`TIME_WAIT`).
     pub fn closed(&self) -> u64 {
         self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Whether it chose HTTP/1.1 the last time that it had the choice: then nobody waits for a connection to be shared.
+    pub(crate) fn chose_http1(&self) -> bool {
+        self.chose_http1.load(Ordering::Relaxed)
+    }
+
+    /// It has had the choice.
+    pub(crate) fn chose(&self, is_http1: bool) {
+        if self.chose_http1() != is_http1 {
+            self.chose_http1.store(is_http1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn id(&self) -> u64 {

@@ -79,11 +79,14 @@ impl Session {
             settled: Notify::new(),
         });
         let settled = state.settled.notified();
-        spawn_local(drive(frames, watch, counted, Rc::clone(&state)));
+        spawn_local(drive(frames, watch.clone(), counted, Rc::clone(&state)));
         // Before the server's settings are here it is not known how many streams it takes.
         settled.await;
-        if state.ended.get() {
-            return Err(broken().into());
+        match (state.ended.get(), watch.has_heard()) {
+            (false, _) => {}
+            // It said something, and not what HTTP/2 begins with.
+            (true, true) => return Err(ConnectError::Protocol),
+            (true, false) => return Err(broken().into()),
         }
         Ok(Self {
             sender,

@@ -25,6 +25,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("dig", "bind9-dnsutils"),
     ("h2load", "nghttp2-client"),
     ("ip", "iproute2"),
+    ("nginx", "nginx"),
     ("openssl", "openssl"),
     ("pip3", "python3-pip"),
     ("python3", "python3"),

@@ -254,6 +254,8 @@ words! {
         Tls = "tls",
         /// The TLS certificate of the server is not one that it must have.
         Certificate = "certificate",
+        /// The server does not speak the version of HTTP that it has to.
+        Protocol = "protocol",
         /// Anything else.
         Other = "other",
     }

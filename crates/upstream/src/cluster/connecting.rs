@@ -75,11 +75,12 @@ impl Cluster {
         };
         let attempt = self.handshake(tls, lane, connection.stream.take(), protocols);
         let outcome = match timeout(self.settings.connect_timeout, attempt).await {
-            Ok(outcome) => outcome.map_err(ConnectError::Tls),
+            Ok(outcome) => outcome.map_err(ConnectError::from),
             Err(_) => Err(ConnectError::Timeout),
         };
         match outcome {
             Ok(session) => {
+                connection.agreed_on_http2 = session.protocol() == Some(b"h2");
                 connection.stream = Stream::Layered(session);
                 connection.secured_by = Some(Arc::clone(&tls.config));
                 Ok(())
@@ -124,7 +125,12 @@ impl Cluster {
         lane: &'l Lane,
         client: SocketAddr,
     ) -> Result<Box<Connection>, OpenTurn<'l>> {
-        if self.settings.protocol != UpstreamProtocol::Http2 {
+        let is_shared = match self.settings.protocol {
+            UpstreamProtocol::Http1 => false,
+            UpstreamProtocol::Http2 => true,
+            UpstreamProtocol::Chosen => !lane.endpoint().chose_http1(),
+        };
+        if !is_shared {
             return Err(OpenTurn(None));
         }
         loop {
@@ -153,18 +159,39 @@ impl Cluster {
         client: SocketAddr,
         connection: Box<Connection>,
     ) -> Result<Box<Connection>, ConnectError> {
-        if self.settings.protocol != UpstreamProtocol::Http2 {
+        let is_http2 = match self.settings.protocol {
+            UpstreamProtocol::Http1 => false,
+            UpstreamProtocol::Http2 => true,
+            UpstreamProtocol::Chosen => {
+                lane.endpoint().chose(!connection.agreed_on_http2);
+                connection.agreed_on_http2
+            }
+        };
+        if !is_http2 {
             return Ok(connection);
         }
+        let begun = self.begin_session(client, connection).await;
+        let closed = || io::Error::from(io::ErrorKind::ConnectionReset).into();
+        let shared = begun.and_then(|session| lane.share(session).ok_or_else(closed));
+        if let Err(error) = &shared {
+            lane.metrics().connect_failures.increment(error.word());
+        }
+        shared
+    }
+
+    async fn begin_session(
+        &self,
+        client: SocketAddr,
+        connection: Box<Connection>,
+    ) -> Result<Session, ConnectError> {
         let scheme = match self.settings.tls {
+            Some(_) if !connection.agreed_on_http2 => return Err(ConnectError::Protocol),
             Some(_) => Scheme::HTTPS,
             None => Scheme::HTTP,
         };
         let beginning = Session::start(*connection, scheme, self.bound_to(client));
         let begun = timeout(self.settings.connect_timeout, beginning).await;
-        let session = begun.map_err(|_| ConnectError::Timeout)??;
-        let closed = || io::Error::from(io::ErrorKind::ConnectionReset).into();
-        lane.share(session).ok_or_else(closed)
+        begun.map_err(|_| ConnectError::Timeout)?
     }
 
     /// Connects from the source address whose turn it is, or from the next one that still has a port for this server.

@@ -32,11 +32,12 @@ pub(crate) static UPSTREAM: Shape = Shape {
             Kind::Choice(&[
                 Choice::new("h1"),
                 Choice::new("h2"),
-                Choice::not_yet("auto"),
+                Choice::new("auto"),
             ]),
             Default::Is("\"h1\""),
-            "The version of HTTP that the servers speak; no matter for tcp. `h2` is by prior knowledge; its connections are shared by \
-             requests, and gRPC needs it.",
+            "The version of HTTP that the servers speak; no matter for tcp. Connections of `h2` are shared by requests, and gRPC \
+             needs it; it is agreed upon by ALPN with `tls`, and by prior knowledge without. `auto` leaves the choice to each server, by \
+             ALPN; without `tls` it is `h1`.",
         ),
         Key::new(
             "connect-timeout",
