@@ -2,6 +2,7 @@
 
 mod balance;
 mod listener;
+mod ocsp;
 mod process;
 mod route;
 mod server_names;

@@ -78,6 +78,12 @@ pub trait Surroundings {
         Err(WrongFile::new(FileRole::Revoked, "there are no files here"))
     }
 
+    /// An answer of OCSP for a certificate, in a DER file.
+    fn ocsp(&self, file: &Path, certificate: &plan::Certificate) -> Result<plan::Ocsp, WrongFile> {
+        let _ = (file, certificate);
+        Err(WrongFile::new(FileRole::Ocsp, "there are no files here"))
+    }
+
     /// The text of a file that several keys of the configuration may name, and where it is; a relative path is meant from the
     /// configuration file. The error says why it cannot be read, in one line.
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
@@ -131,6 +137,8 @@ pub enum FileRole {
     Authority,
     /// `crl`
     Revoked,
+    /// `ocsp`
+    Ocsp,
 }
 
 /// A file that can be used.

@@ -4,6 +4,7 @@
 //! reads only this. Two plans are compared piece by piece on reload: what is equal is not touched.
 
 mod balance;
+mod ocsp;
 mod server_names;
 mod tls;
 
@@ -17,6 +18,7 @@ use sluice_model::{BindAddress, ServerAddress, Weight};
 use sluice_route::{Router, Template};
 
 pub use balance::{Balance, HashKey, LoadReport, Queue};
+pub use ocsp::{Ocsp, OcspFlaw};
 pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
 pub use tls::{Authorities, Certificate, ClientAuth, Tls, TlsVersion, UpstreamTls};
 
@@ -50,7 +52,11 @@ impl Plan {
             .flat_map(|auth| [auth.authorities.file.clone(), auth.revoked_file.clone()]);
         let tickets = tls().filter_map(|tls| tls.ticket_keys_file.clone());
         certificates
-            .flat_map(|one| [one.cert.clone(), one.key.clone()])
+            .flat_map(|one| {
+                let ocsp = one.ocsp.as_ref().map(|ocsp| ocsp.file.clone());
+                [Some(one.cert.clone()), Some(one.key.clone()), ocsp]
+            })
+            .flatten()
             .chain(tickets)
             .chain(authorities)
             .chain(clients.flatten())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sluice_config::Plan;
-use sluice_config::plan::{Certificate, Tls};
+use sluice_config::plan::{Certificate, Ocsp, Tls};
 use sluice_telemetry::metrics::Registry;
 
 /// Between two looks.
@@ -42,6 +42,14 @@ impl ExpiryWatch {
                         "a certificate expires soon"
                     );
                 }
+                if let Some(ocsp) = self.ocsp_is_news(certificate, now) {
+                    tracing::warn!(
+                        listener,
+                        certificate = %name,
+                        file = %ocsp.file.display(),
+                        "an answer of OCSP is out of date, and not shown to clients any more"
+                    );
+                }
             }
         }
         registry.process().set_certificates(expiries);
@@ -55,6 +63,21 @@ impl ExpiryWatch {
         let day = seconds(now) / DAY;
         let is_news = left < WARN_BEFORE && self.warned.insert((name.to_owned(), not_after, day));
         is_news.then_some(left)
+    }
+}
+
+impl ExpiryWatch {
+    /// An answer that is out of date, where that was not said today.
+    fn ocsp_is_news<'c>(
+        &mut self,
+        certificate: &'c Certificate,
+        now: SystemTime,
+    ) -> Option<&'c Ocsp> {
+        let ocsp = certificate.ocsp.as_ref()?;
+        let next_update = ocsp.next_update.filter(|next| *next <= now)?;
+        let file = ocsp.file.display().to_string();
+        let day = seconds(now) / DAY;
+        self.warned.insert((file, next_update, day)).then_some(ocsp)
     }
 }
 

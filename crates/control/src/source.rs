@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sluice_config::plan::{Authorities, Certificate};
+use sluice_config::plan::{Authorities, Certificate, Ocsp};
 use sluice_config::{FileRole, Loaded, Report, Surroundings, WrongFile, from_addresses, load};
 use thiserror::Error;
 
@@ -133,13 +133,19 @@ impl Process<'_> {
 
     fn text(&self, path: &Path, role: FileRole) -> Result<String, WrongFile> {
         self.files.borrow_mut().push(path.to_owned());
-        fs::read_to_string(path).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => WrongFile::new(role, "not a text")
-                .help("PEM is the text form; from DER: `openssl x509 -inform der`, `openssl pkey -inform der`"),
-            io::ErrorKind::NotFound => WrongFile::new(role, format!("there is no file {}", path.display())),
-            io::ErrorKind::PermissionDenied => WrongFile::new(role, "this process may not read it"),
-            _ => WrongFile::new(role, error.to_string()),
-        })
+        fs::read_to_string(path).map_err(|error| unreadable(path, role, &error))
+    }
+}
+
+fn unreadable(path: &Path, role: FileRole, error: &io::Error) -> WrongFile {
+    match error.kind() {
+        io::ErrorKind::InvalidData => WrongFile::new(role, "not a text")
+            .help("PEM is the text form; from DER: `openssl x509 -inform der`, `openssl pkey -inform der`"),
+        io::ErrorKind::NotFound => {
+            WrongFile::new(role, format!("there is no file {}", path.display()))
+        }
+        io::ErrorKind::PermissionDenied => WrongFile::new(role, "this process may not read it"),
+        _ => WrongFile::new(role, error.to_string()),
     }
 }
 
@@ -167,6 +173,14 @@ impl Surroundings for Process<'_> {
         let path = self.place(ca);
         let text = self.text(&path, FileRole::Authority)?;
         sluice_tls::authorities(path, &text)
+    }
+
+    fn ocsp(&self, file: &Path, certificate: &Certificate) -> Result<Ocsp, WrongFile> {
+        let path = self.place(file);
+        self.files.borrow_mut().push(path.clone());
+        let response =
+            fs::read(&path).map_err(|error| unreadable(&path, FileRole::Ocsp, &error))?;
+        sluice_tls::ocsp(path, &response, &certificate.chain)
     }
 
     fn revoked(&self, crl: &Path) -> Result<(PathBuf, String), WrongFile> {

@@ -1,11 +1,13 @@
 //! The files of `examples/` that have to do with TLS, with certificates made for the test.
 
+mod aioquic;
 mod example;
 #[expect(dead_code, reason = "curl and aioquic are the clients here")]
 mod tls_kit;
 
 use std::path::Path;
 
+use aioquic::aioquic;
 use example::Example;
 use testkit::{Balancer, EchoReply, EchoServer};
 use tls_kit::{Authority, Files, certificates, https};
@@ -128,17 +130,5 @@ fn http3() {
         let head = answer.stdout.to_ascii_lowercase();
         assert!(head.contains(&told), "{head}");
     }
-    let folder = env!("CARGO_MANIFEST_DIR");
-    let finished = testkit::run(
-        "env",
-        &[
-            &format!("PYTHONPATH={folder}/../../target/python"),
-            "python3",
-            &format!("{folder}/tests/http3_aioquic.py"),
-            &address.port().to_string(),
-            text(&ca),
-            "one_request",
-        ],
-    );
-    assert_eq!(finished.stdout, "ok\n", "{}", finished.stderr);
+    assert_eq!(aioquic(address, &ca, "one_request"), "ok\n");
 }

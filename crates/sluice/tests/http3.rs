@@ -1,5 +1,6 @@
 //! HTTP/3 from clients: requests, bodies, malformed messages, changes of address, and the end of connections, by aioquic.
 
+mod aioquic;
 #[expect(dead_code, reason = "openssl speaks no QUIC")]
 mod tls_kit;
 
@@ -7,9 +8,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 
-use testkit::{
-    Balancer, EchoServer, Finished, Gate, Script, ScriptedServer, Signal, digest, pattern,
-};
+use aioquic::{aioquic, python_path, script};
+use testkit::{Balancer, EchoServer, Gate, Script, ScriptedServer, Signal, digest, pattern};
 use tls_kit::{Authority, certificates, https};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
@@ -34,27 +34,19 @@ impl Site {
     /// Runs a part of the script; its output.
     #[track_caller]
     fn aioquic(&self, part: &str) -> String {
-        let port = self.balancer.address("web").port().to_string();
-        let ca = self.authority.ca();
-        let script = script();
-        let arguments = [
-            &python_path(),
-            "python3",
-            &script,
-            &port,
-            ca.to_str().expect("UTF-8"),
-            part,
-        ];
-        let finished: Finished = testkit::run("env", &arguments);
-        assert_eq!(finished.code(), 0, "{}", finished.stderr);
-        finished.stdout
+        aioquic(self.balancer.address("web"), &self.authority.ca(), part)
     }
 
     /// The same, while something else happens.
     fn aioquic_beside(&self, part: &str) -> Beside {
         let port = self.balancer.address("web").port().to_string();
         let child = Command::new("env")
-            .args([&python_path(), "python3", &script(), &port])
+            .args([
+                &python_path(),
+                "python3",
+                &script("http3_aioquic.py"),
+                &port,
+            ])
             .arg(self.authority.ca())
             .arg(part)
             .stdin(Stdio::piped())
@@ -83,17 +75,6 @@ workers = {workers}
 [logs]
 access = {{ format = "json", to = "stdout" }}
 "#
-    )
-}
-
-fn script() -> String {
-    format!("{}/tests/http3_aioquic.py", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn python_path() -> String {
-    format!(
-        "PYTHONPATH={}/../../target/python",
-        env!("CARGO_MANIFEST_DIR")
     )
 }
 

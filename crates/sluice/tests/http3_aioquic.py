@@ -8,6 +8,7 @@ import hashlib
 import json
 import sys
 
+from aioquic import tls
 from aioquic.asyncio.client import connect
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.h3.connection import H3_ALPN, H3Connection
@@ -329,6 +330,29 @@ async def stalling(port, ca):
 async def one_request(port, ca):
     async with client(port, ca) as one:
         assert (await whole(one.get(b"/"))).status == 200
+
+
+async def stapled(port, ca):
+    """Asks for an answer of OCSP, and prints the SHA-256 of what comes beside the certificate."""
+    extensions = []
+    hello, pull = tls.Context._client_send_hello, tls.pull_certificate
+
+    def asking(context, buffers):
+        context.handshake_extensions.append((5, b"\x01\x00\x00\x00\x00"))
+        hello(context, buffers)
+
+    def noting(buffer):
+        certificate = pull(buffer)
+        extensions.append(certificate.certificates[0][1])
+        return certificate
+
+    tls.Context._client_send_hello, tls.pull_certificate = asking, noting
+    async with client(port, ca) as one:
+        assert (await whole(one.get(b"/"))).status == 200
+    # The extension status_request, whose data is a CertificateStatus: 4 octets of header each.
+    kind, answer = extensions[0][:2], extensions[0][8:]
+    assert kind == b"\x00\x05", extensions[0].hex()
+    print(hashlib.sha256(answer).hexdigest())
 
 
 async def outliving(port, ca):

@@ -39,6 +39,7 @@ pub fn load(
         names: said.names,
         not_before: said.not_before,
         not_after: said.not_after,
+        ocsp: None,
     })
 }
 

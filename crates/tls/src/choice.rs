@@ -1,40 +1,47 @@
 //! Which certificate a client gets: by the host it names, and by what its keys can be checked with.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustc_hash::FxHashMap;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
+use crate::ocsp::Served;
+
 /// The certificates of a listener, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Choice {
-    exact: FxHashMap<Box<str>, Vec<Arc<CertifiedKey>>>,
+    exact: FxHashMap<Box<str>, Vec<Arc<Served>>>,
     /// By what stands behind `*.`.
-    wildcard: FxHashMap<Box<str>, Vec<Arc<CertifiedKey>>>,
+    wildcard: FxHashMap<Box<str>, Vec<Arc<Served>>>,
     /// For whoever names no host, or another.
-    default: Vec<Arc<CertifiedKey>>,
+    default: Vec<Arc<Served>>,
 }
 
 impl Choice {
     /// In the order of the file: the first is the default one.
     pub(crate) fn new<'n>(
-        certificates: impl IntoIterator<Item = (&'n [Box<str>], Arc<CertifiedKey>)>,
+        certificates: impl IntoIterator<Item = (&'n [Box<str>], Served)>,
     ) -> Self {
         let mut choice = Self::default();
         let mut first_names: Option<&[Box<str>]> = None;
-        for (names, key) in certificates {
+        for (names, served) in certificates {
+            let served = Arc::new(served);
             for name in names {
                 let (table, name) = match name.strip_prefix("*.") {
                     Some(parent) => (&mut choice.wildcard, parent),
                     None => (&mut choice.exact, &**name),
                 };
-                table.entry(name.into()).or_default().push(Arc::clone(&key));
+                table
+                    .entry(name.into())
+                    .or_default()
+                    .push(Arc::clone(&served));
             }
             // One for the same hosts as the first, with a key of another type, is as good a default.
             if *first_names.get_or_insert(names) == names {
-                choice.default.push(key);
+                choice.default.push(served);
             }
         }
         let tables = choice
@@ -42,13 +49,13 @@ impl Choice {
             .values_mut()
             .chain(choice.wildcard.values_mut());
         for keys in tables.chain([&mut choice.default]) {
-            keys.sort_by_key(|key| cost(key));
+            keys.sort_by_key(|served| cost(served.key()));
         }
         choice
     }
 
     /// The certificates for a host, the cheapest first. A wildcard stands for one label (RFC 9525, 6.3).
-    fn of(&self, name: Option<&str>) -> &[Arc<CertifiedKey>] {
+    fn of(&self, name: Option<&str>) -> &[Arc<Served>] {
         let Some(name) = name else {
             return &self.default;
         };
@@ -68,8 +75,9 @@ impl Choice {
         let keys = self.of(name);
         let usable = keys
             .iter()
-            .find(|key| key.key.choose_scheme(offered).is_some());
-        usable.or(keys.first()).map(Arc::clone)
+            .find(|served| served.key().key.choose_scheme(offered).is_some());
+        let served = usable.or(keys.first())?;
+        Some(served.at(SystemTime::now))
     }
 }
 

@@ -12,8 +12,8 @@ use sluice_config::plan::{ClientAuth, Tls, TlsVersion};
 use sluice_config::{FileRole, WrongFile};
 
 use crate::authorities::{revoked, roots};
-use crate::certificate::certified;
 use crate::choice::Choice;
+use crate::ocsp::Served;
 use crate::tickets::Tickets;
 
 /// The configuration of a listener's sessions. `protocols` are offered by ALPN, the best first.
@@ -28,7 +28,7 @@ pub fn server_config(
     let certificates = tls
         .certificates
         .iter()
-        .map(|one| Ok((&*one.names, certified(one)?)))
+        .map(|one| Ok((&*one.names, Served::of(one)?)))
         .collect::<Result<Vec<_>, WrongFile>>()?;
     let wrong = |reason: String| WrongFile::new(FileRole::Authority, reason);
     let provider = Arc::new(aws_lc_rs::default_provider());

@@ -85,7 +85,8 @@ impl Builder<'_> {
         let mut certificates = Vec::with_capacity(items.len());
         for item in items {
             if let Typed::Table(table) = &item.typed {
-                certificates.push(self.certificate(table));
+                let certificate = self.certificate(table);
+                certificates.push(certificate.and_then(|one| self.stapled(table, one)));
             }
         }
         let certificates: Option<Vec<_>> = certificates.into_iter().collect();
@@ -107,7 +108,7 @@ impl Builder<'_> {
             Err(wrong) => {
                 let span = match wrong.role {
                     FileRole::Key => key_span,
-                    FileRole::Certificate | FileRole::Authority | FileRole::Revoked => cert_span,
+                    _ => cert_span,
                 };
                 self.wrong_file(span, wrong);
                 None
@@ -201,10 +202,11 @@ impl Builder<'_> {
         }
     }
 
-    fn wrong_file(&mut self, span: &Span, wrong: WrongFile) {
+    pub(super) fn wrong_file(&mut self, span: &Span, wrong: WrongFile) {
         let message = match wrong.role {
             FileRole::Certificate => "this certificate cannot be used",
             FileRole::Key => "this private key cannot be used",
+            FileRole::Ocsp => "this answer of OCSP cannot be used",
             FileRole::Revoked => "these lists of revoked certificates cannot be used",
             FileRole::Authority => "there are no authorities to verify certificates by",
         };

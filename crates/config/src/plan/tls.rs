@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::Secret;
+use super::{Ocsp, Secret};
 
 /// `tls` of `[listeners.NAME]`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,4 +84,6 @@ pub struct Certificate {
     pub not_before: SystemTime,
     /// When it expires.
     pub not_after: SystemTime,
+    /// `ocsp`: what is shown to clients beside it.
+    pub ocsp: Option<Ocsp>,
 }

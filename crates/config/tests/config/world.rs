@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sluice_config::plan::{Authorities, Certificate, Secret};
+use sluice_config::plan::{Authorities, Certificate, Ocsp, OcspFlaw, Secret};
 use sluice_config::{FileRole, Source, Surroundings, WrongFile};
 
 /// An environment that is the same everywhere.
@@ -58,6 +58,7 @@ impl Surroundings for World {
             },
             not_before: day(if is(cert, "early") { 20_001 } else { 10_000 }),
             not_after: day(if is(cert, "expired") { 20_000 } else { 30_000 }),
+            ocsp: None,
         })
     }
 
@@ -76,6 +77,27 @@ impl Surroundings for World {
             return Err(WrongFile::new(FileRole::Revoked, "there is no such file"));
         }
         Ok((crl.to_owned(), "lists".to_owned()))
+    }
+
+    /// What the names of the files say is in them.
+    fn ocsp(&self, file: &Path, _certificate: &Certificate) -> Result<Ocsp, WrongFile> {
+        let name = file.to_string_lossy();
+        if name == "missing.ocsp" {
+            return Err(WrongFile::new(FileRole::Ocsp, "there is no such file"));
+        }
+        let day = if name == "old.ocsp" { 20_000 } else { 20_001 };
+        Ok(Ocsp {
+            file: file.to_owned(),
+            response: [1, 2, 3].into(),
+            flaw: match &*name {
+                "none.ocsp" => Some(OcspFlaw::NoAnswer),
+                "other.ocsp" => Some(OcspFlaw::OtherCertificate),
+                "revoked.ocsp" => Some(OcspFlaw::Revoked),
+                "unknown.ocsp" => Some(OcspFlaw::Unknown),
+                _ => None,
+            },
+            next_update: Some(UNIX_EPOCH + Duration::from_hours(24 * day)),
+        })
     }
 
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {

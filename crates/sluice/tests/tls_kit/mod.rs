@@ -36,6 +36,8 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.self_signed(&key).expect("a certificate");
         std::fs::write(folder.path().join("ca.pem"), certificate.pem()).expect("to write");
+        // What tools sign with.
+        std::fs::write(folder.path().join("ca.key"), key.serialize_pem()).expect("to write");
         Self {
             folder,
             issuer: Issuer::new(params, key),

@@ -28,7 +28,12 @@ fn the_exact_name_goes_before_a_wildcard_and_that_before_the_first() {
         names(&["*.a.test"]),
     ];
     let all = [&first, &exact, &wild];
-    let choice = Choice::new(lists.iter().map(Vec::as_slice).zip(all.map(Arc::clone)));
+    let choice = Choice::new(
+        lists
+            .iter()
+            .map(Vec::as_slice)
+            .zip(all.map(|key| Arc::clone(key).into())),
+    );
     for (name, wanted) in [
         (Some("first.test"), &first),
         (Some("a.test"), &exact),
@@ -54,7 +59,7 @@ fn a_client_gets_the_cheapest_key_that_it_can_check() {
     );
     let name = names(&["a.test"]);
     let all = [&rsa, &ed, &ec];
-    let choice = Choice::new(all.map(|key| (name.as_slice(), Arc::clone(key))));
+    let choice = Choice::new(all.map(|key| (name.as_slice(), Arc::clone(key).into())));
     for (offered, wanted) in [
         (&[RSA_PSS_SHA256, ED25519, ECDSA_NISTP256_SHA256][..], &ec),
         (&[RSA_PSS_SHA256, ED25519], &ed),

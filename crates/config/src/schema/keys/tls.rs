@@ -58,7 +58,6 @@ pub(crate) static TLS: Shape = Shape {
         )
         .also(&["tls-ticket-keys", "session-ticket-key", "ticket-key"]),
         Key::not_yet("early-data", "Requests within the handshake (0-RTT)."),
-        Key::not_yet("ocsp", "OCSP answers, stapled."),
     ],
 };
 
@@ -95,7 +94,7 @@ pub(crate) static CLIENT_AUTH: Shape = Shape {
 /// One of `certificates` of `tls`
 pub(crate) static CERTIFICATE: Shape = Shape {
     place: "`certificates` of `tls` of `[listeners.NAME]`",
-    doc: "A certificate and its key, each in a PEM file. Relative paths are meant from the configuration file. Both are read again when they \
+    doc: "A certificate and its key, each in a PEM file. Relative paths are meant from the configuration file. All are read again when they \
           change.",
     keys: &[
         Key::new(
@@ -112,6 +111,14 @@ pub(crate) static CERTIFICATE: Shape = Shape {
             "Its private key: RSA, ECDSA or Ed25519, in PKCS#8, PKCS#1 or SEC1 form, not encrypted.",
         )
         .also(&["private-key", "certificate-key"]),
+        Key::new(
+            "ocsp",
+            Kind::Text(Form::File),
+            Default::Absent("clients are shown none"),
+            "A DER file with an answer of OCSP for the certificate, as `openssl ocsp -respout` writes it: clients that ask are shown it in the \
+             handshake (stapling), until it is out of date.",
+        )
+        .also(&["ocsp-response", "stapling", "staple"]),
     ],
 };
 

@@ -1,0 +1,35 @@
+//! aioquic as a client of HTTP/3: the parts of `http3_aioquic.py`.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// Runs a part of the script; its output.
+#[track_caller]
+pub(crate) fn aioquic(address: SocketAddr, ca: &Path, part: &str) -> String {
+    let port = address.port().to_string();
+    let ca = ca.to_str().expect("UTF-8");
+    let arguments = [
+        &python_path(),
+        "python3",
+        &script("http3_aioquic.py"),
+        &port,
+        ca,
+        part,
+    ];
+    let finished = testkit::run("env", &arguments);
+    assert_eq!(finished.code(), 0, "{}", finished.stderr);
+    finished.stdout
+}
+
+/// A script beside the tests.
+pub(crate) fn script(name: &str) -> String {
+    format!("{}/tests/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where Python finds what the tests need, for `env`.
+pub(crate) fn python_path() -> String {
+    format!(
+        "PYTHONPATH={}/../../target/python",
+        env!("CARGO_MANIFEST_DIR")
+    )
+}
