@@ -3,7 +3,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -12,9 +11,10 @@ use slab::Slab;
 
 use super::cluster::BODY;
 use crate::load::answer::{Answer, Progress, Reader};
+use crate::load::flow::{Door, Flow};
 use crate::load::poll::{EDGES, EventFlags, Poll};
 use crate::load::requests;
-use crate::load::socket::{self, Moved};
+use crate::load::socket::Moved;
 
 /// Clients that come at `rate` a second.
 pub(crate) struct Crowd {
@@ -41,7 +41,7 @@ pub(crate) struct Count {
 }
 
 struct Connection {
-    socket: OwnedFd,
+    flow: Flow,
     answer: Answer,
     /// When the request it waits for was due; none while it is free.
     due: Option<Instant>,
@@ -90,7 +90,7 @@ impl Crowd {
         };
         let progress = connection
             .answer
-            .advance(&connection.socket, &mut self.reader, BODY);
+            .advance(&mut connection.flow, &mut self.reader, BODY);
         match (progress, connection.due) {
             (Progress::Waiting, _) => false,
             (Progress::Complete, Some(due)) => {
@@ -138,7 +138,7 @@ impl Crowd {
         let connection = &mut self.connections[index];
         connection.due = Some(due);
         let head = &self.heads[self.rng.usize(..self.heads.len())];
-        if socket::send(&connection.socket, head) != Moved::Bytes(head.len()) {
+        if connection.flow.send(head) != Moved::Bytes(head.len()) {
             self.connections.remove(index);
             self.tally.failed("a request could not be sent");
         }
@@ -149,12 +149,12 @@ impl Crowd {
         if self.connections.len() >= CONNECTIONS {
             return Err(io::Error::other("too many wait"));
         }
-        let socket = socket::connect(self.to)?;
+        let flow = Door::plain(self.to).open()?;
         let entry = self.connections.vacant_entry();
-        poll.add(&socket, entry.key() as u64, EDGES)?;
+        poll.add(&flow, entry.key() as u64, EDGES)?;
         let index = entry.key();
         entry.insert(Connection {
-            socket,
+            flow,
             answer: Answer::default(),
             due: None,
         });

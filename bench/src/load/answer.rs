@@ -1,11 +1,10 @@
 //! Answers as the clients take them: looked at for their status and their
 //! length, the body thrown away.
 
-use std::os::fd::OwnedFd;
-
 use memchr::memmem::Finder;
 
-use super::socket::{self, Moved};
+use super::flow::Flow;
+use super::socket::Moved;
 
 /// How far the answer a connection waits for has come.
 #[derive(Default)]
@@ -33,13 +32,13 @@ impl Answer {
     /// Reads what is there, until an answer of 200 with a body of `body_length` bytes is whole.
     pub(crate) fn advance(
         &mut self,
-        socket: &OwnedFd,
+        flow: &mut Flow,
         reader: &mut Reader,
         body_length: usize,
     ) -> Progress {
         loop {
             if self.remaining > 0 {
-                match socket::discard(socket, &mut reader.scratch[..self.remaining.min(SCRATCH)]) {
+                match flow.discard(&mut reader.scratch[..self.remaining.min(SCRATCH)]) {
                     Moved::Bytes(0) | Moved::Broken => {
                         return Progress::Failed("the answer's body was cut short");
                     }
@@ -51,7 +50,7 @@ impl Answer {
                 }
                 continue;
             }
-            let length = match socket::receive(socket, &mut reader.scratch[..HEAD_READ]) {
+            let length = match flow.receive(&mut reader.scratch[..HEAD_READ]) {
                 Moved::Bytes(0) => return Progress::Failed("the connection was closed"),
                 Moved::Broken => return Progress::Failed("the connection was reset"),
                 Moved::WouldBlock => return Progress::Waiting,

@@ -8,21 +8,20 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
 use super::answer::{Answer, Progress, Reader};
+use super::flow::{Door, Flow};
 use super::poll::{EDGES, EventFlags, Poll};
-use super::socket::{self, Moved};
+use super::socket::Moved;
 use super::{Clients, Tally, requests};
 
 /// Clients of one load thread.
 pub(crate) struct HttpClients {
-    to: SocketAddr,
+    door: Door,
     heads: Vec<Vec<u8>>,
     body_length: usize,
     connections: Vec<Connection>,
@@ -34,7 +33,7 @@ pub(crate) struct HttpClients {
 }
 
 struct Connection {
-    socket: OwnedFd,
+    flow: Flow,
     head: usize,
     answer: Answer,
     due: Instant,
@@ -50,10 +49,10 @@ struct Pace {
 }
 
 impl HttpClients {
-    /// `count` connections to `to` that ask for `path` as fast as they are answered.
-    pub(crate) fn closed(to: SocketAddr, count: usize, path: &str, body_length: usize) -> Self {
+    /// `count` connections by `door` that ask for `path` as fast as they are answered.
+    pub(crate) fn closed(door: Door, count: usize, path: &str, body_length: usize) -> Self {
         Self {
-            to,
+            door,
             heads: requests::browser_like(path, "shop.example.com"),
             body_length,
             connections: Vec::new(),
@@ -67,7 +66,7 @@ impl HttpClients {
 
     /// The same at `rate` requests per second.
     pub(crate) fn open(
-        to: SocketAddr,
+        door: Door,
         count: usize,
         path: &str,
         body_length: usize,
@@ -82,7 +81,7 @@ impl HttpClients {
         };
         Ok(Self {
             pace: Some(pace),
-            ..Self::closed(to, count, path, body_length)
+            ..Self::closed(door, count, path, body_length)
         })
     }
 
@@ -94,7 +93,7 @@ impl HttpClients {
     fn send(&mut self, index: usize, poll: &Poll, tally: &Tally) {
         let connection = &mut self.connections[index];
         let head = &self.heads[connection.head];
-        if socket::send(&connection.socket, head) != Moved::Bytes(head.len()) {
+        if connection.flow.send(head) != Moved::Bytes(head.len()) {
             tally.fail("a request could not be sent");
             self.reopen(index, poll, tally);
         }
@@ -103,22 +102,22 @@ impl HttpClients {
     /// Puts a fresh connection in the place of a failed one and, in the closed loop, goes on with it.
     fn reopen(&mut self, index: usize, poll: &Poll, tally: &Tally) {
         let connection = &mut self.connections[index];
-        let fresh = socket::connect(self.to).and_then(|socket| {
-            poll.add(&socket, index as u64, EDGES)?;
-            Ok(socket)
+        let fresh = self.door.open().and_then(|flow| {
+            poll.add(&flow, index as u64, EDGES)?;
+            Ok(flow)
         });
-        let Ok(socket) = fresh else {
+        let Ok(flow) = fresh else {
             tally.fail("a connection could not be opened");
             return;
         };
-        connection.socket = socket;
+        connection.flow = flow;
         connection.answer = Answer::default();
         if let Some(pace) = &mut self.pace {
             pace.free.push(index);
             return;
         }
         let head = &self.heads[connection.head];
-        if socket::send(&connection.socket, head) != Moved::Bytes(head.len()) {
+        if connection.flow.send(head) != Moved::Bytes(head.len()) {
             tally.fail("a request could not be sent");
         }
     }
@@ -128,18 +127,18 @@ impl Clients for HttpClients {
     fn start(&mut self, poll: &Poll) -> io::Result<()> {
         let now = Instant::now();
         for index in 0..self.count {
-            let socket = socket::connect(self.to)?;
+            let flow = self.door.open()?;
             let head = index % self.heads.len();
-            let connection = Connection {
-                socket,
+            let mut connection = Connection {
+                flow,
                 head,
                 answer: Answer::default(),
                 due: now,
             };
             if self.pace.is_none() {
-                socket::send(&connection.socket, &self.heads[head]);
+                connection.flow.send(&self.heads[head]);
             }
-            poll.add(&connection.socket, index as u64, EDGES)?;
+            poll.add(&connection.flow, index as u64, EDGES)?;
             self.connections.push(connection);
         }
         if let Some(pace) = &mut self.pace {
@@ -159,7 +158,7 @@ impl Clients for HttpClients {
         };
         match connection
             .answer
-            .advance(&connection.socket, &mut self.reader, self.body_length)
+            .advance(&mut connection.flow, &mut self.reader, self.body_length)
         {
             Progress::Waiting => {}
             Progress::Complete => {

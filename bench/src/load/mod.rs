@@ -3,9 +3,12 @@
 
 pub(crate) mod answer;
 pub(crate) mod bulk;
+pub(crate) mod ciphered;
 pub(crate) mod connects;
 pub(crate) mod datagrams;
 pub(crate) mod exchange;
+pub(crate) mod flow;
+pub(crate) mod h2;
 pub(crate) mod idle;
 pub(crate) mod origin;
 pub(crate) mod poll;

@@ -8,6 +8,7 @@ use super::requests::{SERVERS, Shape};
 use super::{P99, Scenario, in_turn};
 use crate::cores;
 use crate::load::exchange::HttpClients;
+use crate::load::flow::Door;
 use crate::load::origin::{self, Service};
 use crate::load::{Load, Placement};
 use crate::report::{Better, Table};
@@ -78,7 +79,7 @@ fn half_of_peak(subjects: &[Subject], timing: Timing) -> Result<f64> {
 fn at_rate(subject: &Subject, rate: f64, timing: Timing) -> Result<(Histogram<u64>, Window)> {
     let servers = origin::addresses(SERVERS)?;
     let job = Job::new(Protocol::Http, &servers, 1, Some(cores::PROXY))?;
-    let clients = HttpClients::open(job.listen, CONNECTIONS, "/128", 128, rate)?;
+    let clients = HttpClients::open(Door::plain(job.listen), CONNECTIONS, "/128", 128, rate)?;
     let placement = Placement {
         core: Some(cores::LOAD),
         spin: true,

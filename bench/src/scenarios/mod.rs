@@ -33,6 +33,14 @@ pub(crate) enum Scenario {
     Large64,
     /// 128 bytes, 256 connections, two workers and the load sharing all cores.
     TwoWorkers,
+    /// 128 bytes, 64 keep-alive connections over TLS 1.3.
+    H1Tls,
+    /// 128 bytes, 16 connections of HTTP/2 with ten requests under way on each; HTTP/1.1 to the servers.
+    #[value(name = "h2-10")]
+    H2Ten,
+    /// 128 bytes, 64 connections of HTTP/2 with one request under way on each.
+    #[value(name = "h2-1")]
+    H2One,
     /// Latency at half the rate that nginx reaches.
     OpenLoop,
     /// TCP: processor time for each gigabyte.
@@ -68,6 +76,9 @@ impl Scenario {
             Self::Kibibyte64 => "1k-64",
             Self::Large64 => "64k-64",
             Self::TwoWorkers => "two-workers",
+            Self::H1Tls => "h1-tls",
+            Self::H2Ten => "h2-10",
+            Self::H2One => "h2-1",
             Self::OpenLoop => "open-loop",
             Self::TcpBulk => "tcp-bulk",
             Self::TcpConnect => "tcp-connect",
@@ -88,6 +99,9 @@ impl Scenario {
             Self::Kibibyte64 => requests(Shape::pinned("/1k", 1024, 64)),
             Self::Large64 => requests(Shape::pinned("/64k", 64 * 1024, 64)),
             Self::TwoWorkers => requests(Shape::two_workers("/128", 128, 256)),
+            Self::H1Tls => requests(Shape::pinned("/128", 128, 64).over_tls()),
+            Self::H2Ten => requests(Shape::pinned("/128", 128, 16).in_streams(10)),
+            Self::H2One => requests(Shape::pinned("/128", 128, 64).in_streams(1)),
             Self::OpenLoop => latency::run(subjects, timing),
             Self::TcpBulk => Ok(streams::bulk(subjects, timing)),
             Self::TcpConnect => Ok(streams::connects(subjects, timing)),
@@ -115,6 +129,9 @@ impl Scenario {
                 Kind::Sluice | Kind::Envoy => None,
             },
             (Self::Large64, CPU) => (against == Kind::Nginx).then_some(0.65),
+            (Self::H1Tls, CPU) => (against == Kind::Haproxy).then_some(0.68),
+            (Self::H2Ten, CPU) => against.is_peer().then_some(0.65),
+            (Self::H2One, CPU) => against.is_peer().then_some(0.95),
             (Self::TcpBulk, CPU) => (against == Kind::Haproxy).then_some(0.6),
             (Self::TcpConnect, CPU) => (against == Kind::Haproxy).then_some(0.9),
             (Self::Udp, CPU) => (against == Kind::Nginx).then_some(0.8),

@@ -1,14 +1,19 @@
 //! What a request costs, and how many a second there are: the closed loop.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use anyhow::Result;
 
 use super::{CPU, RATE, Scenario, in_turn};
 use crate::cores;
 use crate::load::exchange::HttpClients;
+use crate::load::flow::Door;
+use crate::load::h2::{Call, H2Clients};
 use crate::load::origin::{self, Service};
-use crate::load::{Load, Placement};
+use crate::load::{Clients, Load, Placement, ciphered};
 use crate::report::{Better, Table};
-use crate::subjects::{Job, Protocol, Subject};
+use crate::subjects::{Job, Kind, Protocol, Subject};
 use crate::window::{Timing, Window};
 
 /// What is asked for, over how much, from where.
@@ -19,6 +24,16 @@ pub(super) struct Shape {
     connections: usize,
     workers: usize,
     pinned: bool,
+    dialect: Dialect,
+}
+
+/// How clients ask.
+#[derive(Debug, Clone, Copy)]
+enum Dialect {
+    H1,
+    H1OverTls,
+    /// With so many requests under way on each connection.
+    H2(usize),
 }
 
 impl Shape {
@@ -30,6 +45,7 @@ impl Shape {
             connections,
             workers: 1,
             pinned: true,
+            dialect: Dialect::H1,
         }
     }
 
@@ -41,25 +57,68 @@ impl Shape {
             connections,
             workers: 2,
             pinned: false,
+            dialect: Dialect::H1,
         }
+    }
+
+    /// The same over TLS.
+    pub(super) fn over_tls(self) -> Self {
+        Self {
+            dialect: Dialect::H1OverTls,
+            ..self
+        }
+    }
+
+    /// The same in HTTP/2 in the clear, with `streams` requests under way on each connection.
+    pub(super) fn in_streams(self, streams: usize) -> Self {
+        Self {
+            dialect: Dialect::H2(streams),
+            ..self
+        }
+    }
+
+    /// Those that understand it: the forwarder can only say what HTTP/1.1 in the clear costs the kernel.
+    fn able(self, subjects: &[Subject]) -> Vec<Subject> {
+        let plain = matches!(self.dialect, Dialect::H1);
+        subjects
+            .iter()
+            .filter(|subject| plain || subject.kind != Kind::Forwarder)
+            .cloned()
+            .collect()
     }
 
     /// One window of this against one subject.
     pub(super) fn window(self, subject: &Subject, timing: Timing) -> Result<Window> {
+        let each = self.connections / self.workers;
+        let h1 = |door| HttpClients::closed(door, each, self.path, self.body_length);
+        match self.dialect {
+            Dialect::H1 => self.measure(subject, timing, Protocol::Http, |to| {
+                Ok(h1(Door::plain(to)))
+            }),
+            Dialect::H1OverTls => self.measure(subject, timing, Protocol::Tls, |to| {
+                let offer = ciphered::offer(&["http/1.1"])?;
+                Ok(h1(Door::ciphered(to, Arc::new(offer))))
+            }),
+            Dialect::H2(streams) => self.measure(subject, timing, Protocol::H2, |to| {
+                let call = Call::get(self.path, self.body_length);
+                Ok(H2Clients::new(Door::plain(to), call, each, streams))
+            }),
+        }
+    }
+
+    fn measure<C: Clients>(
+        self,
+        subject: &Subject,
+        timing: Timing,
+        protocol: Protocol,
+        clients: impl Fn(SocketAddr) -> Result<C>,
+    ) -> Result<Window> {
         let servers = origin::addresses(SERVERS)?;
         let core = self.pinned.then_some(cores::PROXY);
-        let job = Job::new(Protocol::Http, &servers, self.workers, core)?;
-        let threads = self.workers;
-        let clients = (0..threads)
-            .map(|_| {
-                HttpClients::closed(
-                    job.listen,
-                    self.connections / threads,
-                    self.path,
-                    self.body_length,
-                )
-            })
-            .collect();
+        let job = Job::new(protocol, &servers, self.workers, core)?;
+        let clients = (0..self.workers)
+            .map(|_| clients(job.listen))
+            .collect::<Result<_>>()?;
         let placement = Placement {
             core: self.pinned.then_some(cores::LOAD),
             spin: self.pinned,
@@ -78,6 +137,7 @@ pub(super) fn run(
     timing: Timing,
     shape: Shape,
 ) -> Vec<Table> {
+    let subjects = &shape.able(subjects);
     let name = scenario.name();
     let mut tables = vec![
         Table::new(name, CPU, "µs a request", Better::Lower, subjects),

@@ -1,9 +1,12 @@
 //! The subjects: sluice, its peers, and the forwarder that is the floor.
 //!
 //! `install` finds or fetches their binaries, `settings` fills the files in
-//! `bench/peers`, `running` starts and ends them.
+//! `bench/peers`, `certificate` makes what they show clients of TLS, `running`
+//! starts and ends them, `probe` asks whether they answer.
 
+mod certificate;
 pub(crate) mod install;
+mod probe;
 mod running;
 mod settings;
 
@@ -75,7 +78,12 @@ impl Subject {
                 )?;
                 let version = version(&text)
                     .with_context(|| format!("no version in what {} says", program.display()))?;
-                format!("{} {version}", kind.name())
+                let cryptography = if kind == Kind::Haproxy {
+                    other_than_openssl(&said(&program, &["-vv"])?)
+                } else {
+                    ""
+                };
+                format!("{} {version}{cryptography}", kind.name())
             }
         };
         let modules = if kind == Kind::Nginx {
@@ -103,6 +111,15 @@ impl Subject {
     /// Starts it without waiting for it.
     pub(crate) fn launch(&self, job: &Job) -> Result<Running> {
         Running::launch(self, job).with_context(|| format!("starting {}", self.label))
+    }
+}
+
+/// What to add to a label: `HAProxy` can be built on several libraries, which may make more of a difference than its version.
+fn other_than_openssl(said: &str) -> &'static str {
+    if said.contains("SSL library version : AWS-LC") {
+        " on AWS-LC"
+    } else {
+        ""
     }
 }
 

@@ -1,8 +1,6 @@
 //! A subject's process, from its start to its end.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal};
 
 use super::Subject;
-use super::settings::{Job, Protocol};
+use super::probe;
+use super::settings::Job;
 use crate::procfs::{self, Cpu};
 use crate::window;
 
@@ -51,7 +50,7 @@ impl Running {
     /// Waits until something asked of it is answered; how long that took since its start.
     pub(crate) fn await_answer(&mut self, job: &Job) -> Result<Duration> {
         while self.started.elapsed() < PATIENCE {
-            if answers(job.listen, job.protocol).is_ok() {
+            if probe::answers(job.listen, job.protocol).is_ok() {
                 return Ok(self.started.elapsed());
             }
             if let Some(status) = self.child.try_wait()? {
@@ -95,36 +94,6 @@ impl Drop for Running {
     }
 }
 
-/// One request, or a few bytes, and something back.
-fn answers(address: SocketAddr, protocol: Protocol) -> Result<()> {
-    if protocol == Protocol::Udp {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
-        socket.set_read_timeout(Some(ATTEMPT / 10))?;
-        socket.connect(address)?;
-        socket.send(b"anyone there")?;
-        socket.recv(&mut [0; 12])?;
-        return Ok(());
-    }
-    let mut stream = TcpStream::connect_timeout(&address, ATTEMPT)?;
-    stream.set_read_timeout(Some(ATTEMPT))?;
-    let mut answer = [0; 12];
-    match protocol {
-        Protocol::Http => {
-            stream.write_all(
-                b"GET /1 HTTP/1.1\r\nHost: shop.example.com\r\nConnection: close\r\n\r\n",
-            )?;
-            stream.read_exact(&mut answer)?;
-            anyhow::ensure!(answer == *b"HTTP/1.1 200", "not answered with 200");
-        }
-        Protocol::Tcp | Protocol::Udp => {
-            stream.write_all(b"anyone there")?;
-            stream.read_exact(&mut answer)?;
-        }
-    }
-    Ok(())
-}
-
 const SAID: &str = "said";
 const PATIENCE: Duration = Duration::from_secs(20);
-const ATTEMPT: Duration = Duration::from_secs(1);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_micros(200);

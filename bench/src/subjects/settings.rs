@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{Kind, Subject};
+use super::{Kind, Subject, certificate};
 use crate::load::socket;
 
 /// What a subject shall do, the same for all.
@@ -31,6 +31,10 @@ pub(crate) struct Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http,
+    /// HTTP/1.1 over TLS.
+    Tls,
+    /// HTTP/2 from clients, in the clear and by prior knowledge.
+    H2,
     Tcp,
     Udp,
 }
@@ -55,6 +59,9 @@ impl Job {
 
     /// The command that starts `subject` its files written below `directory`.
     pub(super) fn command(&self, subject: &Subject, directory: &Path) -> Result<Command> {
+        if self.protocol == Protocol::Tls {
+            certificate::write(directory)?;
+        }
         let mut command = match self.core {
             Some(core) => {
                 let mut taskset = Command::new("taskset");
@@ -135,14 +142,22 @@ impl Job {
         }
         match (kind, self.protocol) {
             (Kind::Sluice, Protocol::Http) => include_str!("../../peers/sluice.toml"),
+            (Kind::Sluice, Protocol::Tls) => include_str!("../../peers/sluice-tls.toml"),
+            (Kind::Sluice, Protocol::H2) => include_str!("../../peers/sluice-h2.toml"),
             (Kind::Sluice, Protocol::Tcp) => include_str!("../../peers/sluice-tcp.toml"),
             (Kind::Sluice, Protocol::Udp) => include_str!("../../peers/sluice-udp.toml"),
             (Kind::Nginx, Protocol::Udp) => include_str!("../../peers/nginx-udp.conf"),
             (Kind::Nginx, Protocol::Http) => include_str!("../../peers/nginx.conf"),
+            (Kind::Nginx, Protocol::Tls) => include_str!("../../peers/nginx-tls.conf"),
+            (Kind::Nginx, Protocol::H2) => include_str!("../../peers/nginx-h2.conf"),
             (Kind::Nginx, Protocol::Tcp) => include_str!("../../peers/nginx-tcp.conf"),
             (Kind::Haproxy, Protocol::Http) => include_str!("../../peers/haproxy.cfg"),
+            (Kind::Haproxy, Protocol::Tls) => include_str!("../../peers/haproxy-tls.cfg"),
+            (Kind::Haproxy, Protocol::H2) => include_str!("../../peers/haproxy-h2.cfg"),
             (Kind::Haproxy, Protocol::Tcp) => include_str!("../../peers/haproxy-tcp.cfg"),
             (Kind::Envoy, Protocol::Http) => include_str!("../../peers/envoy.yaml"),
+            (Kind::Envoy, Protocol::Tls) => include_str!("../../peers/envoy-tls.yaml"),
+            (Kind::Envoy, Protocol::H2) => include_str!("../../peers/envoy-h2.yaml"),
             (Kind::Envoy, Protocol::Tcp) => include_str!("../../peers/envoy-tcp.yaml"),
             // Of UDP, HAProxy passes on syslog alone, and Envoy is not measured here.
             (Kind::Haproxy | Kind::Envoy, Protocol::Udp) | (Kind::Forwarder, _) => "",
@@ -193,6 +208,11 @@ fn fill_line(text: &mut String, line: &str, value: impl Fn(&str) -> Option<Strin
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use sluice_config::WrongFile;
+    use sluice_config::plan::{Certificate, Secret};
+
     use super::*;
 
     #[test]
@@ -215,22 +235,43 @@ mod tests {
         assert!(fill("{{open", &[], |_| Some(String::new())).is_err());
     }
 
+    /// An environment without variables and secrets, in which every file is a certificate that holds.
+    struct OneCertificate;
+
+    impl sluice_config::Surroundings for OneCertificate {
+        fn env(&self, _: &str) -> Option<String> {
+            None
+        }
+        fn secret(&self, _: &Path) -> Result<String, String> {
+            Err("there are none".to_owned())
+        }
+        fn certificate(&self, cert: &Path, key: &Path) -> Result<Certificate, WrongFile> {
+            Ok(Certificate {
+                cert: cert.to_owned(),
+                key: key.to_owned(),
+                chain: "".into(),
+                private_key: Secret::new(""),
+                names: vec![crate::load::ciphered::HOST.into()],
+                not_before: UNIX_EPOCH,
+                not_after: UNIX_EPOCH + Duration::from_hours(24 * 365 * 200),
+                ocsp: None,
+            })
+        }
+    }
+
     #[test]
     fn what_sluice_is_given_is_a_configuration_without_warnings() {
-        struct Nothing;
-        impl sluice_config::Surroundings for Nothing {
-            fn env(&self, _: &str) -> Option<String> {
-                None
-            }
-            fn secret(&self, _: &Path) -> Result<String, String> {
-                Err("there are none".to_owned())
-            }
-        }
         let directory =
             std::env::temp_dir().join(format!("sluice-bench-test-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let subject = Subject::new(Kind::Sluice, PathBuf::new()).unwrap();
-        for protocol in [Protocol::Http, Protocol::Tcp, Protocol::Udp] {
+        for protocol in [
+            Protocol::Http,
+            Protocol::Tls,
+            Protocol::H2,
+            Protocol::Tcp,
+            Protocol::Udp,
+        ] {
             let servers = [
                 "127.0.0.1:1".parse().unwrap(),
                 "127.0.0.1:2".parse().unwrap(),
@@ -242,7 +283,7 @@ mod tests {
                 name: "sluice.toml".to_owned(),
                 text,
             };
-            let loaded = sluice_config::load(&source, &Nothing).unwrap();
+            let loaded = sluice_config::load(&source, &OneCertificate).unwrap();
             assert!(
                 loaded.warnings.is_empty(),
                 "{}",
