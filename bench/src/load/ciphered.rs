@@ -12,7 +12,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{ClientConnection, Resumption};
 use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider, kx_group};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme, version};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, HandshakeKind, SignatureScheme, version};
 
 use super::socket::{self, Moved};
 use crate::window;
@@ -52,6 +52,12 @@ impl Ciphered {
         Ok(())
     }
 
+    /// Whether an earlier session was gone on with; none while that is open.
+    pub(crate) fn resumed(&self) -> Option<bool> {
+        let kind = self.session.handshake_kind()?;
+        Some(kind == HandshakeKind::Resumed)
+    }
+
     /// Reads once into `space`.
     pub(crate) fn receive(&mut self, space: &mut [u8]) -> Moved {
         loop {
@@ -79,6 +85,13 @@ impl Ciphered {
             Ok((length, true)) => Moved::Bytes(length),
             Ok((_, false)) | Err(_) => Moved::Broken,
         }
+    }
+
+    /// Says that nothing more comes.
+    pub(crate) fn close(&mut self) {
+        self.session.send_close_notify();
+        // Where it does not leave any more, the other side has gone first.
+        let _ = self.flush();
     }
 
     /// Receives once; false when there is nothing yet.

@@ -132,7 +132,7 @@ impl Slot {
 }
 
 /// The source of the connection with this number: an address and port that was last used millions of connections ago.
-fn source(number: u32) -> SocketAddr {
+pub(super) fn source(number: u32) -> SocketAddr {
     let [_, high, low, address] = (number % (PORTS << 8)).to_be_bytes();
     let port = FIRST_PORT + u16::from_be_bytes([high, low]);
     SocketAddr::from((Ipv4Addr::new(127, 1, 0, address), port))

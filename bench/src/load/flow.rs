@@ -47,6 +47,14 @@ impl Door {
 }
 
 impl Flow {
+    /// The session of TLS, where there is one.
+    pub(crate) fn session(&mut self) -> Option<&mut Ciphered> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Ciphered(ciphered) => Some(ciphered),
+        }
+    }
+
     /// Reads once into `space`.
     pub(crate) fn receive(&mut self, space: &mut [u8]) -> Moved {
         match self {

@@ -2,17 +2,16 @@
 //! then let it rest, to see what an idle connection holds.
 
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::flow::{Door, Flow};
 use super::poll::{EventFlags, Poll};
-use super::socket::{self, Moved};
+use super::socket::Moved;
 use super::{Clients, Tally, requests};
 
 /// Opens connections until there are as many as [`Tally::goal`] says.
 pub(crate) struct IdleClients {
-    to: SocketAddr,
+    door: Door,
     heads: Vec<Vec<u8>>,
     connections: Vec<Resting>,
     under_way: usize,
@@ -20,7 +19,7 @@ pub(crate) struct IdleClients {
 }
 
 struct Resting {
-    socket: OwnedFd,
+    flow: Flow,
     state: State,
 }
 
@@ -32,9 +31,9 @@ enum State {
 }
 
 impl IdleClients {
-    pub(crate) fn new(to: SocketAddr) -> Self {
+    pub(crate) fn new(door: Door) -> Self {
         Self {
-            to,
+            door,
             heads: requests::browser_like("/128", "shop.example.com"),
             connections: Vec::new(),
             under_way: 0,
@@ -44,15 +43,15 @@ impl IdleClients {
 
     fn open(&mut self, poll: &Poll) -> io::Result<()> {
         let index = self.connections.len();
-        let socket = socket::connect(self.to)?;
-        socket::send(&socket, &self.heads[index % self.heads.len()]);
+        let mut flow = self.door.open()?;
+        flow.send(&self.heads[index % self.heads.len()]);
         poll.add(
-            &socket,
+            &flow,
             index as u64,
             EventFlags::IN | EventFlags::RDHUP | EventFlags::ET,
         )?;
         self.connections.push(Resting {
-            socket,
+            flow,
             state: State::Asked,
         });
         self.under_way += 1;
@@ -75,7 +74,7 @@ impl Clients for IdleClients {
         if connection.state == State::Gone {
             return;
         }
-        match socket::receive(&connection.socket, &mut self.scratch) {
+        match connection.flow.receive(&mut self.scratch) {
             Moved::WouldBlock => {}
             Moved::Bytes(length) if length > 0 => {
                 if connection.state == State::Asked {

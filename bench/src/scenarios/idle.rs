@@ -1,5 +1,6 @@
 //! What an idle keep-alive connection holds of the subject's memory.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -8,27 +9,35 @@ use anyhow::{Result, bail};
 use super::requests::SERVERS;
 use super::{MEMORY, Scenario, in_turn};
 use crate::cores;
+use crate::load::flow::Door;
 use crate::load::idle::IdleClients;
 use crate::load::origin::{self, Service};
-use crate::load::{Load, Placement};
+use crate::load::{Load, Placement, ciphered};
 use crate::procfs;
 use crate::report::{Better, Table};
 use crate::subjects::{Job, Protocol, Subject};
 use crate::window::{self, Timing};
 
-pub(super) fn run(subjects: &[Subject], timing: Timing) -> Vec<Table> {
-    let name = Scenario::IdleMemory.name();
+/// With connections in the clear, or over TLS.
+pub(super) fn run(
+    scenario: Scenario,
+    subjects: &[Subject],
+    timing: Timing,
+    protocol: Protocol,
+) -> Vec<Table> {
+    let subjects = &Subject::able(subjects, protocol);
+    let name = scenario.name();
     let mut tables = vec![
         Table::new(name, MEMORY, "KiB a connection", Better::Lower, subjects),
         Table::new(name, "memory at start", "MiB", Better::Lower, subjects),
     ];
     in_turn(
-        Scenario::IdleMemory,
+        scenario,
         subjects,
         timing.rounds,
         &mut tables,
         |subject, row, tables| {
-            let (few, many) = growth(subject)?;
+            let (few, many) = growth(subject, protocol)?;
             tables[0].add(
                 row,
                 many.saturating_sub(few) as f64 / 1024.0 / IDLE as f64,
@@ -42,15 +51,21 @@ pub(super) fn run(subjects: &[Subject], timing: Timing) -> Vec<Table> {
 }
 
 /// Bytes held with a few connections and with [`IDLE`] more.
-fn growth(subject: &Subject) -> Result<(u64, u64)> {
+fn growth(subject: &Subject, protocol: Protocol) -> Result<(u64, u64)> {
     let servers = origin::addresses(SERVERS)?;
-    let job = Job::new(Protocol::Http, &servers, 1, Some(cores::PROXY))?;
+    let job = Job::new(protocol, &servers, 1, Some(cores::PROXY))?;
+    let door = if protocol == Protocol::Tls {
+        let offer = ciphered::offer(&["http/1.1"])?;
+        Door::ciphered(job.listen, Arc::new(offer))
+    } else {
+        Door::plain(job.listen)
+    };
     let placement = Placement {
         core: Some(cores::LOAD),
         spin: false,
     };
     let load = Load::start(
-        vec![IdleClients::new(job.listen)],
+        vec![IdleClients::new(door)],
         Service::Http,
         &servers,
         placement,

@@ -1,5 +1,6 @@
 //! The scenarios, each by its name, and what sluice is to reach in each.
 
+mod handshakes;
 mod idle;
 mod latency;
 mod one_off;
@@ -10,8 +11,9 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::load::handshakes::Handshake;
 use crate::report::Table;
-use crate::subjects::{Kind, Subject};
+use crate::subjects::{Kind, Protocol, Subject};
 use crate::window::Timing;
 use requests::Shape;
 
@@ -41,6 +43,10 @@ pub(crate) enum Scenario {
     /// 128 bytes, 64 connections of HTTP/2 with one request under way on each.
     #[value(name = "h2-1")]
     H2One,
+    /// TLS: processor time for each full handshake, with one request.
+    HandshakeFull,
+    /// TLS: processor time for each handshake that goes on with an earlier session, with one request.
+    HandshakeResumed,
     /// Latency at half the rate that nginx reaches.
     OpenLoop,
     /// TCP: processor time for each gigabyte.
@@ -51,6 +57,8 @@ pub(crate) enum Scenario {
     Udp,
     /// Memory held by an idle keep-alive connection.
     IdleMemory,
+    /// Memory held by an idle keep-alive connection over TLS.
+    IdleTls,
     /// From start to the first answer.
     Start,
     /// Size of the binary.
@@ -79,11 +87,14 @@ impl Scenario {
             Self::H1Tls => "h1-tls",
             Self::H2Ten => "h2-10",
             Self::H2One => "h2-1",
+            Self::HandshakeFull => "handshake-full",
+            Self::HandshakeResumed => "handshake-resumed",
             Self::OpenLoop => "open-loop",
             Self::TcpBulk => "tcp-bulk",
             Self::TcpConnect => "tcp-connect",
             Self::Udp => "udp",
             Self::IdleMemory => "idle-memory",
+            Self::IdleTls => "idle-tls",
             Self::Start => "start",
             Self::Size => "size",
             Self::BuildTime => "build-time",
@@ -102,11 +113,16 @@ impl Scenario {
             Self::H1Tls => requests(Shape::pinned("/128", 128, 64).over_tls()),
             Self::H2Ten => requests(Shape::pinned("/128", 128, 16).in_streams(10)),
             Self::H2One => requests(Shape::pinned("/128", 128, 64).in_streams(1)),
+            Self::HandshakeFull => Ok(handshakes::run(self, subjects, timing, Handshake::Full)),
+            Self::HandshakeResumed => {
+                Ok(handshakes::run(self, subjects, timing, Handshake::Resumed))
+            }
             Self::OpenLoop => latency::run(subjects, timing),
             Self::TcpBulk => Ok(streams::bulk(subjects, timing)),
             Self::TcpConnect => Ok(streams::connects(subjects, timing)),
             Self::Udp => Ok(streams::datagrams(subjects, timing)),
-            Self::IdleMemory => Ok(idle::run(subjects, timing)),
+            Self::IdleMemory => Ok(idle::run(self, subjects, timing, Protocol::Http)),
+            Self::IdleTls => Ok(idle::run(self, subjects, timing, Protocol::Tls)),
             Self::Start => one_off::start(subjects, timing),
             Self::Size => one_off::size(subjects),
             Self::BuildTime => one_off::build_time(subjects),
@@ -132,10 +148,14 @@ impl Scenario {
             (Self::H1Tls, CPU) => (against == Kind::Haproxy).then_some(0.68),
             (Self::H2Ten, CPU) => against.is_peer().then_some(0.65),
             (Self::H2One, CPU) => against.is_peer().then_some(0.95),
+            (Self::HandshakeFull | Self::HandshakeResumed, CPU) => {
+                (against == Kind::Haproxy).then_some(1.0)
+            }
             (Self::TcpBulk, CPU) => (against == Kind::Haproxy).then_some(0.6),
             (Self::TcpConnect, CPU) => (against == Kind::Haproxy).then_some(0.9),
             (Self::Udp, CPU) => (against == Kind::Nginx).then_some(0.8),
             (Self::IdleMemory, MEMORY) => (against == Kind::Sluice).then_some(1.3),
+            (Self::IdleTls, MEMORY) => (against == Kind::Sluice).then_some(7.0),
             (Self::Small64 | Self::Small256 | Self::TwoWorkers, RATE) | (Self::OpenLoop, P99) => {
                 against.is_peer().then_some(1.0)
             }

@@ -13,7 +13,7 @@ use crate::load::h2::{Call, H2Clients};
 use crate::load::origin::{self, Service};
 use crate::load::{Clients, Load, Placement, ciphered};
 use crate::report::{Better, Table};
-use crate::subjects::{Job, Kind, Protocol, Subject};
+use crate::subjects::{Job, Protocol, Subject};
 use crate::window::{Timing, Window};
 
 /// What is asked for, over how much, from where.
@@ -77,14 +77,12 @@ impl Shape {
         }
     }
 
-    /// Those that understand it: the forwarder can only say what HTTP/1.1 in the clear costs the kernel.
-    fn able(self, subjects: &[Subject]) -> Vec<Subject> {
-        let plain = matches!(self.dialect, Dialect::H1);
-        subjects
-            .iter()
-            .filter(|subject| plain || subject.kind != Kind::Forwarder)
-            .cloned()
-            .collect()
+    fn protocol(self) -> Protocol {
+        match self.dialect {
+            Dialect::H1 => Protocol::Http,
+            Dialect::H1OverTls => Protocol::Tls,
+            Dialect::H2(_) => Protocol::H2,
+        }
     }
 
     /// One window of this against one subject.
@@ -92,14 +90,12 @@ impl Shape {
         let each = self.connections / self.workers;
         let h1 = |door| HttpClients::closed(door, each, self.path, self.body_length);
         match self.dialect {
-            Dialect::H1 => self.measure(subject, timing, Protocol::Http, |to| {
-                Ok(h1(Door::plain(to)))
-            }),
-            Dialect::H1OverTls => self.measure(subject, timing, Protocol::Tls, |to| {
+            Dialect::H1 => self.measure(subject, timing, |to| Ok(h1(Door::plain(to)))),
+            Dialect::H1OverTls => self.measure(subject, timing, |to| {
                 let offer = ciphered::offer(&["http/1.1"])?;
                 Ok(h1(Door::ciphered(to, Arc::new(offer))))
             }),
-            Dialect::H2(streams) => self.measure(subject, timing, Protocol::H2, |to| {
+            Dialect::H2(streams) => self.measure(subject, timing, |to| {
                 let call = Call::get(self.path, self.body_length);
                 Ok(H2Clients::new(Door::plain(to), call, each, streams))
             }),
@@ -110,12 +106,11 @@ impl Shape {
         self,
         subject: &Subject,
         timing: Timing,
-        protocol: Protocol,
         clients: impl Fn(SocketAddr) -> Result<C>,
     ) -> Result<Window> {
         let servers = origin::addresses(SERVERS)?;
         let core = self.pinned.then_some(cores::PROXY);
-        let job = Job::new(protocol, &servers, self.workers, core)?;
+        let job = Job::new(self.protocol(), &servers, self.workers, core)?;
         let clients = (0..self.workers)
             .map(|_| clients(job.listen))
             .collect::<Result<_>>()?;
@@ -137,7 +132,7 @@ pub(super) fn run(
     timing: Timing,
     shape: Shape,
 ) -> Vec<Table> {
-    let subjects = &shape.able(subjects);
+    let subjects = &Subject::able(subjects, shape.protocol());
     let name = scenario.name();
     let mut tables = vec![
         Table::new(name, CPU, "µs a request", Better::Lower, subjects),

@@ -12,7 +12,7 @@ use crate::load::datagrams::DatagramClients;
 use crate::load::origin::{self, Service};
 use crate::load::{Clients, Load, Placement};
 use crate::report::{Better, Table};
-use crate::subjects::{Job, Kind, Protocol, Subject};
+use crate::subjects::{Job, Protocol, Subject};
 use crate::window::{Timing, Window};
 
 pub(super) fn bulk(subjects: &[Subject], timing: Timing) -> Vec<Table> {
@@ -62,10 +62,8 @@ pub(super) fn connects(subjects: &[Subject], timing: Timing) -> Vec<Table> {
     tables
 }
 
-/// Beside those that speak UDP and are measured here.
 pub(super) fn datagrams(subjects: &[Subject], timing: Timing) -> Vec<Table> {
-    let able = |subject: &&Subject| matches!(subject.kind, Kind::Sluice | Kind::Nginx);
-    let subjects: Vec<Subject> = subjects.iter().filter(able).cloned().collect();
+    let subjects = Subject::able(subjects, Protocol::Udp);
     let name = Scenario::Udp.name();
     let mut tables = vec![
         Table::new(

@@ -99,6 +99,21 @@ impl Subject {
         })
     }
 
+    /// Those of `subjects` that speak `protocol` and are measured in it.
+    pub(crate) fn able(subjects: &[Self], protocol: Protocol) -> Vec<Self> {
+        subjects
+            .iter()
+            .filter(|subject| match (subject.kind, protocol) {
+                (_, Protocol::Http | Protocol::Tcp) | (Kind::Sluice | Kind::Nginx, _) => true,
+                // It knows bytes: in the clear they cost the kernel what HTTP/1.1 costs it.
+                (Kind::Forwarder, _) => false,
+                // Of UDP, HAProxy passes on syslog alone, and Envoy is not measured here.
+                (Kind::Haproxy | Kind::Envoy, _) => protocol != Protocol::Udp,
+            })
+            .cloned()
+            .collect()
+    }
+
     /// Starts it for `job` and returns once it answers.
     pub(crate) fn start(&self, job: &Job) -> Result<Running> {
         let mut running = self.launch(job)?;

@@ -159,7 +159,7 @@ impl Job {
             (Kind::Envoy, Protocol::Tls) => include_str!("../../peers/envoy-tls.yaml"),
             (Kind::Envoy, Protocol::H2) => include_str!("../../peers/envoy-h2.yaml"),
             (Kind::Envoy, Protocol::Tcp) => include_str!("../../peers/envoy-tcp.yaml"),
-            // Of UDP, HAProxy passes on syslog alone, and Envoy is not measured here.
+            // Not measured: `Subject::able` leaves them out.
             (Kind::Haproxy | Kind::Envoy, Protocol::Udp) | (Kind::Forwarder, _) => "",
         }
     }
