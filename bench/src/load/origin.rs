@@ -11,12 +11,15 @@ use std::os::fd::OwnedFd;
 
 use slab::Slab;
 
+use super::h2;
 use super::poll::{EDGES, EventFlags, Poll};
 use super::socket::{self, Moved};
 
 /// What the servers do with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
+    /// Answers calls of gRPC, in HTTP/2 in the clear.
+    Grpc,
     /// Answers `GET /SIZE` with a body of that size, keep-alive.
     Http,
     /// Sends without end once anything has been received.
@@ -33,6 +36,7 @@ pub(crate) struct Origin {
     answers: Vec<Answer>,
     scratch: Vec<u8>,
     block: Vec<u8>,
+    reply: h2::Reply,
 }
 
 struct Connection {
@@ -42,6 +46,8 @@ struct Connection {
     /// Index into `answers`, and how much of it has left; none when nothing waits.
     unsent: Option<(usize, usize)>,
     flowing: bool,
+    /// What there is of HTTP/2 where that is spoken.
+    calls: Option<Box<h2::Calls>>,
 }
 
 struct Answer {
@@ -66,6 +72,7 @@ impl Origin {
             answers: Vec::new(),
             scratch: vec![0; SCRATCH],
             block: vec![b'x'; BLOCK],
+            reply: h2::Reply::new(),
         })
     }
 
@@ -96,6 +103,7 @@ impl Origin {
                     head: Vec::new(),
                     unsent: None,
                     flowing: false,
+                    calls: (self.service == Service::Grpc).then(|| Box::new(h2::Calls::new())),
                 });
             }
         }
@@ -105,6 +113,7 @@ impl Origin {
     fn serve(&mut self, index: usize, flags: EventFlags, poll: &Poll) -> bool {
         match self.service {
             Service::Http => self.answer(index, flags),
+            Service::Grpc => self.answer_calls(index, flags),
             Service::Source => self.pour(index, flags, poll),
             Service::Echo => self.echo(index, flags),
         }
@@ -140,6 +149,14 @@ impl Origin {
         let Some(size) = size else { return false };
         let answer = prepared(&mut self.answers, size);
         self.connections[index].write(&self.answers, answer, 0)
+    }
+
+    fn answer_calls(&mut self, index: usize, flags: EventFlags) -> bool {
+        let connection = &mut self.connections[index];
+        let Some(calls) = &mut connection.calls else {
+            return false;
+        };
+        calls.serve(&connection.socket, flags, &self.reply, &mut self.scratch)
     }
 
     fn pour(&mut self, index: usize, flags: EventFlags, poll: &Poll) -> bool {

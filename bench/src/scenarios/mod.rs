@@ -43,6 +43,8 @@ pub(crate) enum Scenario {
     /// 128 bytes, 64 connections of HTTP/2 with one request under way on each.
     #[value(name = "h2-1")]
     H2One,
+    /// Unary calls of gRPC, HTTP/2 on both sides: 16 connections with ten calls under way on each.
+    Grpc,
     /// TLS: processor time for each full handshake, with one request.
     HandshakeFull,
     /// TLS: processor time for each handshake that goes on with an earlier session, with one request.
@@ -87,6 +89,7 @@ impl Scenario {
             Self::H1Tls => "h1-tls",
             Self::H2Ten => "h2-10",
             Self::H2One => "h2-1",
+            Self::Grpc => "grpc",
             Self::HandshakeFull => "handshake-full",
             Self::HandshakeResumed => "handshake-resumed",
             Self::OpenLoop => "open-loop",
@@ -113,6 +116,7 @@ impl Scenario {
             Self::H1Tls => requests(Shape::pinned("/128", 128, 64).over_tls()),
             Self::H2Ten => requests(Shape::pinned("/128", 128, 16).in_streams(10)),
             Self::H2One => requests(Shape::pinned("/128", 128, 64).in_streams(1)),
+            Self::Grpc => requests(Shape::grpc(16, 10)),
             Self::HandshakeFull => Ok(handshakes::run(self, subjects, timing, Handshake::Full)),
             Self::HandshakeResumed => {
                 Ok(handshakes::run(self, subjects, timing, Handshake::Resumed))
@@ -147,6 +151,7 @@ impl Scenario {
             (Self::Large64, CPU) => (against == Kind::Nginx).then_some(0.65),
             (Self::H1Tls, CPU) => (against == Kind::Haproxy).then_some(0.68),
             (Self::H2Ten, CPU) => against.is_peer().then_some(0.65),
+            (Self::Grpc, CPU) => against.is_peer().then_some(0.7),
             (Self::H2One, CPU) => against.is_peer().then_some(0.95),
             (Self::HandshakeFull | Self::HandshakeResumed, CPU) => {
                 (against == Kind::Haproxy).then_some(1.0)

@@ -34,6 +34,8 @@ enum Dialect {
     H1OverTls,
     /// With so many requests under way on each connection.
     H2(usize),
+    /// Unary calls, to servers of HTTP/2 as well.
+    Grpc(usize),
 }
 
 impl Shape {
@@ -77,11 +79,27 @@ impl Shape {
         }
     }
 
+    /// `connections` in HTTP/2 in the clear with `streams` unary calls under way on each.
+    pub(super) fn grpc(connections: usize, streams: usize) -> Self {
+        Self {
+            dialect: Dialect::Grpc(streams),
+            ..Self::pinned("", 0, connections)
+        }
+    }
+
+    fn units(self) -> (&'static str, &'static str) {
+        match self.dialect {
+            Dialect::Grpc(_) => ("µs a call", "calls a second"),
+            _ => ("µs a request", "requests a second"),
+        }
+    }
+
     fn protocol(self) -> Protocol {
         match self.dialect {
             Dialect::H1 => Protocol::Http,
             Dialect::H1OverTls => Protocol::Tls,
             Dialect::H2(_) => Protocol::H2,
+            Dialect::Grpc(_) => Protocol::Grpc,
         }
     }
 
@@ -97,6 +115,10 @@ impl Shape {
             }),
             Dialect::H2(streams) => self.measure(subject, timing, |to| {
                 let call = Call::get(self.path, self.body_length);
+                Ok(H2Clients::new(Door::plain(to), call, each, streams))
+            }),
+            Dialect::Grpc(streams) => self.measure(subject, timing, |to| {
+                let call = Call::grpc();
                 Ok(H2Clients::new(Door::plain(to), call, each, streams))
             }),
         }
@@ -118,7 +140,11 @@ impl Shape {
             core: self.pinned.then_some(cores::LOAD),
             spin: self.pinned,
         };
-        let load = Load::start(clients, Service::Http, &servers, placement)?;
+        let service = match self.dialect {
+            Dialect::Grpc(_) => Service::Grpc,
+            _ => Service::Http,
+        };
+        let load = Load::start(clients, service, &servers, placement)?;
         let running = subject.start(&job)?;
         let window = Window::measure(&running, &load, timing)?;
         load.stop()?;
@@ -134,16 +160,17 @@ pub(super) fn run(
 ) -> Vec<Table> {
     let subjects = &Subject::able(subjects, shape.protocol());
     let name = scenario.name();
+    let (each, rate) = shape.units();
     let mut tables = vec![
-        Table::new(name, CPU, "µs a request", Better::Lower, subjects),
+        Table::new(name, CPU, each, Better::Lower, subjects),
         Table::new(
             name,
             "processor time in its own code",
-            "µs a request",
+            each,
             Better::Lower,
             subjects,
         ),
-        Table::new(name, RATE, "requests a second", Better::Higher, subjects),
+        Table::new(name, RATE, rate, Better::Higher, subjects),
     ];
     in_turn(
         scenario,

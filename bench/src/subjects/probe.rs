@@ -23,6 +23,7 @@ pub(super) fn answers(address: SocketAddr, protocol: Protocol) -> Result<()> {
             request(StreamOwned::new(session, connect(address)?))
         }
         Protocol::H2 => Ok(h2::probe(connect(address)?, &h2::Call::get("/1", 1))?),
+        Protocol::Grpc => Ok(h2::probe(connect(address)?, &h2::Call::grpc())?),
         Protocol::Tcp => echo(connect(address)?),
         Protocol::Udp => datagram(address),
     }

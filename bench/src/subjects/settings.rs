@@ -35,6 +35,8 @@ pub(crate) enum Protocol {
     Tls,
     /// HTTP/2 from clients, in the clear and by prior knowledge.
     H2,
+    /// HTTP/2 in the clear on both sides.
+    Grpc,
     Tcp,
     Udp,
 }
@@ -143,20 +145,24 @@ impl Job {
         match (kind, self.protocol) {
             (Kind::Sluice, Protocol::Http) => include_str!("../../peers/sluice.toml"),
             (Kind::Sluice, Protocol::Tls) => include_str!("../../peers/sluice-tls.toml"),
+            (Kind::Sluice, Protocol::Grpc) => include_str!("../../peers/sluice-grpc.toml"),
             (Kind::Sluice, Protocol::H2) => include_str!("../../peers/sluice-h2.toml"),
             (Kind::Sluice, Protocol::Tcp) => include_str!("../../peers/sluice-tcp.toml"),
             (Kind::Sluice, Protocol::Udp) => include_str!("../../peers/sluice-udp.toml"),
             (Kind::Nginx, Protocol::Udp) => include_str!("../../peers/nginx-udp.conf"),
             (Kind::Nginx, Protocol::Http) => include_str!("../../peers/nginx.conf"),
             (Kind::Nginx, Protocol::Tls) => include_str!("../../peers/nginx-tls.conf"),
+            (Kind::Nginx, Protocol::Grpc) => include_str!("../../peers/nginx-grpc.conf"),
             (Kind::Nginx, Protocol::H2) => include_str!("../../peers/nginx-h2.conf"),
             (Kind::Nginx, Protocol::Tcp) => include_str!("../../peers/nginx-tcp.conf"),
             (Kind::Haproxy, Protocol::Http) => include_str!("../../peers/haproxy.cfg"),
             (Kind::Haproxy, Protocol::Tls) => include_str!("../../peers/haproxy-tls.cfg"),
+            (Kind::Haproxy, Protocol::Grpc) => include_str!("../../peers/haproxy-grpc.cfg"),
             (Kind::Haproxy, Protocol::H2) => include_str!("../../peers/haproxy-h2.cfg"),
             (Kind::Haproxy, Protocol::Tcp) => include_str!("../../peers/haproxy-tcp.cfg"),
             (Kind::Envoy, Protocol::Http) => include_str!("../../peers/envoy.yaml"),
             (Kind::Envoy, Protocol::Tls) => include_str!("../../peers/envoy-tls.yaml"),
+            (Kind::Envoy, Protocol::Grpc) => include_str!("../../peers/envoy-grpc.yaml"),
             (Kind::Envoy, Protocol::H2) => include_str!("../../peers/envoy-h2.yaml"),
             (Kind::Envoy, Protocol::Tcp) => include_str!("../../peers/envoy-tcp.yaml"),
             // Not measured: `Subject::able` leaves them out.
@@ -269,6 +275,7 @@ mod tests {
             Protocol::Http,
             Protocol::Tls,
             Protocol::H2,
+            Protocol::Grpc,
             Protocol::Tcp,
             Protocol::Udp,
         ] {

@@ -3,8 +3,9 @@
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::Call;
+use super::fields::{self, Memory};
 use super::frames::{self, Frame};
-use super::{Call, fields};
 use crate::load::flow::{Door, Flow};
 use crate::load::poll::{EDGES, EventFlags, Poll};
 use crate::load::socket::Moved;
@@ -26,16 +27,22 @@ struct Connection {
     flow: Flow,
     /// Which of the call's heads it sends.
     head: usize,
+    memory: Memory,
     next_stream: u32,
     under_way: Vec<Stream>,
     /// What was received of a frame that is not yet whole.
     partial: Vec<u8>,
+    /// Bytes of DATA that the other side takes.
+    window: i64,
+    /// Places in `under_way` whose requests wait for that.
+    waiting: Vec<usize>,
     /// Bytes of DATA since the window was last widened.
     taken: u32,
     failed: bool,
 }
 
 /// How far the answer on a stream has come.
+#[derive(Default)]
 struct Stream {
     id: u32,
     headed: bool,
@@ -64,9 +71,9 @@ impl Clients for H2Clients {
             let mut connection = Connection::new(self.door.open()?, index % self.call.heads.len());
             self.out.clear();
             frames::begin_client(&mut self.out);
-            for _ in 0..self.streams {
-                let stream = connection.ask(&self.call, &mut self.out);
-                connection.under_way.push(stream);
+            for place in 0..self.streams {
+                connection.under_way.push(Stream::default());
+                connection.ask(place, &self.call, &mut self.out);
             }
             if connection.flow.send(&self.out) != Moved::Bytes(self.out.len()) {
                 return Err(io::ErrorKind::ConnectionReset.into());
@@ -110,27 +117,32 @@ impl Connection {
         Self {
             flow,
             head,
+            memory: Memory::Fresh,
             next_stream: 1,
             under_way: Vec::new(),
             partial: Vec::new(),
+            window: frames::WINDOW,
+            waiting: Vec::new(),
             taken: 0,
             failed: false,
         }
     }
 
-    /// Appends a request to `out`; the stream it is on.
-    fn ask(&mut self, call: &Call, out: &mut Vec<u8>) -> Stream {
+    /// Appends the next request of `place` to `out`, or has it wait for the window.
+    fn ask(&mut self, place: usize, call: &Call, out: &mut Vec<u8>) {
+        let length = i64::try_from(call.data.len()).unwrap_or(i64::MAX);
+        if self.window < length {
+            self.under_way[place] = Stream::default();
+            return self.waiting.push(place);
+        }
+        self.window -= length;
         let id = self.next_stream;
         self.next_stream += 2;
-        let head = &call.heads[self.head];
-        let block = if id == 1 { &head.first } else { &head.later };
-        let flags = frames::END_HEADERS | frames::END_STREAM;
-        frames::put(out, frames::HEADERS, flags, id, block);
-        Stream {
+        call.put(out, id, call.heads[self.head].next(&mut self.memory));
+        self.under_way[place] = Stream {
             id,
-            headed: false,
-            received: 0,
-        }
+            ..Stream::default()
+        };
     }
 
     /// Takes what has come, and asks anew for each answer that is whole; how many were.
@@ -179,9 +191,21 @@ impl Connection {
         call: &Call,
         out: &mut Vec<u8>,
     ) -> Result<bool, &'static str> {
-        if frame.kind != frames::HEADERS && frame.kind != frames::DATA {
-            frames::answer(frame, out)?;
-            return Ok(false);
+        match frame.kind {
+            frames::HEADERS | frames::DATA => {}
+            frames::WINDOW_UPDATE => {
+                self.window += frames::widened(frame);
+                for place in std::mem::take(&mut self.waiting) {
+                    self.ask(place, call, out);
+                }
+                return Ok(false);
+            }
+            frames::GOAWAY => return Err("the connection is to be given up"),
+            frames::RST_STREAM => return Err("a request was reset"),
+            _ => {
+                frames::answer(frame, &mut self.memory, out)?;
+                return Ok(false);
+            }
         }
         if frame.flags & (frames::PADDED | frames::PRIORITY) != 0 {
             return Err("an answer is padded");
@@ -202,11 +226,7 @@ impl Connection {
             stream.headed = true;
         } else {
             stream.received += frame.payload.len();
-            self.taken += u32::try_from(frame.payload.len()).unwrap_or(u32::MAX);
-            if self.taken >= frames::WIDENED {
-                self.taken -= frames::WIDENED;
-                frames::widen(out);
-            }
+            frames::took(&mut self.taken, frame, out);
         }
         if frame.flags & frames::END_STREAM == 0 {
             return Ok(false);
@@ -214,7 +234,10 @@ impl Connection {
         if stream.received != call.answer {
             return Err("the answer is not as long as it should be");
         }
-        self.under_way[place] = self.ask(call, out);
+        if call.trailers && frame.kind != frames::HEADERS {
+            return Err("the answer's trailers are missing");
+        }
+        self.ask(place, call, out);
         Ok(true)
     }
 }

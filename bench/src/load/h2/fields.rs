@@ -1,25 +1,45 @@
 //! Heads in HPACK (RFC 7541) as a browser sends them: the first on a connection spells its fields out and has the other
 //! side remember them, those that follow point to what is remembered.
 
-/// One head, as the first on a connection and as a later one.
+/// One head, as the first on a connection, as a later one, and for who remembers nothing.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
-    pub(super) first: Vec<u8>,
-    pub(super) later: Vec<u8>,
+    first: Vec<u8>,
+    later: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+/// What the other side of a connection knows of earlier heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// Nothing yet.
+    Fresh,
+    /// The fields of the first.
+    Primed,
+    /// Nothing, and never will.
+    None,
 }
 
 impl Block {
-    /// Every field is remembered but `:path`, which differs from request to request where users ask. What is sent of
+    /// Every field is remembered but `:path`, which differs from request to request where users ask, and `grpc-status`,
+    /// which stands in a block of its own. What is sent of
     /// one connection has to be one block, again and again: the places of its fields are counted from the newest.
     pub(super) fn encode<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let fields: Vec<(String, &str)> = fields
             .map(|(name, value)| (name.to_ascii_lowercase(), value))
             .collect();
-        let remembered = |field: &(String, &str)| field.0 != ":path" && known(field).is_none();
+        let passing = [":path", "grpc-status"];
+        let remembered =
+            |field: &(String, &str)| !passing.contains(&field.0.as_str()) && known(field).is_none();
         let count = fields.iter().filter(|&field| remembered(field)).count();
         let (mut first, mut later) = (Vec::new(), Vec::new());
+        let mut plain = vec![FORGET];
         let mut place = FIRST_PLACE + count;
         for field in &fields {
+            match known(field) {
+                Some(index) => integer(&mut plain, 0x80, 7, index),
+                None => literal(&mut plain, 0x00, 4, field),
+            }
             if let Some(index) = known(field) {
                 integer(&mut first, 0x80, 7, index);
                 integer(&mut later, 0x80, 7, index);
@@ -32,7 +52,23 @@ impl Block {
                 literal(&mut later, 0x00, 4, field);
             }
         }
-        Self { first, later }
+        Self {
+            first,
+            later,
+            plain,
+        }
+    }
+
+    /// The one for a side with this `memory`, which is primed by that.
+    pub(super) fn next(&self, memory: &mut Memory) -> &[u8] {
+        match memory {
+            Memory::Fresh => {
+                *memory = Memory::Primed;
+                &self.first
+            }
+            Memory::Primed => &self.later,
+            Memory::None => &self.plain,
+        }
     }
 }
 
@@ -101,6 +137,8 @@ fn integer(out: &mut Vec<u8>, pattern: u8, bits: u8, value: usize) {
     out.push(low(rest));
 }
 
+/// That the table is empty from here on (6.3): who has no room for one wants to hear it.
+const FORGET: u8 = 0x20;
 /// Where the newest remembered field is.
 const FIRST_PLACE: usize = 62;
 

@@ -1,5 +1,7 @@
 //! Frames of HTTP/2 (RFC 9113, 4 and 6): taken off what was received, and put together.
 
+use super::fields::Memory;
+
 /// One frame as it was received.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Frame<'a> {
@@ -43,6 +45,33 @@ pub(super) fn begin_client(out: &mut Vec<u8>) {
     widen(out);
 }
 
+/// What a server's connection begins with.
+pub(super) fn begin_server(out: &mut Vec<u8>) {
+    let mut settings = Vec::new();
+    setting(&mut settings, MAX_CONCURRENT_STREAMS, STREAMS);
+    setting(&mut settings, INITIAL_WINDOW_SIZE, STREAM_WINDOW);
+    put(out, SETTINGS, 0, 0, &settings);
+    widen(out);
+}
+
+/// Counts a frame of DATA as `taken`, and widens the connection's window when that is due.
+pub(super) fn took(taken: &mut u32, frame: &Frame<'_>, out: &mut Vec<u8>) {
+    *taken += u32::try_from(frame.payload.len()).unwrap_or(u32::MAX);
+    if *taken >= WIDENED {
+        *taken -= WIDENED;
+        widen(out);
+    }
+}
+
+/// What a `WINDOW_UPDATE` adds to the connection's window.
+pub(super) fn widened(frame: &Frame<'_>) -> i64 {
+    let bytes = frame
+        .payload
+        .first_chunk::<4>()
+        .filter(|_| frame.stream == 0);
+    bytes.map_or(0, |&bytes| i64::from(u32::from_be_bytes(bytes) & STREAM))
+}
+
 /// Gives the other side [`WIDENED`] bytes more for the whole connection.
 pub(super) fn widen(out: &mut Vec<u8>) {
     put(out, WINDOW_UPDATE, 0, 0, &WIDENED.to_be_bytes());
@@ -50,22 +79,24 @@ pub(super) fn widen(out: &mut Vec<u8>) {
 
 /// What the other side has to be given in return for a frame of the connection itself, if anything.
 ///
-/// An error where it asks for what this does not do.
-pub(super) fn answer(frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), &'static str> {
+/// A side that says in its settings that it has less room for fields than is usual gets none to remember.
+pub(super) fn answer(
+    frame: &Frame<'_>,
+    memory: &mut Memory,
+    out: &mut Vec<u8>,
+) -> Result<(), &'static str> {
     match frame.kind {
         SETTINGS if frame.flags & ACK == 0 => {
             let (settings, _) = frame.payload.as_chunks::<6>();
             for &[a, b, value @ ..] in settings {
                 let name = u16::from_be_bytes([a, b]);
                 if name == HEADER_TABLE_SIZE && u32::from_be_bytes(value) < TABLE {
-                    return Err("the other side remembers fewer fields than it is meant to");
+                    *memory = Memory::None;
                 }
             }
             put(out, SETTINGS, ACK, 0, &[]);
         }
         PING if frame.flags & ACK == 0 => put(out, PING, ACK, 0, frame.payload),
-        GOAWAY => return Err("the connection is to be given up"),
-        RST_STREAM => return Err("a request was reset"),
         CONTINUATION | PUSH_PROMISE => return Err("a frame that nobody expects"),
         _ => {}
     }
@@ -80,8 +111,12 @@ fn setting(out: &mut Vec<u8>, name: u16, value: u32) {
 /// Bytes before a frame's payload.
 const HEAD: usize = 9;
 const STREAM: u32 = (1 << 31) - 1;
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const STREAM_WINDOW: u32 = 1 << 20;
+/// Requests at the same time that a server takes on a connection.
+const STREAMS: u32 = 128;
+/// A connection's window at its beginning.
+pub(super) const WINDOW: i64 = 65_535;
 /// What a connection's window is widened by, at its beginning and whenever as much has been received.
 pub(super) const WIDENED: u32 = 1 << 29;
 /// The memory for fields that both sides have where nothing else is said.
@@ -89,11 +124,11 @@ const TABLE: u32 = 4096;
 
 pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
+pub(super) const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PUSH_PROMISE: u8 = 5;
 const PING: u8 = 6;
-const GOAWAY: u8 = 7;
+pub(super) const GOAWAY: u8 = 7;
 pub(super) const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
@@ -105,6 +140,7 @@ pub(super) const PRIORITY: u8 = 0x20;
 
 const HEADER_TABLE_SIZE: u16 = 1;
 const ENABLE_PUSH: u16 = 2;
+const MAX_CONCURRENT_STREAMS: u16 = 3;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
 #[cfg(test)]
@@ -136,12 +172,15 @@ mod tests {
                 stream: 0,
                 payload,
             };
-            answer(&frame, &mut out).map(|()| out)
+            let mut memory = Memory::Fresh;
+            answer(&frame, &mut memory, &mut out).map(|()| (out, memory))
         };
-        assert_eq!(said(SETTINGS, 0, &[]), Ok(vec![0, 0, 0, 4, 1, 0, 0, 0, 0]));
-        assert_eq!(said(SETTINGS, ACK, &[]), Ok(vec![]));
-        assert_eq!(said(PING, 0, &[9; 8]).unwrap().len(), 17);
-        assert!(said(SETTINGS, 0, &[0, 1, 0, 0, 0, 0]).is_err());
-        assert!(said(GOAWAY, 0, &[0; 8]).is_err());
+        let taken = vec![0, 0, 0, 4, 1, 0, 0, 0, 0];
+        assert_eq!(said(SETTINGS, 0, &[]), Ok((taken.clone(), Memory::Fresh)));
+        assert_eq!(said(SETTINGS, ACK, &[]), Ok((vec![], Memory::Fresh)));
+        assert_eq!(said(PING, 0, &[9; 8]).unwrap().0.len(), 17);
+        let no_table = [0, 1, 0, 0, 0, 0];
+        assert_eq!(said(SETTINGS, 0, &no_table), Ok((taken, Memory::None)));
+        assert!(said(CONTINUATION, 0, &[]).is_err());
     }
 }
