@@ -32,6 +32,7 @@ pub(crate) enum Step {
     Write(Vec<u8>),
     WritePieces(Vec<u8>, usize),
     WriteLast(Vec<u8>),
+    Switch(Vec<u8>),
     Wait(Gate),
     HalfClose,
     Reset,
@@ -110,6 +111,12 @@ impl Script {
     #[must_use]
     pub fn write_last(self, bytes: impl AsRef<[u8]>) -> Self {
         self.then(Step::WriteLast(bytes.as_ref().to_vec()))
+    }
+
+    /// Reads the head of a request for WebSocket and accepts it (RFC 6455, 4.2.2), with these bytes right behind.
+    #[must_use]
+    pub fn switch(self, early: impl AsRef<[u8]>) -> Self {
+        self.then(Step::Switch(early.as_ref().to_vec()))
     }
 
     /// Goes on only when the test opens the gate.

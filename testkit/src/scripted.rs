@@ -4,6 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use socket2::SockRef;
 
 use crate::accept::{AcceptLoop, Connections};
@@ -218,6 +221,13 @@ impl<'a> Follower<'a> {
                 stream.write_all(bytes)?;
                 stream.stream.shutdown(Shutdown::Write).map_err(sent)?;
             }
+            Step::Switch(early) => {
+                let head = self.reader.head(stream)?;
+                let key = head.field("sec-websocket-key").unwrap_or_default();
+                let mut answer = switch(key).into_bytes();
+                answer.extend_from_slice(early);
+                stream.write_all(&answer)?;
+            }
             Step::Wait(gate) => {
                 if !gate.wait() {
                     return Err(ReadError::Deadline("a gate stayed closed".into()));
@@ -233,6 +243,16 @@ impl<'a> Follower<'a> {
         }
         Ok(true)
     }
+}
+
+/// RFC 6455, 4.2.2
+fn switch(key: &str) -> String {
+    let text = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+        STANDARD.encode(digest)
+    )
 }
 
 /// A stream that notes every byte it reads.

@@ -17,5 +17,6 @@ pub mod h1;
 pub mod h2;
 pub mod h3;
 mod scratch;
+pub mod websocket;
 
 pub use scratch::{Buffers, Scratch};

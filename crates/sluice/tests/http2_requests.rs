@@ -329,8 +329,7 @@ fn a_body_that_is_not_as_long_as_was_said_is_a_reset() {
 #[test]
 fn websocket_by_extended_connect_is_an_upgrade_at_the_server() {
     let server = ScriptedServer::start([Script::new()
-        .read_head()
-        .write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\nearly")
+        .switch("early")
         .read_until("question")
         .write("answer")
         .read_to_end()

@@ -212,8 +212,7 @@ fn who_cancels_a_request_cancels_it_at_the_server() {
 #[test]
 fn a_websocket_is_a_tunnel() {
     let chat = Script::new()
-        .read_head()
-        .write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: x\r\n\r\nhello ")
+        .switch("hello ")
         .read_until("ping")
         .write("pong");
     let server = ScriptedServer::start([chat]);

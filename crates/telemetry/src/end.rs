@@ -25,6 +25,8 @@ words! {
         ConnectFailed = "connect-failed",
         /// The last server tried did not take the connection within the connect timeout.
         ConnectTimeout = "connect-timeout",
+        /// WebSocket was asked for, and the last server tried takes none over HTTP/2.
+        NoWebSocket = "no-websocket",
         /// The server did not answer in time.
         UpstreamTimeout = "upstream-timeout",
         /// The server closed or reset the connection before its answer was complete.

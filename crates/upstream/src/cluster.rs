@@ -16,11 +16,11 @@ use sluice_tls::{ClientConfig, Workspace};
 
 use crate::connection::Connection;
 use crate::endpoint::Endpoints;
-use crate::lane::{Check, InFlight, Lane};
+use crate::lane::{Check, InFlight, Lane, Need};
 use crate::queue::{Place, Queue};
 use crate::tried::{MAX_ATTEMPTS, Tried};
 
-pub use connecting::OpenTurn;
+pub use connecting::{Offer, OpenTurn};
 
 /// An upstream as one worker sees it: a policy, and a lane to each server.
 #[derive(Debug)]
@@ -110,15 +110,6 @@ impl Cluster {
         });
     }
 
-    /// What is offered by ALPN for requests.
-    pub fn protocols(&self) -> &'static [&'static [u8]] {
-        match self.settings.protocol {
-            UpstreamProtocol::Http2 => &[b"h2"],
-            UpstreamProtocol::Http1 => &[b"http/1.1"],
-            UpstreamProtocol::Chosen => &[b"h2", b"http/1.1"],
-        }
-    }
-
     fn secured_by(&self) -> Option<&Arc<ClientConfig>> {
         self.tls.get().map(|tls| &tls.config)
     }
@@ -180,19 +171,21 @@ impl Cluster {
         }
     }
 
-    /// An idle connection of the lane that this client may use and that is still open by `check`.
+    /// An idle connection of the lane that this client may use, that is still open by `check`, and that does what is
+    /// needed.
     pub fn take_idle(
         &self,
         lane: &Lane,
         client: SocketAddr,
         check: Check,
+        need: Need,
     ) -> Option<Box<Connection>> {
         let secured_by = self.secured_by();
         let bound_to = self.bound_to(client);
         let shared = match self.settings.protocol {
             UpstreamProtocol::Http1 => None,
-            UpstreamProtocol::Http2 => return lane.take_stream(bound_to, secured_by),
-            UpstreamProtocol::Chosen => lane.take_stream(bound_to, secured_by),
+            UpstreamProtocol::Http2 => return lane.take_stream(bound_to, secured_by, need),
+            UpstreamProtocol::Chosen => lane.take_stream(bound_to, secured_by, need),
         };
         shared.or_else(|| lane.take_idle(bound_to, secured_by, check))
     }

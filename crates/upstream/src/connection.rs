@@ -119,6 +119,9 @@ pub enum ConnectError {
     /// It does not speak the version of HTTP that it has to.
     #[error("the server does not speak HTTP as the upstream's `protocol` has it")]
     Protocol,
+    /// It speaks HTTP/2, in which it lets no WebSocket pass.
+    #[error("the server takes no WebSocket over HTTP/2 (RFC 8441)")]
+    NoWebSocket,
     /// The TLS handshake failed.
     #[error("TLS: {0}")]
     Tls(HandshakeError),
@@ -135,7 +138,7 @@ impl ConnectError {
     pub fn blames_server(&self) -> bool {
         !matches!(
             self,
-            Self::NoLocalPort | Self::NoDescriptor | Self::OtherFamily
+            Self::NoLocalPort | Self::NoDescriptor | Self::OtherFamily | Self::NoWebSocket
         )
     }
 
@@ -148,7 +151,7 @@ impl ConnectError {
             Self::NoDescriptor => ConnectFailure::NoDescriptor,
             Self::Tls(HandshakeError::Certificate(_)) => ConnectFailure::Certificate,
             Self::Tls(_) => ConnectFailure::Tls,
-            Self::Protocol => ConnectFailure::Protocol,
+            Self::Protocol | Self::NoWebSocket => ConnectFailure::Protocol,
             Self::OtherFamily => ConnectFailure::Other,
             Self::Other(error) => match error.kind() {
                 io::ErrorKind::ConnectionReset => ConnectFailure::Reset,

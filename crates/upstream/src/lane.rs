@@ -133,22 +133,32 @@ impl Lane {
         found
     }
 
-    /// A stream of a connection that `client` may use and that has room for one.
+    /// A stream of a connection that `client` may use, that has room for one, and that does what is needed of it.
     pub(crate) fn take_stream(
         &self,
         client: Option<SocketAddr>,
         secured_by: Option<&Arc<ClientConfig>>,
+        need: Need,
     ) -> Option<Box<Connection>> {
         let mut sessions = self.sessions.borrow_mut();
         sessions.retain(Session::is_usable);
         let stream = sessions
             .iter()
             .filter(|session| {
-                session.bound_to == client && is_same(session.secured_by.as_ref(), secured_by)
+                session.bound_to == client
+                    && is_same(session.secured_by.as_ref(), secured_by)
+                    && need.is_met_by(session)
             })
             .find_map(Session::stream)?;
         self.metrics.connections_reused.increment();
         Some(stream)
+    }
+
+    /// Whether a connection of HTTP/2 is open that does not do what is needed: another would not do it either.
+    pub(crate) fn is_known_not_to_do(&self, need: Need) -> bool {
+        let sessions = self.sessions.borrow();
+        let mut usable = sessions.iter().filter(|session| session.is_usable());
+        usable.any(|session| !need.is_met_by(session))
     }
 
     /// Shares a connection among requests from now on; the first stream of it.
@@ -209,6 +219,21 @@ impl Lane {
         self.metrics
             .connections_idle
             .set(i64::try_from(idle.len()).unwrap_or(i64::MAX));
+    }
+}
+
+/// What a request needs of a connection beyond the exchange of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Messages,
+    /// That WebSocket may be switched to: of HTTP/2 not every server lets it pass (RFC 8441).
+    WebSocket,
+}
+
+impl Need {
+    pub(crate) fn is_met_by(self, session: &Session) -> bool {
+        self == Self::Messages || session.takes_websocket()
     }
 }
 

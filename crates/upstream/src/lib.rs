@@ -19,10 +19,10 @@ mod tried;
 mod waiting;
 
 pub use association::Association;
-pub use cluster::{Asked, Cluster, OpenTurn};
+pub use cluster::{Asked, Cluster, Offer, OpenTurn};
 pub use connection::{ConnectError, Connection};
 pub use endpoint::{Endpoint, EndpointKey, Endpoints, ResolveError};
-pub use lane::{Check, InFlight, Lane};
+pub use lane::{Check, InFlight, Lane, Need};
 pub use load_report::read_load_report;
 pub use tried::{MAX_ATTEMPTS, Tried};
 pub use waiting::{Turn, Wait};

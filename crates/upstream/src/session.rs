@@ -119,6 +119,11 @@ impl Session {
         Some(Box::new(connection))
     }
 
+    /// Whether the server lets WebSocket pass (RFC 8441, 3).
+    pub(crate) fn takes_websocket(&self) -> bool {
+        self.sender.is_extended_connect_protocol_enabled()
+    }
+
     /// Whether there has been no request for `limit`.
     pub(crate) fn is_idle_for(&self, limit: Duration, now: Instant) -> bool {
         self.state.streams.get() == 0

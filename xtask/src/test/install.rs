@@ -34,7 +34,12 @@ const PROGRAMS: &[(&str, &str)] = &[
 ];
 
 /// A module of Python, and the package that brings it into a folder of this workspace's, which tests name.
-const PYTHON_MODULES: &[(&str, &str)] = &[("aioquic", "aioquic"), ("grpc", "grpcio")];
+const PYTHON_MODULES: &[(&str, &str)] = &[
+    ("aioquic", "aioquic"),
+    ("grpc", "grpcio"),
+    ("hypercorn", "hypercorn"),
+    ("websockets", "websockets"),
+];
 
 /// Fails with what is missing where it may not or cannot install it.
 pub(crate) fn prepare(may_install: bool) -> Result<()> {

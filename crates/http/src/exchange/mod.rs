@@ -20,7 +20,7 @@ use http::{HeaderMap, Response};
 pub(crate) use fields::{is_whole, request, write_field};
 pub(crate) use incoming::{Form, Incoming};
 pub(crate) use outgoing::Outgoing;
-pub use request::{Refusal, RequestBody, RequestHead, compose_head, websocket_key};
+pub use request::{Refusal, RequestBody, RequestHead, compose_head};
 pub use served::{Progress, Served};
 
 /// Where a body comes from.

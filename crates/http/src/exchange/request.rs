@@ -11,6 +11,7 @@ use http::{Method, Uri};
 use thiserror::Error;
 
 use super::fields::{write_field, write_line};
+use crate::websocket;
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -65,7 +66,7 @@ pub fn compose_head(
     } = request;
     let is_tunnel = match protocol {
         None => false,
-        Some(protocol) if protocol.eq_ignore_ascii_case("websocket") => true,
+        Some(protocol) if websocket::is_meant(protocol) => true,
         Some(_) => return Err(Refusal::Protocol),
     };
     check(parts)?;
@@ -88,23 +89,6 @@ pub fn compose_head(
     };
     out.extend_from_slice(b"\r\n");
     Ok(body)
-}
-
-/// A key for an upgrade to WebSocket (RFC 6455, 4.1): 16 bytes in base64. It proves nothing here, and need not be secret.
-pub fn websocket_key(random: u128) -> String {
-    let letter = |position: u32| {
-        // The last letter holds two bits.
-        let shift = if position == LETTERS - 1 { 4 } else { 0 };
-        let six = (random >> (position * 6) << shift & 0x3F).to_le_bytes()[0];
-        char::from(match six {
-            0..=25 => b'A' + six,
-            26..=51 => b'a' + six - 26,
-            52..=61 => b'0' + six - 52,
-            62 => b'+',
-            _ => b'/',
-        })
-    };
-    (0..LETTERS).map(letter).chain("==".chars()).collect()
 }
 
 fn check(parts: &Parts) -> Result<(), Refusal> {
@@ -184,9 +168,6 @@ fn write_framing(parts: &Parts, has_body: bool, out: &mut Vec<u8>) -> RequestBod
         }
     }
 }
-
-/// Letters of 16 bytes in base64, without the two that fill up.
-const LETTERS: u32 = 22;
 
 #[cfg(test)]
 mod tests;

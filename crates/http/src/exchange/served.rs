@@ -157,6 +157,8 @@ impl<E: Exchange> Served<E> {
                 let sent = self.exchange.send_head(cx, response, false);
                 sent.map_err(|error| self.broken(error))?;
                 self.answering = Answering::Tunnel;
+                // Whoever reads has waited for this, and not for what the client sends.
+                cx.waker().wake_by_ref();
             }
             101 => return Err(invalid()),
             100..200 => {

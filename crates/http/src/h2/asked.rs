@@ -8,15 +8,19 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use h2::{RecvStream, SendStream};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use h2::ext::Protocol;
+use h2::{Reason, RecvStream, SendStream};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING,
+};
 use http::uri::Scheme;
-use http::{Response, response};
+use http::{Method as HttpMethod, Request, Response, StatusCode, response};
 use sluice_net::Layered;
 use sluice_wire::h1::{FieldStorage, Limits, Method, RequestHead, parse_request};
 
 use super::exchange::broken;
-use crate::exchange::{self, Form, Incoming, Outgoing};
+use crate::exchange::{self, Form, Incoming, Outgoing, Sending};
+use crate::websocket;
 
 /// A stream to a server. It begins with the head that is written to it, and is reset where it is dropped before its end.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub struct Asked {
     answer: Answer,
     scheme: Scheme,
     is_head: bool,
+    /// What proves to the client that the server switches to WebSocket, where that was asked for.
+    accept: Option<String>,
     local_address: Option<SocketAddr>,
 }
 
@@ -34,6 +40,8 @@ enum Asking {
     /// Bytes of a head that is not whole.
     Head(Vec<u8>),
     Body(SendStream<Bytes>, Outgoing),
+    /// Both sides speak WebSocket, or will.
+    Tunnel(SendStream<Bytes>),
     Ended,
 }
 
@@ -41,6 +49,8 @@ enum Asking {
 enum Answer {
     /// Nothing was asked yet.
     None,
+    /// Nothing could be asked. Told to whoever reads.
+    Failed(io::Error),
     /// Interim responses on their way out, and the final one to come.
     Awaited(Vec<u8>, ResponseFuture),
     Here(RecvStream, Incoming),
@@ -59,6 +69,7 @@ impl Asked {
             answer: Answer::None,
             scheme,
             is_head: false,
+            accept: None,
             local_address,
         }
     }
@@ -93,6 +104,12 @@ impl Asked {
 
     fn ask(&mut self, head: &RequestHead<'_, '_>) -> io::Result<()> {
         let request = exchange::request(head, self.scheme.clone()).ok_or_else(invalid)?;
+        // Any other switch is not in HTTP/2: the request goes without.
+        let key =
+            websocket::key_of(head).filter(|_| self.sender.is_extended_connect_protocol_enabled());
+        if let Some(key) = key {
+            return self.ask_for_tunnel(request, key);
+        }
         let is_whole = exchange::is_whole(head.framing);
         let (response, stream) = self
             .sender
@@ -104,6 +121,27 @@ impl Asked {
         } else {
             Asking::Body(stream, Outgoing::new(head.framing))
         };
+        self.answer = Answer::Awaited(Vec::new(), response);
+        Ok(())
+    }
+
+    fn failed(&mut self, error: io::Error) -> io::Error {
+        let told = error.kind().into();
+        self.answer = Answer::Failed(error);
+        told
+    }
+
+    /// RFC 8441, 5
+    fn ask_for_tunnel(&mut self, mut request: Request<()>, key: &[u8]) -> io::Result<()> {
+        *request.method_mut() = HttpMethod::CONNECT;
+        let protocol = Protocol::from_static("websocket");
+        request.extensions_mut().insert(protocol);
+        let fields = request.headers_mut();
+        fields.remove(CONTENT_LENGTH);
+        fields.remove(SEC_WEBSOCKET_KEY);
+        self.accept = Some(websocket::accept(key));
+        let (response, stream) = self.sender.send_request(request, false).map_err(broken)?;
+        self.asking = Asking::Tunnel(stream);
         self.answer = Answer::Awaited(Vec::new(), response);
         Ok(())
     }
@@ -130,6 +168,19 @@ impl Asked {
     fn begin(&self, response: Response<RecvStream>, mut head: Vec<u8>) -> Answer {
         let (mut parts, body) = response.into_parts();
         let status = parts.status.as_u16();
+        if parts.status.is_success()
+            && let Some(accept) = &self.accept
+        {
+            for name in [CONTENT_LENGTH, TRANSFER_ENCODING, SEC_WEBSOCKET_ACCEPT] {
+                parts.headers.remove(name);
+            }
+            parts.status = StatusCode::SWITCHING_PROTOCOLS;
+            let switch = format!(
+                "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: {accept}\r\n"
+            );
+            write_head(&parts, &switch, &mut head);
+            return Answer::Here(body, Incoming::new(Form::AsIs, head));
+        }
         let never_has_body = self.is_head || matches!(status, 204 | 304);
         if never_has_body {
             write_head(&parts, "", &mut head);
@@ -165,6 +216,10 @@ impl Layered for Asked {
         ready!(self.poll_answer(cx))?;
         match &mut self.answer {
             Answer::None => Poll::Pending,
+            Answer::Failed(error) => {
+                let again = io::Error::from(error.kind());
+                Poll::Ready(Err(std::mem::replace(error, again)))
+            }
             Answer::Awaited(interim, _) => {
                 let count = interim.len().min(buffer.len());
                 for (slot, byte) in buffer.iter_mut().zip(interim.drain(..count)) {
@@ -180,7 +235,10 @@ impl Layered for Asked {
         let mut taken = 0;
         while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
             let outcome = match &mut self.asking {
-                Asking::Head(_) => self.poll_head(cx, rest),
+                Asking::Head(_) => {
+                    let outcome = self.poll_head(cx, rest);
+                    outcome.map_err(|error| self.failed(error))
+                }
                 Asking::Body(stream, outgoing) => {
                     let outcome = outgoing
                         .poll_write(stream, cx, rest)
@@ -190,6 +248,7 @@ impl Layered for Asked {
                     }
                     outcome
                 }
+                Asking::Tunnel(stream) => poll_tunnel(stream, cx, rest),
                 Asking::Ended => Poll::Ready(Ok(rest.len())),
             };
             match outcome {
@@ -202,7 +261,13 @@ impl Layered for Asked {
         Poll::Ready(Ok(taken))
     }
 
-    fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Ends our side of a tunnel.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Asking::Tunnel(stream) = &mut self.asking {
+            let ended = Sending::send_data(stream, cx, Bytes::new(), true);
+            self.asking = Asking::Ended;
+            return Poll::Ready(ended);
+        }
         Poll::Ready(Ok(()))
     }
 
@@ -212,12 +277,27 @@ impl Layered for Asked {
     }
 
     fn reset_on_close(&mut self) {
-        // Dropped before its end it is reset in any case.
+        // Dropped before its end it is reset in any case, unless a tunnel is ended before.
+        if let Asking::Tunnel(stream) = &mut self.asking {
+            stream.send_reset(Reason::CANCEL);
+            self.asking = Asking::Ended;
+        }
     }
 
     fn local_address(&self) -> Option<SocketAddr> {
         self.local_address
     }
+}
+
+fn poll_tunnel(
+    stream: &mut SendStream<Bytes>,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+) -> Poll<io::Result<usize>> {
+    let window = ready!(Sending::poll_window(stream, cx, bytes.len()))?;
+    let taken = bytes.get(..window).unwrap_or(bytes);
+    let data = Bytes::copy_from_slice(taken);
+    Poll::Ready(Sending::send_data(stream, cx, data, false).map(|()| taken.len()))
 }
 
 fn write_head(parts: &response::Parts, extra: &str, out: &mut Vec<u8>) {

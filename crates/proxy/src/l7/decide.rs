@@ -10,10 +10,11 @@ use std::time::Duration;
 use sluice_config::plan::{Action, HttpListener, Retry, Route, UpstreamId};
 use sluice_http::h1::relay::{Relay, RelayError};
 use sluice_http::h1::request::{Certificate, Forwarding, compose, kept_request_id};
+use sluice_http::websocket;
 use sluice_route::{Captures, Facts, FieldLookup, normalise_path};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
-use sluice_upstream::Cluster;
+use sluice_upstream::{Cluster, Need};
 use sluice_wire::h1::{FieldKind, Fields, Framing, Method, RequestHead, Version};
 
 use super::grpc;
@@ -62,6 +63,10 @@ pub(super) struct Outgoing {
     pub(super) is_last_try: bool,
     /// Whether it asks to switch protocols.
     pub(super) wants_upgrade: bool,
+    /// What it needs of a connection to a server.
+    pub(super) need: Need,
+    /// What the server has to prove that it switches to WebSocket, where the client is not told (RFC 6455, 4.1).
+    pub(super) accept: Option<Box<str>>,
     /// Whether the client waits for the server's `100 Continue` before it sends the body.
     pub(super) expects_continue: bool,
     /// From the last byte sent until the head of the answer.
@@ -297,6 +302,7 @@ impl<'b> Asked<'_, '_, 'b> {
                 _ => Refused::Bad(400, BadRequest::Truncated),
             })?;
         trip.cluster = Some(Rc::clone(cluster));
+        let key = websocket::key_of(head);
         let outgoing = Outgoing {
             cluster: Rc::clone(cluster),
             bytes,
@@ -311,6 +317,13 @@ impl<'b> Asked<'_, '_, 'b> {
             retry: route.retry,
             is_last_try: false,
             wants_upgrade: head.upgrade.is_some(),
+            need: match key {
+                Some(_) => Need::WebSocket,
+                None => Need::Messages,
+            },
+            accept: key
+                .filter(|_| self.downstream.carrier.is_some())
+                .map(|key| websocket::accept(key).into()),
             expects_continue: head.expect_continue,
             timeout: self
                 .grpc_timeout()

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use sluice_config::plan::{Retry, SourceAddress};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
-use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight, Tried};
+use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight, Offer, Tried};
 
 use super::decide::Outgoing;
 use super::exchange::{Ended, Exchange, Fault};
@@ -207,7 +207,7 @@ async fn try_server(
     } else {
         Check::Asked
     };
-    let mut kept = cluster.take_idle(lane, downstream.client, check);
+    let mut kept = cluster.take_idle(lane, downstream.client, check, request.need);
     loop {
         let is_kept = kept.is_some();
         let mut server = match kept.take() {
@@ -254,20 +254,28 @@ async fn open(
     let client: SocketAddr = downstream.client;
     let header = upstream_preface::header(cluster, client, &downstream.stream);
     // Boxed: connecting is rare, and its state would make every request's future larger.
+    let need = request.need;
     let mut opening = Box::pin(async move {
         let lane = place.lane();
-        let _turn = match cluster.await_turn(lane, client).await {
+        let mut offer = cluster.offer(lane, need)?;
+        let _turn = match cluster.await_turn(lane, client, need).await {
             Ok(stream) => return Ok(stream),
             Err(turn) => turn,
         };
-        let mut connection = cluster
-            .connect(lane, client, SourceAddress::Balancer)
-            .await?;
-        upstream_preface::send(&mut connection, &header).await?;
-        cluster
-            .secure(lane, &mut connection, cluster.protocols())
-            .await?;
-        cluster.prepare(lane, client, connection).await
+        loop {
+            let mut connection = cluster
+                .connect(lane, client, SourceAddress::Balancer)
+                .await?;
+            upstream_preface::send(&mut connection, &header).await?;
+            cluster
+                .secure(lane, &mut connection, offer.protocols())
+                .await?;
+            let prepared = cluster.prepare(lane, client, connection, offer, need);
+            match prepared.await {
+                Err(ConnectError::NoWebSocket) if offer == Offer::Choice => offer = Offer::Http1,
+                outcome => return outcome,
+            }
+        }
     });
     let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {
         Poll::Ready(opened) => Poll::Ready(Some(opened)),
@@ -290,6 +298,7 @@ async fn open(
     );
     let end = match error {
         ConnectError::Timeout => End::ConnectTimeout,
+        ConnectError::NoWebSocket => End::NoWebSocket,
         _ => End::ConnectFailed,
     };
     Err(Failure {

@@ -20,8 +20,9 @@ use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Ping, PingPong, Reason, RecvStream};
 use http::{Method, Request, Response, StatusCode};
-use sluice_http::exchange::{Progress, Refusal, RequestHead, Served, compose_head, websocket_key};
+use sluice_http::exchange::{Progress, Refusal, RequestHead, Served, compose_head};
 use sluice_http::h2::{Carried, Http2Exchange, Watch};
+use sluice_http::websocket;
 use sluice_net::Stream;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_tls::Facts;
@@ -211,7 +212,7 @@ impl Session {
         let mut head = self.worker.buffers().take();
         let protocol = parts.extensions.get::<h2::ext::Protocol>();
         let key = match protocol {
-            Some(_) => websocket_key(self.worker.random_id()),
+            Some(_) => websocket::key(self.worker.random_id()),
             None => String::new(),
         };
         let request = RequestHead {

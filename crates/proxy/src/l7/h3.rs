@@ -9,10 +9,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::{Method, Response, StatusCode};
-use sluice_http::exchange::{
-    Exchange, Progress, Refusal, RequestHead, Served, compose_head, websocket_key,
-};
+use sluice_http::exchange::{Exchange, Progress, Refusal, RequestHead, Served, compose_head};
 use sluice_http::h3::{Code, Connection, Fault, Head, Http3Exchange, RequestStream};
+use sluice_http::websocket;
 use sluice_net::Stream;
 use sluice_quic::{CertificateDer, Connecting, ConnectionError, HandshakeData, TransportErrorCode};
 use sluice_telemetry::metrics::{BadRequest, ListenerMetrics, TlsFailure, TlsVersion};
@@ -186,7 +185,7 @@ impl Request {
         };
         let mut bytes = self.worker.buffers().take();
         let key = match head.protocol {
-            Some(_) => websocket_key(self.worker.random_id()),
+            Some(_) => websocket::key(self.worker.random_id()),
             None => String::new(),
         };
         let request = RequestHead {

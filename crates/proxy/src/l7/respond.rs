@@ -206,6 +206,7 @@ pub(super) fn status_of(end: End) -> u16 {
         End::NoRoute => 404,
         End::Internal => 500,
         End::ConnectFailed
+        | End::NoWebSocket
         | End::UpstreamClosed
         | End::UpstreamInvalid
         | End::Ok

@@ -16,7 +16,8 @@ pub(crate) struct Nginx {
 
 impl Nginx {
     /// Starts one at `address`, which agrees upon HTTP/2 only where `speaks_http2`, and passes everything on to `server`.
-    /// Its answers tell by `x-spoken` what was spoken with it.
+    /// Its answers tell by `x-spoken` what was spoken with it. It answers
+    /// `/nginx` itself.
     pub(crate) fn start(
         address: SocketAddr,
         files: &Files,
@@ -36,6 +37,10 @@ error_log {path}/errors;
 events {{ worker_connections 256; }}
 http {{
     access_log off;
+    map $http_upgrade $connection_upgrade {{
+        default upgrade;
+        '' '';
+    }}
     client_body_temp_path {path}/body;
     proxy_temp_path {path}/proxy;
     fastcgi_temp_path {path}/fastcgi;
@@ -46,9 +51,17 @@ http {{
         listen {address} ssl {http2};
         ssl_certificate {cert};
         ssl_certificate_key {key};
+        location = /nginx {{
+            return 200;
+            add_header x-spoken $server_protocol;
+        }}
         location / {{
             proxy_pass http://{server};
-            add_header x-spoken $server_protocol;
+            proxy_http_version 1.1;
+            proxy_set_header Host $host;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection $connection_upgrade;
+            add_header x-spoken $server_protocol always;
         }}
     }}
 }}

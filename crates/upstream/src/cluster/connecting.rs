@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::{ClientTls, Cluster};
 use crate::connection::{ConnectError, Connection};
-use crate::lane::{Lane, Opening};
+use crate::lane::{Lane, Need, Opening};
 use crate::session::Session;
 
 /// A request's turn to open a connection. Held until that is there.
@@ -26,7 +26,45 @@ pub struct OpenTurn<'a>(
     #[expect(dead_code, reason = "its drop tells those who wait")] Option<Opening<'a>>,
 );
 
+/// What is offered by ALPN for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// HTTP/1.1
+    Http1,
+    /// HTTP/2
+    Http2,
+    /// Either.
+    Choice,
+}
+
+impl Offer {
+    /// By their names in ALPN, the preferred first.
+    pub fn protocols(self) -> &'static [&'static [u8]] {
+        match self {
+            Self::Http1 => &[b"http/1.1"],
+            Self::Http2 => &[b"h2"],
+            Self::Choice => &[b"h2", b"http/1.1"],
+        }
+    }
+}
+
 impl Cluster {
+    /// What is to be offered for a request that needs this.
+    ///
+    /// # Errors
+    /// [`ConnectError::NoWebSocket`] where the server is known to speak nothing that would do.
+    pub fn offer(&self, lane: &Lane, need: Need) -> Result<Offer, ConnectError> {
+        match self.settings.protocol {
+            UpstreamProtocol::Http1 => Ok(Offer::Http1),
+            UpstreamProtocol::Http2 if lane.is_known_not_to_do(need) => {
+                Err(ConnectError::NoWebSocket)
+            }
+            UpstreamProtocol::Http2 => Ok(Offer::Http2),
+            UpstreamProtocol::Chosen if lane.is_known_not_to_do(need) => Ok(Offer::Http1),
+            UpstreamProtocol::Chosen => Ok(Offer::Choice),
+        }
+    }
+
     /// A new connection.
     ///
     /// # Errors
@@ -124,11 +162,12 @@ impl Cluster {
         &self,
         lane: &'l Lane,
         client: SocketAddr,
+        need: Need,
     ) -> Result<Box<Connection>, OpenTurn<'l>> {
         let is_shared = match self.settings.protocol {
             UpstreamProtocol::Http1 => false,
             UpstreamProtocol::Http2 => true,
-            UpstreamProtocol::Chosen => !lane.endpoint().chose_http1(),
+            UpstreamProtocol::Chosen => need == Need::Messages && !lane.endpoint().chose_http1(),
         };
         if !is_shared {
             return Err(OpenTurn(None));
@@ -139,7 +178,7 @@ impl Cluster {
             }
             let shared_before = lane.shared();
             lane.opened().await;
-            if let Some(stream) = lane.take_stream(self.bound_to(client), self.secured_by()) {
+            if let Some(stream) = lane.take_stream(self.bound_to(client), self.secured_by(), need) {
                 return Ok(stream);
             }
             if lane.shared() == shared_before {
@@ -149,20 +188,23 @@ impl Cluster {
         }
     }
 
-    /// Makes a new connection, on which nothing but a PROXY header was sent, ready for a request.
+    /// Makes a new connection, on which nothing but a PROXY header was sent and whose server had this offer, ready for a
+    /// request that needs this.
     ///
     /// # Errors
-    /// [`ConnectError`]; no request was sent then.
+    /// [`ConnectError`]; no request was sent then. After [`ConnectError::NoWebSocket`] others share the connection.
     pub async fn prepare(
         &self,
         lane: &Lane,
         client: SocketAddr,
         connection: Box<Connection>,
+        offer: Offer,
+        need: Need,
     ) -> Result<Box<Connection>, ConnectError> {
-        let is_http2 = match self.settings.protocol {
-            UpstreamProtocol::Http1 => false,
-            UpstreamProtocol::Http2 => true,
-            UpstreamProtocol::Chosen => {
+        let is_http2 = match offer {
+            Offer::Http1 => false,
+            Offer::Http2 => true,
+            Offer::Choice => {
                 lane.endpoint().chose(!connection.agreed_on_http2);
                 connection.agreed_on_http2
             }
@@ -171,12 +213,20 @@ impl Cluster {
             return Ok(connection);
         }
         let begun = self.begin_session(client, connection).await;
-        let closed = || io::Error::from(io::ErrorKind::ConnectionReset).into();
-        let shared = begun.and_then(|session| lane.share(session).ok_or_else(closed));
-        if let Err(error) = &shared {
-            lane.metrics().connect_failures.increment(error.word());
+        let closed = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let shared = begun.and_then(|session| {
+            let is_met = need.is_met_by(&session);
+            let stream = lane.share(session).ok_or_else(closed)?;
+            Ok((stream, is_met))
+        });
+        match shared {
+            Ok((stream, true)) => Ok(stream),
+            Ok((_, false)) => Err(ConnectError::NoWebSocket),
+            Err(error) => {
+                lane.metrics().connect_failures.increment(error.word());
+                Err(error)
+            }
         }
-        shared
     }
 
     async fn begin_session(

@@ -140,11 +140,19 @@ fn the_latest_connection_is_used_first_and_no_more_than_the_limit_are_kept() {
         assert_eq!(lane.metrics().idle_dropped.value(), 1);
         assert_eq!(lane.metrics().connections_idle.value(), 2);
 
-        let first = cluster.take_idle(lane, OTHER, Check::Seen).expect("kept");
+        let first = cluster
+            .take_idle(lane, OTHER, Check::Seen, Need::Messages)
+            .expect("kept");
         assert_eq!(local(&first), locals[1], "the latest comes first");
-        let second = cluster.take_idle(lane, CLIENT, Check::Seen).expect("kept");
+        let second = cluster
+            .take_idle(lane, CLIENT, Check::Seen, Need::Messages)
+            .expect("kept");
         assert_eq!(local(&second), locals[0]);
-        assert!(cluster.take_idle(lane, CLIENT, Check::Seen).is_none());
+        assert!(
+            cluster
+                .take_idle(lane, CLIENT, Check::Seen, Need::Messages)
+                .is_none()
+        );
         assert_eq!(lane.metrics().connections_idle.value(), 0);
         assert_eq!(lane.metrics().connections_reused.value(), 2);
     });
@@ -168,7 +176,7 @@ fn old_idle_connections_are_closed_and_young_ones_stay() {
         assert_eq!(lane.endpoint().connections(), 1);
         assert_eq!(lane.metrics().connections_idle.value(), 1);
         let kept = cluster
-            .take_idle(lane, CLIENT, Check::Seen)
+            .take_idle(lane, CLIENT, Check::Seen, Need::Messages)
             .expect("the young one");
         assert_eq!(local(&kept), young_local);
     });
@@ -190,7 +198,7 @@ fn a_connection_that_closed_since_the_reactor_looked_is_not_used_where_the_kerne
             let read = poll_fn(|cx| connection.stream.poll_read(cx, &mut buffer));
             assert_eq!(read.await.expect("the answer"), 6);
             cluster.keep(lane, connection, Instant::now());
-            let kept = cluster.take_idle(lane, CLIENT, Check::Asked);
+            let kept = cluster.take_idle(lane, CLIENT, Check::Asked, Need::Messages);
             cluster.keep(lane, kept.expect("it is open"), Instant::now());
 
             // Nothing below yields, so the reactor does not learn of it.
@@ -199,10 +207,18 @@ fn a_connection_that_closed_since_the_reactor_looked_is_not_used_where_the_kerne
             } else {
                 drop(far);
             }
-            let seen = cluster.take_idle(lane, CLIENT, Check::Seen);
+            let seen = cluster.take_idle(lane, CLIENT, Check::Seen, Need::Messages);
             cluster.keep(lane, seen.expect("nothing was seen"), Instant::now());
-            assert!(cluster.take_idle(lane, CLIENT, Check::Asked).is_none());
-            assert!(cluster.take_idle(lane, CLIENT, Check::Seen).is_none());
+            assert!(
+                cluster
+                    .take_idle(lane, CLIENT, Check::Asked, Need::Messages)
+                    .is_none()
+            );
+            assert!(
+                cluster
+                    .take_idle(lane, CLIENT, Check::Seen, Need::Messages)
+                    .is_none()
+            );
         }
     });
 }
@@ -223,7 +239,11 @@ fn a_connection_that_was_closed_or_spoke_unasked_is_not_used() {
         poll_readable(&spoke).await;
         cluster.keep(lane, spoke, now);
         cluster.keep(lane, closed, now);
-        assert!(cluster.take_idle(lane, CLIENT, Check::Seen).is_none());
+        assert!(
+            cluster
+                .take_idle(lane, CLIENT, Check::Seen, Need::Messages)
+                .is_none()
+        );
         assert_eq!(lane.metrics().connections_stale.value(), 2);
         assert_eq!(lane.endpoint().connections(), 0);
     });
@@ -251,7 +271,11 @@ fn a_retired_lane_keeps_nothing() {
         assert_eq!(lane.metrics().connections_idle.value(), 0);
         cluster.keep(lane, under_way, Instant::now());
         assert_eq!(lane.endpoint().connections(), 0, "the other after its use");
-        assert!(cluster.take_idle(lane, CLIENT, Check::Seen).is_none());
+        assert!(
+            cluster
+                .take_idle(lane, CLIENT, Check::Seen, Need::Messages)
+                .is_none()
+        );
     });
 }
 
@@ -270,29 +294,41 @@ fn a_connection_that_named_a_client_is_used_by_that_client_alone() {
         cluster.keep(lane, one, now);
         cluster.keep(lane, two, now);
         let taken = cluster
-            .take_idle(lane, CLIENT, Check::Seen)
+            .take_idle(lane, CLIENT, Check::Seen, Need::Messages)
             .expect("its own");
         assert_eq!(local(&taken), first);
-        assert!(cluster.take_idle(lane, CLIENT, Check::Seen).is_none());
+        assert!(
+            cluster
+                .take_idle(lane, CLIENT, Check::Seen, Need::Messages)
+                .is_none()
+        );
 
         // A reload that sends no headers any more: who comes now is not OTHER.
         settings.send_proxy_protocol = SendProxyProtocol::Off;
         let plain = room.rebuilt(&settings, &endpoints, Some(&cluster));
         assert!(
             plain
-                .take_idle(&plain.lanes()[0], CLIENT, Check::Seen)
+                .take_idle(&plain.lanes()[0], CLIENT, Check::Seen, Need::Messages)
                 .is_none()
         );
         let taken = cluster
-            .take_idle(lane, OTHER, Check::Seen)
+            .take_idle(lane, OTHER, Check::Seen, Need::Messages)
             .expect("still its own");
         assert_eq!(local(&taken), second);
 
         // And the other way round: one without a header is nobody's whose header has to come first.
         let bare = open(&plain, CLIENT).await;
         plain.keep(lane, bare, now);
-        assert!(cluster.take_idle(lane, CLIENT, Check::Seen).is_none());
-        assert!(plain.take_idle(lane, OTHER, Check::Seen).is_some());
+        assert!(
+            cluster
+                .take_idle(lane, CLIENT, Check::Seen, Need::Messages)
+                .is_none()
+        );
+        assert!(
+            plain
+                .take_idle(lane, OTHER, Check::Seen, Need::Messages)
+                .is_some()
+        );
     });
 }
 
@@ -438,7 +474,7 @@ fn a_reload_leaves_alone_what_is_the_same() {
         assert!(Rc::ptr_eq(&after.lanes()[1], &before.lanes()[0]));
         assert!(!Rc::ptr_eq(&after.lanes()[0], &before.lanes()[1]));
         let kept = after
-            .take_idle(&after.lanes()[1], CLIENT, Check::Seen)
+            .take_idle(&after.lanes()[1], CLIENT, Check::Seen, Need::Messages)
             .expect("kept");
         assert_eq!(local(&kept), kept_local);
         assert_eq!(after.lanes()[1].endpoint().load().in_flight(), 1);

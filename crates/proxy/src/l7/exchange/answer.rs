@@ -6,6 +6,7 @@ use std::time::Instant;
 use sluice_config::plan::LoadReport;
 use sluice_http::h1::relay::{Outbox, Relay, Sides};
 use sluice_http::h1::response::{Delivery, Return, compose};
+use sluice_http::websocket;
 use sluice_telemetry::End;
 use sluice_upstream::read_load_report;
 use sluice_wire::h1::{FieldStorage, Framing, HeadEnd, Limits, ResponseHead, parse_response};
@@ -286,8 +287,15 @@ impl Exchange<'_> {
     /// RFC 9110, 7.8. A switch that was not asked for, or before the request was through, is no valid answer.
     fn switch(&mut self, head: &ResponseHead<'_, '_>, bytes: &[u8]) -> Result<Ended, Fault> {
         let may_switch = self.request.wants_upgrade && self.sending == Sending::Done;
-        if !may_switch || head.upgrade.is_none() {
+        let (Some(protocol), true) = (head.upgrade, may_switch) else {
             return Err(self.invalid());
+        };
+        // Clients of HTTP/2 and HTTP/3 cannot check it: they have not made the key.
+        if let Some(accept) = &self.request.accept {
+            let proof = head.fields.named("sec-websocket-accept");
+            if !websocket::is_meant(protocol) || proof != Some(accept.as_bytes()) {
+                return Err(self.invalid());
+            }
         }
         let now = self.trip.tick();
         self.note_answer(head, now);
