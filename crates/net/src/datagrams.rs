@@ -3,6 +3,8 @@
 //! Datagrams are received in batches, and merged by the kernel where it can (`recvmmsg(2)`, `UDP_GRO`); answers go out in
 //! batches too (`sendmmsg(2)`, `UDP_SEGMENT`). What is merged on the way is told apart again: a datagram leaves as it came.
 
+use std::cell::Cell;
+use std::hash::{Hash, Hasher};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,6 +13,7 @@ use std::task::{Context, Poll, ready};
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
+use rustix::io::Errno;
 use rustix::net::{
     MMsgHdr, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny, recv, send, sendmmsg,
 };
@@ -18,7 +21,6 @@ use rustix::time::Timespec;
 use socket2::{Domain, Protocol, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::net::UdpSocket;
 
 use crate::connect::Source;
 use crate::kernel_option;
@@ -27,6 +29,9 @@ use crate::listen::{ListenSocket, canonical};
 /// More than the longest datagram (65,507 bytes over IPv4, 65,527 over IPv6).
 pub const MAX_DATAGRAM: usize = 1 << 16;
 
+/// From one place for an arrival to the next. Not a power of two, so that the beginnings of a batch, which is all that most
+/// datagrams need, do not all fall onto the same few lines of the processor's caches.
+const STRIDE: usize = MAX_DATAGRAM + 320;
 /// Datagrams, or runs of them, received by one system call.
 const BATCH: usize = quinn_udp::BATCH_SIZE;
 /// Answers that are gathered before they are sent.
@@ -39,14 +44,18 @@ const MAX_RUN: usize = 65_000;
 /// A worker's socket of a UDP listener.
 #[derive(Debug)]
 pub struct Datagrams {
-    socket: UdpSocket,
+    /// Watched for what comes in alone: watched for room too, each answer that leaves would wake the worker.
+    socket: AsyncFd<OwnedFd>,
     state: UdpSocketState,
     /// Whether it is bound to one address, from which all answers go.
     has_one_address: bool,
+    /// Whether the kernel cuts answers that are too long for the way into fragments. Until there is one it need not give
+    /// each answer a number by which fragments are put together again.
+    cuts: Cell<bool>,
 }
 
 /// Where an arrival came from and where it went: the two ends of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// The client's address, as the socket needs it to answer.
     peer: SocketAddr,
@@ -61,10 +70,30 @@ impl Flow {
     }
 }
 
+impl Hash for Flow {
+    /// As few words as tell IPv4 clients apart: this is done for each datagram.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.peer {
+            SocketAddr::V4(peer) => {
+                state.write_u64(u64::from(peer.port()) << 32 | u64::from(peer.ip().to_bits()));
+            }
+            SocketAddr::V6(peer) => {
+                state.write_u128(peer.ip().to_bits());
+                state.write_u64(u64::from(peer.port()) << 32 | u64::from(peer.scope_id()));
+            }
+        }
+        match self.local {
+            None => {}
+            Some(IpAddr::V4(local)) => state.write_u32(local.to_bits()),
+            Some(IpAddr::V6(local)) => state.write_u128(local.to_bits()),
+        }
+    }
+}
+
 /// What one call received.
 #[derive(Debug)]
 pub struct Arrivals {
-    /// [`BATCH`] datagrams of [`MAX_DATAGRAM`] bytes. What is never used costs no memory.
+    /// Places for [`BATCH`] arrivals. What is never used costs no memory.
     buffer: Vec<u8>,
     metas: [RecvMeta; BATCH],
     count: usize,
@@ -73,7 +102,7 @@ pub struct Arrivals {
 impl Default for Arrivals {
     fn default() -> Self {
         Self {
-            buffer: vec![0; BATCH * MAX_DATAGRAM],
+            buffer: vec![0; BATCH * STRIDE],
             metas: [RecvMeta::default(); BATCH],
             count: 0,
         }
@@ -102,7 +131,7 @@ impl<'a> Arrival<'a> {
 impl Arrivals {
     /// The batch, by arrival.
     pub fn iter(&self) -> impl Iterator<Item = Arrival<'_>> {
-        let areas = self.buffer.chunks(MAX_DATAGRAM);
+        let areas = self.buffer.chunks(STRIDE);
         areas.zip(&self.metas).take(self.count).map(|(area, meta)| {
             let flow = Flow {
                 peer: meta.addr,
@@ -123,14 +152,17 @@ impl Datagrams {
     /// # Errors
     /// Out of descriptors or memory.
     pub fn new(socket: ListenSocket) -> io::Result<Self> {
-        let socket = UdpSocket::from_std(socket.0.into())?;
+        let socket = std::net::UdpSocket::from(socket.0);
         let address = socket.local_addr()?;
         let state = UdpSocketState::new((&socket).into())?;
-        kernel_option::plain_datagrams(socket.as_fd(), address.is_ipv6())?;
+        let has_one_address = !address.ip().is_unspecified();
+        kernel_option::plain_datagrams(socket.as_fd(), address.is_ipv6(), has_one_address)?;
+        kernel_option::cut_datagrams(socket.as_fd(), false)?;
         Ok(Self {
-            has_one_address: !address.ip().is_unspecified(),
-            socket,
+            has_one_address,
+            socket: watched(socket.into())?,
             state,
+            cuts: Cell::new(false),
         })
     }
 
@@ -144,31 +176,22 @@ impl Datagrams {
         arrivals: &mut Arrivals,
     ) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.socket.poll_recv_ready(cx))?;
+            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
             let Arrivals { buffer, metas, .. } = arrivals;
-            let received = self.socket.try_io(Interest::READABLE, || {
-                let mut areas = buffer.chunks_mut(MAX_DATAGRAM).map(IoSliceMut::new);
-                let mut slices: [IoSliceMut<'_>; BATCH] = std::array::from_fn(|_| {
-                    areas.next().unwrap_or_else(|| IoSliceMut::new(&mut []))
-                });
-                self.state.recv((&self.socket).into(), &mut slices, metas)
-            });
-            match received {
+            let mut areas = buffer.chunks_mut(STRIDE).map(IoSliceMut::new);
+            let mut slices: [IoSliceMut<'_>; BATCH] =
+                std::array::from_fn(|_| areas.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
+            let socket = self.socket.get_ref();
+            match self.state.recv(socket.into(), &mut slices, metas) {
                 Ok(count) => {
                     arrivals.count = count;
-                    if self.has_one_address {
-                        for meta in metas {
-                            meta.dst_ip = None;
-                        }
-                    }
                     if count < BATCH {
                         // The next event of the reactor says that there is more, which saves asking for nothing.
-                        let nothing = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-                        let _ = self.socket.try_io(Interest::READABLE, nothing);
+                        ready.clear_ready();
                     }
                     return Poll::Ready(Ok(()));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
@@ -213,8 +236,9 @@ impl Datagrams {
         let mut rest = messages.as_mut_slice();
         let mut lost = 0;
         while !rest.is_empty() {
-            let sent = match sendmmsg(&self.socket, rest, SendFlags::DONTWAIT) {
+            let sent = match sendmmsg(self.socket.get_ref(), rest, SendFlags::DONTWAIT) {
                 Ok(sent) if sent > 0 => sent,
+                Err(error) if self.has_begun_to_cut(&error.into()) => 0,
                 // The first of the rest is not taken; those behind it may be.
                 _ => {
                     lost += 1;
@@ -255,7 +279,22 @@ impl Datagrams {
             segment_size: segment,
             src_ip: flow.local,
         };
-        self.state.try_send((&self.socket).into(), &transmit)
+        let send = || {
+            let socket = self.socket.get_ref();
+            self.state.try_send(socket.into(), &transmit)
+        };
+        match send() {
+            Err(error) if segment.is_none() && self.has_begun_to_cut(&error) => send(),
+            outcome => outcome,
+        }
+    }
+
+    /// Whether an answer that was refused may be sent now, since the kernel has been told to cut what is too long.
+    fn has_begun_to_cut(&self, refusal: &io::Error) -> bool {
+        let is_too_long = Errno::from_io_error(refusal) == Some(Errno::MSGSIZE);
+        is_too_long
+            && !self.cuts.replace(true)
+            && kernel_option::cut_datagrams(self.socket.as_fd(), true).is_ok()
     }
 }
 
@@ -394,14 +433,8 @@ impl ReadySet {
     /// Out of descriptors or memory.
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        #[expect(
-            unsafe_code,
-            reason = "the safe constructor is deprecated for types that may change their descriptor"
-        )]
-        // SAFETY: an owned descriptor stays the same one, and open, for as long as it is held; nobody takes it out.
-        let epoll = unsafe { AsyncFd::register_with_interest(epoll, Interest::READABLE)? };
         Ok(Self {
-            epoll,
+            epoll: watched(epoll)?,
             events: Vec::with_capacity(EVENTS),
         })
     }
@@ -428,7 +461,7 @@ impl ReadySet {
             match epoll::wait(guard.get_inner(), room, Some(&AT_ONCE)) {
                 Ok(0) => guard.clear_ready(),
                 Ok(_) => return Poll::Ready(Ok(())),
-                Err(rustix::io::Errno::INTR) => {}
+                Err(Errno::INTR) => {}
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
@@ -445,6 +478,17 @@ impl std::fmt::Debug for ReadySet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ReadySet").finish_non_exhaustive()
     }
+}
+
+/// A descriptor that the current reactor watches for what can be read from it.
+fn watched(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    #[expect(
+        unsafe_code,
+        reason = "the safe constructor is deprecated for types that may change their descriptor"
+    )]
+    // SAFETY: an owned descriptor stays the same one, and open, for as long as it is held; nobody takes it out.
+    let watched = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE)? };
+    Ok(watched)
 }
 
 const EVENTS: usize = 256;

@@ -1,6 +1,6 @@
 //! The socket options that the safe wrappers lack, by `setsockopt(2)`.
 //!
-//! With `datagrams::ReadySet` the only unsafe code of the data plane's crates. Interpreters such as Miri cannot run the call itself; that the kernel
+//! With `datagrams::watched` the only unsafe code of the data plane's crates. Interpreters such as Miri cannot run the call itself; that the kernel
 //! reads the value that was meant is checked by reading each option back from it.
 
 use std::io;
@@ -33,11 +33,29 @@ pub(crate) fn transparent(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<(
     }
 }
 
-/// Lets the kernel cut datagrams that are too long for the way into fragments, as any UDP program expects; and leaves out
-/// the time of arrival, which nobody asks for.
-pub(crate) fn plain_datagrams(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<()> {
+/// Whether the kernel cuts IPv4 datagrams that are too long for the way into fragments, or refuses them (`EMSGSIZE`).
+pub(crate) fn cut_datagrams(socket: BorrowedFd<'_>, cuts: bool) -> io::Result<()> {
+    let how = if cuts {
+        libc::IP_PMTUDISC_WANT
+    } else {
+        libc::IP_PMTUDISC_DO
+    };
+    set(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, how)
+}
+
+/// Lets the kernel cut IPv6 datagrams that are too long for the way into fragments, as any UDP program expects; and leaves
+/// out what nobody asks for: the time of arrival, the field for congestion marks and, where `has_one_address`, the address that
+/// was spoken to. The kernel writes each of them with every datagram.
+pub(crate) fn plain_datagrams(
+    socket: BorrowedFd<'_>,
+    is_ipv6: bool,
+    has_one_address: bool,
+) -> io::Result<()> {
     let (v4, v6) = (libc::IPPROTO_IP, libc::IPPROTO_IPV6);
-    set(socket, v4, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_WANT)?;
+    set(socket, v4, libc::IP_RECVTOS, 0)?;
+    if has_one_address {
+        set(socket, v4, libc::IP_PKTINFO, 0)?;
+    }
     if is_ipv6 {
         set(
             socket,
@@ -46,6 +64,10 @@ pub(crate) fn plain_datagrams(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Resu
             libc::IPV6_PMTUDISC_WANT,
         )?;
         set(socket, v6, libc::IPV6_DONTFRAG, 0)?;
+        set(socket, v6, libc::IPV6_RECVTCLASS, 0)?;
+        if has_one_address {
+            set(socket, v6, libc::IPV6_RECVPKTINFO, 0)?;
+        }
     }
     set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0)
 }

@@ -164,15 +164,3 @@ fn nobody_there_is_an_error() {
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     });
 }
-
-#[test]
-fn the_kernel_may_cut_what_is_too_long_for_the_way() {
-    run(async {
-        let (datagrams, _) = listener(":0");
-        let socket = socket2::SockRef::from(&datagrams.socket);
-        assert!(!socket.only_v6().expect("IPV6_V6ONLY"));
-        let client = client();
-        let before = kernel_option::plain_datagrams(client.as_fd(), false);
-        before.expect("the kernel takes them");
-    });
-}
