@@ -2,7 +2,7 @@
 //! own: the server sees the client's address, and what it answers finds its way back.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -14,7 +14,7 @@ const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 struct Network(Child);
 
 impl Network {
-    /// `near` is this end's name and address, `far` the other's address; all of them /24.
+    /// `near` is this end's name and address, `far` the other's address; in /24, or /64 over IPv6.
     fn joined_by(near: &str, near_address: &str, far_address: &str) -> Self {
         let child = Command::new("unshare")
             .args(["--net", "sleep", "600"])
@@ -28,13 +28,19 @@ impl Network {
             std::fs::read_link(&path).is_ok_and(|other| other != own)
         });
         let pid = network.0.id();
+        // IPv6 addresses are used at once, without asking the network whether somebody else has them.
+        let (family, length, flag) = if near_address.contains(':') {
+            ("-6", 64, "nodad")
+        } else {
+            ("-4", 24, "")
+        };
         for command in [
             format!("ip link add {near} type veth peer name far netns {pid}"),
-            format!("ip addr add {near_address}/24 dev {near}"),
+            format!("ip addr add {near_address}/{length} dev {near} {flag}"),
             format!("ip link set {near} up"),
-            format!("nsenter -t {pid} -n ip addr add {far_address}/24 dev far"),
+            format!("nsenter -t {pid} -n ip addr add {far_address}/{length} dev far {flag}"),
             format!("nsenter -t {pid} -n ip link set far up"),
-            format!("nsenter -t {pid} -n ip route add default via {near_address}"),
+            format!("nsenter -t {pid} -n ip {family} route add default via {near_address}"),
         ] {
             shell(&command);
         }
@@ -71,8 +77,8 @@ fn shell(command: &str) {
 }
 
 /// A server that tells each client where it sees it.
-fn tcp_server() -> SocketAddr {
-    let listener = TcpListener::bind("10.9.2.2:0").expect("bind");
+fn tcp_server(ip: IpAddr) -> SocketAddr {
+    let listener = TcpListener::bind((ip, 0)).expect("bind");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
         for stream in listener.incoming().take(2) {
@@ -84,6 +90,12 @@ fn tcp_server() -> SocketAddr {
     address
 }
 
+/// The two ends of the cable to the clients, and of the one to the servers.
+struct Addresses {
+    clients: [&'static str; 2],
+    servers: [&'static str; 2],
+}
+
 #[test]
 fn servers_see_the_client() {
     let unfiltered = [
@@ -91,45 +103,71 @@ fn servers_see_the_client() {
         ("net/ipv4/conf/default/rp_filter", "0"),
     ];
     in_private_network("servers_see_the_client", &unfiltered, || {
-        let clients = Network::joined_by("clients", "10.9.1.1", "10.9.1.2");
-        let servers = Network::joined_by("servers", "10.9.2.1", "10.9.2.2");
-        // What comes from servers is ours, whoever it is for.
-        shell("ip rule add iif servers lookup 100");
-        shell("ip route add local default dev lo table 100");
-        let tcp = servers.within(tcp_server);
-        let udp = servers.within(|| {
-            UdpServer::at("10.9.2.2:0".parse().expect("an address"), |_, from| {
-                vec![from.ip().to_string().into_bytes()]
-            })
+        servers_see_it_at(&Addresses {
+            clients: ["10.9.1.1", "10.9.1.2"],
+            servers: ["10.9.2.1", "10.9.2.2"],
         });
-        for (source, expected) in [("client", "10.9.1.2"), ("balancer", "10.9.2.1")] {
-            let balancer = Balancer::start(
-                SLUICE,
-                &format!(
-                    "[listeners.tcp]\naddress = \"10.9.1.1:<port:tcp>\"\nprotocol = \"tcp\"\nupstream = \"tcp\"\nsource-address = \"{source}\"\n\
-                     [listeners.udp]\naddress = \"10.9.1.1:<port:udp>\"\nprotocol = \"udp\"\nupstream = \"udp\"\nsource-address = \"{source}\"\n\
-                     [upstreams.tcp]\nservers = [\"{tcp}\"]\n[upstreams.udp]\nservers = [\"{}\"]\n",
-                    udp.address()
-                ),
-            );
-            let at = |name| SocketAddr::from(([10, 9, 1, 1], balancer.address(name).port()));
-            let (tcp_at, udp_at) = (at("tcp"), at("udp"));
-            let (by_tcp, by_udp) = clients.within(|| {
-                let mut stream = TcpStream::connect(tcp_at).expect("connect");
-                stream
-                    .set_read_timeout(Some(testkit::DEADLINE))
-                    .expect("a timeout");
-                let mut text = String::new();
-                stream.read_to_string(&mut text).expect("an answer");
-                (text, UdpClient::new(udp_at).ask("who am I?"))
-            });
-            assert_eq!(
-                (by_tcp.as_str(), by_udp.as_str()),
-                (expected, expected),
-                "{source}"
-            );
-        }
     });
+}
+
+#[test]
+fn servers_see_the_client_over_ipv6() {
+    in_private_network("servers_see_the_client_over_ipv6", &[], || {
+        servers_see_it_at(&Addresses {
+            clients: ["fd09:1::1", "fd09:1::2"],
+            servers: ["fd09:2::1", "fd09:2::2"],
+        });
+    });
+}
+
+fn servers_see_it_at(addresses: &Addresses) {
+    let ([balancer_near, client], [balancer_far, server]) = (addresses.clients, addresses.servers);
+    let clients = Network::joined_by("clients", balancer_near, client);
+    let servers = Network::joined_by("servers", balancer_far, server);
+    // What comes from servers is ours, whoever it is for.
+    let family = if client.contains(':') { "-6" } else { "-4" };
+    shell(&format!("ip {family} rule add iif servers lookup 100"));
+    shell(&format!(
+        "ip {family} route add local default dev lo table 100"
+    ));
+    let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+    let tcp = servers.within(|| tcp_server(ip(server)));
+    let udp = servers.within(|| {
+        UdpServer::at(SocketAddr::new(ip(server), 0), |_, from| {
+            vec![from.ip().to_string().into_bytes()]
+        })
+    });
+    for (source, expected) in [("client", client), ("balancer", balancer_far)] {
+        let listen = match ip(balancer_near) {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        let balancer = Balancer::start(
+            SLUICE,
+            &format!(
+                "[listeners.tcp]\naddress = \"{listen}:<port:tcp>\"\nprotocol = \"tcp\"\nupstream = \"tcp\"\nsource-address = \"{source}\"\n\
+                 [listeners.udp]\naddress = \"{listen}:<port:udp>\"\nprotocol = \"udp\"\nupstream = \"udp\"\nsource-address = \"{source}\"\n\
+                 [upstreams.tcp]\nservers = [\"{tcp}\"]\n[upstreams.udp]\nservers = [\"{}\"]\n",
+                udp.address()
+            ),
+        );
+        let at = |name| SocketAddr::new(ip(balancer_near), balancer.address(name).port());
+        let (tcp_at, udp_at) = (at("tcp"), at("udp"));
+        let (by_tcp, by_udp) = clients.within(|| {
+            let mut stream = TcpStream::connect(tcp_at).expect("connect");
+            stream
+                .set_read_timeout(Some(testkit::DEADLINE))
+                .expect("a timeout");
+            let mut text = String::new();
+            stream.read_to_string(&mut text).expect("an answer");
+            (text, UdpClient::new(udp_at).ask("who am I?"))
+        });
+        assert_eq!(
+            (by_tcp.as_str(), by_udp.as_str()),
+            (expected, expected),
+            "{source}"
+        );
+    }
 }
 
 #[test]

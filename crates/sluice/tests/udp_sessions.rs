@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use serde_json::Value;
-use testkit::{Balancer, UdpClient, UdpServer, run, wait_for, wait_until};
+use testkit::{Balancer, UdpClient, UdpServer, in_private_network, run, wait_for, wait_until};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
@@ -189,6 +189,61 @@ fn a_server_that_is_gone_is_noticed_and_avoided() {
     });
     wait_for_ends(&balancer, "upstream-closed", 1.0);
     assert_eq!(client.ask("z").split(' ').next(), Some("second"));
+}
+
+#[test]
+fn what_meets_a_server_that_is_gone_goes_to_another() {
+    let mut gone = [UdpServer::start("gone"), UdpServer::start("gone, too")];
+    for server in &mut gone {
+        server.die();
+    }
+    let alive = UdpServer::echo();
+    let upstream = format!(
+        "balance = \"round-robin\"\nservers = [\"{}\", \"{}\", {{ address = \"{}\", backup = true }}]",
+        gone[0].address(),
+        gone[1].address(),
+        alive.address()
+    );
+    let balancer = balancer("", &upstream);
+    // All that was sent before the first answer, in its order, without being sent again by the client.
+    let client = UdpClient::new(balancer.address("udp"));
+    let questions = ["one", "", "three"];
+    for question in questions {
+        client.send(question);
+    }
+    for question in questions {
+        assert_eq!(client.receive(), question.as_bytes());
+    }
+    let metrics = balancer.metrics();
+    let refused = [("reason", "refused")];
+    assert_eq!(
+        metrics.sum("sluice_server_connect_failures_total", &refused),
+        2.0
+    );
+    assert_eq!(
+        metrics.sum("sluice_udp_datagrams_dropped_total", &[]),
+        0.0,
+        "nothing is lost"
+    );
+    assert_eq!(metrics.count("sluice_udp_datagrams_received_total", &[]), 3);
+    assert_eq!(metrics.count("sluice_udp_datagrams_sent_total", &[]), 3);
+    wait_for_ends(&balancer, "connect-failed", 2.0);
+}
+
+#[test]
+fn what_no_server_takes_is_counted() {
+    let mut gone = UdpServer::start("gone");
+    gone.die();
+    let balancer = balancer("", &servers(&[&gone]));
+    let client = UdpClient::new(balancer.address("udp"));
+    client.send("x");
+    balancer.wait_for_metrics("the loss", |metrics| {
+        metrics.sum(
+            "sluice_udp_datagrams_dropped_total",
+            &[("reason", "no-server")],
+        ) == 1.0
+    });
+    wait_for_ends(&balancer, "connect-failed", 1.0);
 }
 
 #[test]
@@ -422,4 +477,39 @@ fn a_command_line_will_do() {
     assert_eq!(client.ask_until_answered("hello"), "hello");
     child.kill().expect("killed");
     wait_until("it to end", || child.try_wait().expect("waiting").is_some());
+}
+
+#[test]
+fn answers_too_long_for_the_way_arrive_in_fragments() {
+    in_private_network(
+        "answers_too_long_for_the_way_arrive_in_fragments",
+        &[],
+        || {
+            let narrow = run("ip", &["link", "set", "lo", "mtu", "1500"]);
+            assert_eq!(narrow.code(), 0, "{}", narrow.stderr);
+            let server = UdpServer::echo();
+            for address in ["127.0.0.1", "0.0.0.0", ""] {
+                let balancer = Balancer::start(
+                    SLUICE,
+                    &format!(
+                        "[listeners.udp]\naddress = \"{address}:<port:udp>\"\nprotocol = \"udp\"\n[upstreams.app]\n{}\n",
+                        servers(&[&server])
+                    ),
+                );
+                let port = balancer.address("udp").port();
+                let mut near = vec![SocketAddr::from(([127, 0, 0, 1], port))];
+                if address.is_empty() {
+                    near.push(SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, port)));
+                }
+                for asked in near {
+                    let client = UdpClient::new(asked);
+                    for size in [1_400, 1_500, 9_000, 10, 1_600] {
+                        let datagram = vec![7; size];
+                        client.send(&datagram);
+                        assert!(client.receive() == datagram, "{size} bytes by {asked}");
+                    }
+                }
+            }
+        },
+    );
 }

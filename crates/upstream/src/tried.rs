@@ -4,7 +4,7 @@
 pub const MAX_ATTEMPTS: usize = 8;
 
 /// The servers a request was sent to, or refused by.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Tried {
     positions: [u32; MAX_ATTEMPTS],
     count: usize,

@@ -14,7 +14,7 @@ use sluice_telemetry::metrics::DatagramDrop;
 use sluice_upstream::{Asked, ConnectError, Lane, Tried};
 
 use super::port::Port;
-use super::session::{Parts, Session};
+use super::session::{Left, Parts, Session};
 use super::table::Table;
 use crate::deadline::Deadline;
 use crate::live::{ListenerSlot, LiveListener};
@@ -104,34 +104,55 @@ impl Pump {
             for datagram in arrival.datagrams() {
                 listener.metrics.datagrams_received.increment();
                 listener.metrics.bytes_received.add(datagram.len() as u64);
-                if let Err(why) = self.pass_on(&listener, arrival.flow, datagram, now) {
-                    listener.metrics.datagrams_dropped.increment(why);
-                }
+                self.pass_on(&listener, arrival.flow, Some(datagram), now);
             }
         }
         true
     }
 
-    /// Sends a datagram to its client's server, or to another where that turns out to be gone.
+    /// Sends a datagram to its client's server, or to another where that turns out to be gone, after what that one was
+    /// sent and did not answer. Without a datagram: only the latter.
     fn pass_on(
         &mut self,
         listener: &Rc<LiveListener>,
         flow: Flow,
-        datagram: &[u8],
+        datagram: Option<&[u8]>,
+        now: Instant,
+    ) {
+        let mut left = Left::default();
+        if let Err(why) = self.find_taker(listener, flow, datagram, &mut left, now) {
+            let lost = left.unanswered.len() + usize::from(datagram.is_some());
+            for _ in 0..lost {
+                listener.metrics.datagrams_dropped.increment(why);
+            }
+        }
+    }
+
+    fn find_taker(
+        &mut self,
+        listener: &Rc<LiveListener>,
+        flow: Flow,
+        datagram: Option<&[u8]>,
+        left: &mut Left,
         now: Instant,
     ) -> Result<(), DatagramDrop> {
-        let mut tried = Tried::default();
         for _ in 0..SERVERS {
             let known = self.table.find(&flow);
-            let known = known.filter(|id| !self.is_refused(*id, &mut tried));
-            let id = match known {
-                Some(id) => id,
-                None => self.open(listener, flow, &mut tried, now)?,
+            let known = known.filter(|id| !self.is_refused(*id, left));
+            let (id, is_new) = match known {
+                Some(id) => (id, false),
+                None => (self.open(listener, flow, &mut left.tried, now)?, true),
             };
             let session = self.table.get_mut(id).ok_or(DatagramDrop::NoServer)?;
-            match session.association.socket.send(datagram) {
+            let mut outcome = Ok(());
+            if is_new {
+                outcome = session.take_over(left, now);
+            }
+            if let Some(datagram) = datagram {
+                outcome = outcome.and_then(|()| session.send(datagram, now));
+            }
+            match outcome {
                 Ok(()) => {
-                    session.passed_on(datagram.len(), now);
                     self.table.touch(id, now);
                     return Ok(());
                 }
@@ -146,12 +167,12 @@ impl Pump {
     }
 
     /// Whether a session's server is gone: the session goes then too, and is to be followed by one with another server.
-    fn is_refused(&mut self, id: usize, tried: &mut Tried) -> bool {
+    fn is_refused(&mut self, id: usize, left: &mut Left) -> bool {
         let session = self.table.get_mut(id);
         let Some(session) = session.filter(|session| session.is_refused()) else {
             return false;
         };
-        session.note_tried(tried);
+        session.leave(left);
         self.table.remove(id);
         true
     }
@@ -285,6 +306,10 @@ impl Pump {
                 Err(error) => {
                     if is_refusal(&error) {
                         session.refuse(now);
+                        if session.leaves_datagrams() {
+                            let flow = session.flow;
+                            self.pass_on(&self.slot.current(), flow, None, now);
+                        }
                     }
                     return;
                 }

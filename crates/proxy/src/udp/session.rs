@@ -1,6 +1,7 @@
 //! One client's datagrams to one server and back.
 
 use std::cell::Cell;
+use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use sluice_telemetry::access::TcpRecord;
 use sluice_telemetry::metrics::ConnectFailure;
 use sluice_upstream::{Association, Cluster, InFlight, Tried};
 
+use super::unanswered::Unanswered;
 use crate::connections::Guard;
 use crate::live::LiveListener;
 use crate::trip::end_of_dropped;
@@ -33,6 +35,16 @@ pub(super) struct Session {
     received: Tally,
     sent: Tally,
     end: Option<End>,
+    /// Servers that were gone when this one was chosen.
+    tried: Tried,
+    unanswered: Unanswered,
+}
+
+/// What a session with a server that is gone leaves to the one that follows.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    pub(super) tried: Tried,
+    pub(super) unanswered: Unanswered,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,11 +84,42 @@ impl Session {
             received: Tally::default(),
             sent: Tally::default(),
             end: None,
+            tried: Tried::default(),
+            unanswered: Unanswered::default(),
         }
     }
 
-    /// A datagram of the client was sent to the server.
-    pub(super) fn passed_on(&mut self, bytes: usize, now: Instant) {
+    /// Sends what an earlier server left.
+    ///
+    /// # Errors
+    /// Those of [`Self::send`]. All of it is kept for yet another server.
+    pub(super) fn take_over(&mut self, left: &mut Left, now: Instant) -> io::Result<()> {
+        self.tried = left.tried.clone();
+        let datagrams = std::mem::take(&mut left.unanswered);
+        for datagram in datagrams.iter() {
+            self.unanswered.note(datagram);
+        }
+        for datagram in datagrams.iter() {
+            self.association.socket.send(datagram)?;
+            self.passed_on(datagram.len(), now);
+        }
+        Ok(())
+    }
+
+    /// Sends a datagram of the client to the server.
+    ///
+    /// # Errors
+    /// The kernel's. A refusal is that of an earlier datagram; this one was not sent.
+    pub(super) fn send(&mut self, datagram: &[u8], now: Instant) -> io::Result<()> {
+        self.association.socket.send(datagram)?;
+        if self.sent.datagrams == 0 {
+            self.unanswered.note(datagram);
+        }
+        self.passed_on(datagram.len(), now);
+        Ok(())
+    }
+
+    fn passed_on(&mut self, bytes: usize, now: Instant) {
         let bytes = bytes as u64;
         self.received.add(bytes);
         let lane = self.place.lane();
@@ -91,6 +134,7 @@ impl Session {
         if self.sent.datagrams == 0 {
             self.cluster.ended(lane, now, false);
             self.cluster.answered(lane, now, now - self.started);
+            self.unanswered.give_up();
         }
         self.sent.add(bytes);
         lane.metrics().bytes_received.add(bytes);
@@ -129,9 +173,16 @@ impl Session {
         self.end.is_some()
     }
 
-    /// Remembers the server as one that was tried.
-    pub(super) fn note_tried(&self, tried: &mut Tried) {
-        self.cluster.note_tried(tried, &self.place);
+    /// Whether a server that is gone leaves something to be sent to another.
+    pub(super) fn leaves_datagrams(&self) -> bool {
+        self.unanswered.len() > 0
+    }
+
+    /// What another server is to know and get.
+    pub(super) fn leave(&mut self, left: &mut Left) {
+        left.tried = self.tried.clone();
+        self.cluster.note_tried(&mut left.tried, &self.place);
+        left.unanswered = std::mem::take(&mut self.unanswered);
     }
 
     /// The session was silent for too long; `responses` says whether the server had something to say.
