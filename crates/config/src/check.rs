@@ -26,31 +26,76 @@ pub(crate) fn check(
     keys_of_connections(file, listeners, findings);
 }
 
-/// An address can be bound once.
+/// An address can be bound once, by TCP and by UDP each.
 fn addresses(file: &Section, findings: &mut Findings) {
-    let mut taken: Vec<(BindAddress, bool, &Span)> = Vec::new();
+    let mut taken: Vec<Bound<'_>> = Vec::new();
     for section in file.tables("listeners").iter().chain(file.table("admin")) {
-        let Some((address, span)) = section.with_span::<BindAddress>("address") else {
+        let Some((address, at)) = section.with_span::<BindAddress>("address") else {
             continue;
         };
-        // Ports of udp are others than those of tcp. The admin table has no protocol.
-        let is_udp = section.shape.key("protocol").is_some()
-            && section.value::<&str>("protocol") == Some("udp");
-        if let Some((_, _, first)) = taken
-            .iter()
-            .find(|(other, udp, _)| *udp == is_udp && other.conflicts_with(&address))
-        {
-            let what = match address {
-                BindAddress::Unix(_) => "this Unix socket",
-                _ => "this port",
-            };
-            findings.push(
-                Diagnostic::error(span.clone(), format!("{what} is used twice"))
-                    .related((*first).clone(), "first here"),
-            );
+        let (tcp, udp) = transports(section, at);
+        let bound = Bound { address, tcp, udp };
+        if let Some(report) = taken.iter().find_map(|first| clash(first, &bound, at)) {
+            findings.push(report);
         }
-        taken.push((address, is_udp, span));
+        taken.push(bound);
     }
+}
+
+/// What a table binds, and which words of the file ask for it.
+struct Bound<'a> {
+    address: BindAddress,
+    tcp: Option<&'a Span>,
+    udp: Option<(Span, bool)>,
+}
+
+/// Ports of UDP are others than those of TCP; HTTP/3 takes both. The admin table has no protocol.
+fn transports<'a>(section: &Section, at: &'a Span) -> (Option<&'a Span>, Option<(Span, bool)>) {
+    let has_protocol = section.shape.key("protocol").is_some();
+    if has_protocol && section.value::<&str>("protocol") == Some("udp") {
+        return (None, Some((at.clone(), false)));
+    }
+    let words = has_protocol.then(|| section.items::<&str>("protocols"));
+    let mut words = words.flatten().unwrap_or_default().into_iter();
+    let h3 = words.find(|(word, _)| *word == "h3");
+    (Some(at), h3.map(|(_, span)| (span, true)))
+}
+
+fn clash(first: &Bound<'_>, second: &Bound<'_>, at: &Span) -> Option<Diagnostic> {
+    if !first.address.conflicts_with(&second.address) {
+        return None;
+    }
+    let by_tcp = first.tcp.filter(|_| second.tcp.is_some());
+    if let Some(earlier) = by_tcp {
+        let what = match second.address {
+            BindAddress::Unix(_) => "this Unix socket",
+            _ => "this port",
+        };
+        let report = Diagnostic::error(at.clone(), format!("{what} is used twice"));
+        return Some(report.related(earlier.clone(), "first here"));
+    }
+    let (Some((earlier, first_is_h3)), Some((span, is_h3))) = (&first.udp, &second.udp) else {
+        return None;
+    };
+    if !first_is_h3 && !is_h3 {
+        let report = Diagnostic::error(at.clone(), "this port is used twice");
+        return Some(report.related(earlier.clone(), "first here"));
+    }
+    let label = if *first_is_h3 {
+        "`h3` takes it here"
+    } else {
+        "the udp listener is here"
+    };
+    let message = if *is_h3 {
+        "`h3` needs the udp port that another listener has"
+    } else {
+        "this udp port is the one that `h3` of another listener needs"
+    };
+    Some(
+        Diagnostic::error(span.clone(), message)
+            .related(earlier.clone(), label)
+            .help("HTTP/3 comes by UDP to the port of its listener: give the udp listener another port, or leave `h3` out of `protocols`"),
+    )
 }
 
 /// Datagrams are sent to addresses of the network, with nothing before them.

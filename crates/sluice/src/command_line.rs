@@ -60,17 +60,19 @@ pub(crate) struct CheckArguments {
     pub(crate) file: PathBuf,
 }
 
-/// Say which route, upstream and server a request would get, and why
+/// Say which route, upstream and server a request, a connection or a datagram would get, and why
 ///
 /// Asks the file, not a running sluice, and sends nothing.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  \
-    sluice explain -c sluice.toml GET http://api.example.com/users/7 -H 'x-tenant-id: premium'")]
+#[command(after_help = "Examples:\n  \
+    sluice explain -c sluice.toml GET http://api.example.com/users/7 -H 'x-tenant-id: premium'\n  \
+    sluice explain -c sluice.toml udp://:5353 --client-ip 192.0.2.7")]
 pub(crate) struct ExplainArguments {
     /// The configuration file
     #[arg(short, long, value_name = "FILE", default_value = "sluice.toml")]
     pub(crate) config: PathBuf,
-    /// The request's method; or, with no URL, a TLS connection that is passed on by name: `tls://NAME:PORT`
+    /// The request's method; or, with no URL, a TLS connection that is passed on by name: `tls://NAME:PORT`; any other
+    /// connection that is passed on: `tcp://HOST:PORT`; a datagram: `udp://HOST:PORT`
     pub(crate) method: String,
     /// The request's URL
     pub(crate) url: Option<String>,

@@ -1,6 +1,7 @@
 //! `sluice explain`: which route, upstream and server a request would get, and why.
 
 mod passthrough;
+mod session;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -12,7 +13,7 @@ use sluice_config::Plan;
 use sluice_config::plan::{Action, HttpListener, Listener, Protocol, Route, Server, Upstream};
 use sluice_control::Source;
 use sluice_model::BindAddress;
-use sluice_route::{Captures, Facts, normalise_path};
+use sluice_route::{Captures, Facts, NoFields, normalise_path};
 
 use crate::command_line::ExplainArguments;
 use crate::{USAGE, check};
@@ -35,6 +36,7 @@ pub(crate) fn explain(arguments: &ExplainArguments) -> ExitCode {
     let answer = match &asked {
         Asked::Request(request) => answer(&loaded.plan, request, arguments),
         Asked::Connection(connection) => connection.answer(&loaded.plan, arguments),
+        Asked::Session(session) => session.answer(&loaded.plan, arguments),
     };
     match answer {
         Ok(text) => {
@@ -52,16 +54,53 @@ pub(crate) fn explain(arguments: &ExplainArguments) -> ExitCode {
 enum Asked {
     Request(Request),
     Connection(passthrough::Connection),
+    Session(session::Session),
 }
 
 impl Asked {
     fn of(arguments: &ExplainArguments) -> anyhow::Result<Self> {
-        match &arguments.url {
-            Some(url) => Request::of(url, arguments).map(Self::Request),
-            None => passthrough::Connection::of(&arguments.method).map(Self::Connection),
+        if let Some(url) = &arguments.url {
+            return Request::of(url, arguments).map(Self::Request);
+        }
+        let url = &arguments.method;
+        match url.split_once("://") {
+            Some(("tls", authority)) => {
+                passthrough::Connection::of(authority).map(Self::Connection)
+            }
+            Some(("tcp", authority)) => {
+                session::Session::of(session::Transport::Tcp, authority).map(Self::Session)
+            }
+            Some(("udp", authority)) => {
+                session::Session::of(session::Transport::Udp, authority).map(Self::Session)
+            }
+            _ => bail!(
+                "`{url}` is no method with a URL behind it, and no `tcp://HOST:PORT`, `udp://HOST:PORT` or `tls://NAME:PORT`: see `sluice explain --help`"
+            ),
         }
     }
 }
+
+/// The parts of `NAME:PORT`; either may be left away.
+fn name_and_port(authority: &str) -> anyhow::Result<(&str, Option<u16>)> {
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    match authority.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => {
+            let number = port.parse();
+            let number = number.with_context(|| format!("`{port}` is no port"))?;
+            Ok((name, Some(number)))
+        }
+        _ => Ok((authority, None)),
+    }
+}
+
+/// What is known of a connection or a session that is no request.
+const NO_REQUEST: Facts<'static> = Facts {
+    host: "",
+    path: "",
+    query: None,
+    method: "",
+    fields: &NoFields,
+};
 
 /// A request as typed.
 struct Request {
@@ -216,13 +255,14 @@ fn describe(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {
         Action::Respond(respond) => writeln!(text, "answer    {} by sluice itself", respond.status),
         Action::Redirect(redirect) => writeln!(text, "answer    {}, a redirect", redirect.status),
         Action::Forward(id) => match plan.upstreams.get(id.0) {
-            Some(upstream) => describe_upstream(upstream, text),
+            Some(upstream) => describe_upstream(upstream, "requests", text),
             None => Ok(()),
         },
     }
 }
 
-fn describe_upstream(upstream: &Upstream, text: &mut String) -> std::fmt::Result {
+/// `what` are what its servers get: requests, connections or sessions.
+fn describe_upstream(upstream: &Upstream, what: &str, text: &mut String) -> std::fmt::Result {
     writeln!(text, "upstream  {}", upstream.name)?;
     writeln!(text, "policy    {}", upstream.balance.name)?;
     let zones_matter = upstream
@@ -244,7 +284,7 @@ fn describe_upstream(upstream: &Upstream, text: &mut String) -> std::fmt::Result
         } else if all == server.weight.value() {
             "the only one".to_owned()
         } else {
-            share_of(upstream, server.weight.value(), all)
+            share_of(upstream, server.weight.value(), all, what)
         };
         writeln!(text, "server    {} ({why})", server.address)?;
     }
@@ -252,10 +292,10 @@ fn describe_upstream(upstream: &Upstream, text: &mut String) -> std::fmt::Result
 }
 
 /// What a weight means to the policy.
-fn share_of(upstream: &Upstream, weight: u32, all: u32) -> String {
+fn share_of(upstream: &Upstream, weight: u32, all: u32, what: &str) -> String {
     match upstream.balance.settings.kind {
-        Kind::RoundRobin => format!("{weight} of {all} requests, in turn"),
-        Kind::Random => format!("{weight} of {all} requests, drawn at random"),
+        Kind::RoundRobin => format!("{weight} of {all} {what}, in turn"),
+        Kind::Random => format!("{weight} of {all} {what}, drawn at random"),
         _ => format!("weight {weight} of {all}"),
     }
 }

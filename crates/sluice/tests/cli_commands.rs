@@ -219,13 +219,43 @@ fn two_options_are_enough_to_run() {
 }
 
 #[test]
+fn explain_says_what_is_wrong_with_the_question() {
+    for (file, url, said) in [
+        ("tcp.toml", "udp://:5433", "the file has no udp listener"),
+        ("udp.toml", "tcp://:5353", "the file has no tcp listener"),
+        ("udp.toml", "udp://:x", "`x` is no port"),
+        ("udp.toml", "http://a/", "udp://HOST:PORT"),
+        (
+            "passthrough.toml",
+            "tcp://:8443",
+            "listener `tls` goes by server name: ask for `tls://NAME:PORT`",
+        ),
+    ] {
+        let finished = run(SLUICE, &["explain", "-c", &example(file), url]);
+        assert_eq!(finished.code(), 2, "{file} {url}: {finished:?}");
+        assert!(finished.stderr.contains(said), "{said}: {finished:?}");
+    }
+    let udp = example("udp.toml");
+    let question = ["explain", "-c", &udp, "udp://", "--listener", "web"];
+    let finished = run(SLUICE, &question);
+    let said = "there is no udp listener `web`";
+    assert!(finished.stderr.contains(said), "{finished:?}");
+}
+
+#[test]
 fn explain_says_which_way_and_why() {
     let layer7 = example("layer7.toml");
     let weights = example("weights-and-backup.toml");
     let proxies = example("proxy-protocol.toml");
     let balancing = example("balancing.toml");
     let passthrough = example("passthrough.toml");
-    let questions: [(&str, &str, &[&str]); 16] = [
+    let tcp = example("tcp.toml");
+    let udp = example("udp.toml");
+    let questions: [(&str, &str, &[&str]); 20] = [
+        (&tcp, "tcp", &["tcp://db.example.com:5433"]),
+        (&udp, "udp", &["udp://[::1]:5353"]),
+        (&udp, "udp", &["udp://:7777", "--client-ip", "192.0.2.7"]),
+        (&udp, "udp", &["udp://", "--listener", "game"]),
         (&passthrough, "passthrough", &["tls://x.B.example.com:8443"]),
         (
             &passthrough,

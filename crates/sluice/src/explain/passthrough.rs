@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use sluice_config::Plan;
 use sluice_config::plan::{Listener, Protocol, Refused, ServerNames, TcpTarget};
-use sluice_route::{Facts, NoFields};
 
-use super::{describe_choice, describe_upstream, has_port};
+use super::{NO_REQUEST, describe_choice, describe_upstream, has_port, name_and_port};
 use crate::command_line::ExplainArguments;
 
 /// A connection as typed: `tls://NAME:PORT`.
@@ -18,23 +17,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn of(url: &str) -> anyhow::Result<Self> {
-        let Some(authority) = url.strip_prefix("tls://") else {
-            bail!(
-                "`{url}` is no method with a URL behind it, and no `tls://NAME:PORT`: see `sluice explain --help`"
-            );
-        };
-        let authority = authority.strip_suffix('/').unwrap_or(authority);
-        let (name, port) = match authority.split_once(':') {
-            Some((name, port)) => {
-                let port = port.parse();
-                (
-                    name,
-                    Some(port.with_context(|| format!("`{url}` has no port"))?),
-                )
-            }
-            None => (authority, None),
-        };
+    /// Of what stands behind `tls://`.
+    pub(super) fn of(authority: &str) -> anyhow::Result<Self> {
+        let (name, port) = name_and_port(authority)?;
         Ok(Self {
             name: Some(name.to_owned()).filter(|name| !name.is_empty()),
             port,
@@ -65,15 +50,8 @@ impl Connection {
                     writeln!(text, "protocol  none of those in `alpn`")?;
                 }
                 let upstream = plan.upstreams.get(id.0).context("an upstream")?;
-                describe_upstream(upstream, &mut text)?;
-                let facts = Facts {
-                    host: "",
-                    path: "",
-                    query: None,
-                    method: "",
-                    fields: &NoFields,
-                };
-                describe_choice(upstream, arguments.client_ip, &facts, &mut text)?;
+                describe_upstream(upstream, "connections", &mut text)?;
+                describe_choice(upstream, arguments.client_ip, &NO_REQUEST, &mut text)?;
             }
             Err(refused) => {
                 let (alert, why) = match refused {
