@@ -118,6 +118,7 @@ impl Work {
             forwarded: false,
             default_host: "app",
             certificate: request::Certificate::NotAsked,
+            early: false,
             max_forwards: None,
         };
         self.out.clear();

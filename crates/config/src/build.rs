@@ -1,6 +1,7 @@
 //! The fourth stage: the values of the file become the plan. Names turn into indices, conditions are compiled.
 
 mod balance;
+mod early_data;
 mod listener;
 mod ocsp;
 mod process;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sluice_config::Plan;
 use sluice_config::plan::{Listener, Protocol, Tls, Upstream, UpstreamTls};
 use sluice_proxy::Ciphers;
-use sluice_tls::{ClientConfig, ServerConfig, Tickets, client_config, purpose, server_config};
+use sluice_tls::{ClientConfig, Resumption, ServerConfig, client_config, server_config};
 
 use crate::fleet::ApplyError;
 
@@ -30,7 +30,7 @@ struct Offer {
     listener: Arc<str>,
     tls: Tls,
     protocols: Vec<&'static [u8]>,
-    tickets: Arc<Tickets>,
+    resumption: Resumption,
     config: Arc<ServerConfig>,
 }
 
@@ -99,36 +99,33 @@ impl Offers {
         if let Some(known) = known {
             return Ok(Some(known.clone()));
         }
-        let tickets = self.tickets(listener, tls);
-        let config = server_config(tls, &protocols, Arc::clone(&tickets)).map_err(|wrong| {
-            ApplyError::Tls {
+        let resumption = self.resumption(listener, tls);
+        let config =
+            server_config(tls, &protocols, &resumption).map_err(|wrong| ApplyError::Tls {
                 listener: Arc::clone(&listener.name),
                 reason: wrong.reason,
-            }
-        })?;
+            })?;
         Ok(Some(Offer {
             listener: Arc::clone(&listener.name),
             tls: tls.clone(),
             protocols,
-            tickets,
+            resumption,
             config,
         }))
     }
 
     /// A new certificate is no reason to forget the sessions that can be resumed.
-    fn tickets(&self, listener: &Listener, tls: &Tls) -> Arc<Tickets> {
+    fn resumption(&self, listener: &Listener, tls: &Tls) -> Resumption {
         let mut known = self.by_listener.iter().flatten();
         let same = known.find(|known| {
             known.listener == listener.name
                 && known.tls.ticket_keys == tls.ticket_keys
                 && known.tls.client_auth == tls.client_auth
+                && known.tls.early_data == tls.early_data
         });
         same.map_or_else(
-            || {
-                let purpose = purpose(&listener.name, tls.client_auth.as_ref());
-                Arc::new(Tickets::new(tls.ticket_keys.clone(), &purpose))
-            },
-            |known| Arc::clone(&known.tickets),
+            || Resumption::new(&listener.name, tls),
+            |known| known.resumption.clone(),
         )
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sluice_net::Stream;
 use sluice_telemetry::TlsRecord;
-use sluice_telemetry::metrics::{ListenerMetrics, TlsFailure, TlsVersion};
+use sluice_telemetry::metrics::{EarlyData, ListenerMetrics, TlsFailure, TlsVersion};
 use sluice_tls::{Facts, Handshake, HandshakeError, ServerConfig};
 
 use crate::deadline::Deadline;
@@ -52,6 +52,12 @@ pub(crate) async fn secure(
             });
             if facts.resumed {
                 metrics.tls_resumptions.increment();
+            }
+            if facts.offered_early_data {
+                metrics.tls_early_data.increment(match facts.early {
+                    Some(_) => EarlyData::Accepted,
+                    None => EarlyData::Rejected,
+                });
             }
             *stream = Stream::Layered(session);
             Some(Rc::new(facts))

@@ -34,6 +34,8 @@ pub(crate) struct Trip {
     pub(crate) request_body: u64,
     /// Bytes of the answer's body.
     pub(crate) response_body: u64,
+    /// Whether it was decided upon before the client's handshake was done.
+    pub(crate) early: bool,
     /// Why it ended.
     pub(crate) end: End,
     /// Why it was refused.
@@ -62,6 +64,7 @@ impl Trip {
             response_after: None,
             request_body: 0,
             response_body: 0,
+            early: false,
             end: End::Ok,
             refused: None,
             words: None,

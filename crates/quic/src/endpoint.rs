@@ -5,12 +5,13 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::crypto::rustls::{NoInitialCipherSuite, QuicServerConfig};
+use quinn::crypto::rustls::NoInitialCipherSuite;
 use quinn::{Endpoint, EndpointConfig, ServerConfig, TransportConfig, VarInt};
 use thiserror::Error;
 
 use crate::handover::Seat;
 use crate::runtime::Worker;
+use crate::session::Crypto;
 use crate::socket::Socket;
 
 /// What a listener offers by QUIC.
@@ -41,12 +42,17 @@ impl From<NoInitialCipherSuite> for NoQuic {
 }
 
 impl Settings {
-    /// The certificates and tickets of `tls`, with `protocol` as the only one that is spoken. No data comes before the
-    /// handshake is done (0-RTT).
+    /// The certificates and tickets of `tls`, with `protocol` as the only one that is spoken. Where `tls` takes data before
+    /// the handshake is done (0-RTT), so does QUIC.
     pub fn new(tls: &quinn::rustls::ServerConfig, protocol: &[u8], limits: Limits) -> Self {
         let mut tls = tls.clone();
         tls.alpn_protocols = vec![protocol.to_vec()];
-        tls.max_early_data_size = 0;
+        if tls.max_early_data_size > 0 {
+            // How much, flow control says (RFC 9001, 4.6.1).
+            tls.max_early_data_size = u32::MAX;
+        }
+        // Keys for that QUIC hands out by itself.
+        tls.send_half_rtt_data = false;
         Self {
             tls: Arc::new(tls),
             limits,
@@ -58,7 +64,7 @@ impl Settings {
     /// # Errors
     /// [`NoQuic`]
     pub fn server_config(&self) -> Result<ServerConfig, NoQuic> {
-        let crypto = QuicServerConfig::try_from(Arc::clone(&self.tls))?;
+        let crypto = Crypto::new(&self.tls)?;
         let mut config = ServerConfig::with_crypto(Arc::new(crypto));
         config
             .transport_config(Arc::new(self.transport()))

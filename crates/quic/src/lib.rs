@@ -18,13 +18,14 @@ mod endpoint;
 mod handover;
 mod ids;
 mod runtime;
+mod session;
 mod socket;
 
 pub use endpoint::{Limits, NoQuic, Settings, open};
 pub use handover::{Seat, seats};
-pub use quinn::crypto::rustls::HandshakeData;
 pub use quinn::rustls::pki_types::CertificateDer;
 pub use quinn::{
     Connecting, Connection, ConnectionError, Endpoint, Incoming, ServerConfig, TransportErrorCode,
-    VarInt,
+    VarInt, ZeroRttAccepted,
 };
+pub use session::HandshakeData;

@@ -259,6 +259,19 @@ fn new_certificates_are_for_new_connections_and_end_none() {
     client.ends_well();
 }
 
+#[test]
+fn sessions_are_resumed_counted_and_logged_with_their_cipher() {
+    let server = EchoServer::start("one");
+    let site = Site::start(server.address(), 2, "");
+    assert_eq!(site.aioquic("resumed"), "ok\n");
+    let line = site.balancer.wait_for_stdout("/second");
+    assert!(line.contains("\"tls_cipher\":\"TLS_"), "{line}");
+    let metrics = site.balancer.metrics();
+    let sum = |name| metrics.sum(name, &[("listener", "web")]);
+    assert!((sum("sluice_tls_handshakes_total") - 2.0).abs() < 0.1);
+    assert!((sum("sluice_tls_resumptions_total") - 1.0).abs() < 0.1);
+}
+
 /// The UDP side comes and goes with the file, beside TCP connections that stay.
 #[test]
 fn http3_can_be_switched_on_and_off_by_a_reload() {

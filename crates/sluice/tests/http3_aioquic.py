@@ -106,13 +106,19 @@ async def whole(answer):
     return answer
 
 
-def client(port, ca, **more):
+def client(port, ca, session_ticket_handler=None, wait_connected=True, **more):
     configuration = QuicConfiguration(
         is_client=True, alpn_protocols=H3_ALPN, server_name=HOST.decode(), **more
     )
     configuration.load_verify_locations(ca)
     return connect(
-        "127.0.0.1", port, configuration=configuration, create_protocol=Client, local_port=0
+        "127.0.0.1",
+        port,
+        configuration=configuration,
+        create_protocol=Client,
+        session_ticket_handler=session_ticket_handler,
+        wait_connected=wait_connected,
+        local_port=0,
     )
 
 
@@ -353,6 +359,42 @@ async def stapled(port, ca):
     kind, answer = extensions[0][:2], extensions[0][8:]
     assert kind == b"\x00\x05", extensions[0].hex()
     print(hashlib.sha256(answer).hexdigest())
+
+
+async def session(port, ca):
+    """A session to come again with."""
+    tickets = asyncio.Queue()
+    async with client(port, ca, tickets.put_nowait) as one:
+        assert (await whole(one.get(b"/first"))).status == 200
+        return await asyncio.wait_for(tickets.get(), DEADLINE)
+
+
+async def early(port, ca):
+    """Asks at once, and again with the same session, which is not taken early then."""
+    ticket = await session(port, ca)
+    assert ticket.max_early_data_size == 0xFFFFFFFF
+    for taken in (True, False):
+        async with client(port, ca, session_ticket=ticket, wait_connected=False) as one:
+            harmless = one.get(b"/early" if taken else b"/again")
+            unsafe = one.get(b"/unsafe", b"POST", body=b"hello")
+            fields = dict((await whole(harmless)).json()["fields"])
+            assert fields.get("Early-Data") == ("1" if taken else None), fields
+            answer = (await whole(unsafe)).json()
+            assert "Early-Data" not in dict(answer["fields"]), answer
+            assert answer["body_length"] == 5, answer
+            assert one._quic.tls.early_data_accepted == taken
+
+
+async def not_early(port, ca):
+    ticket = await session(port, ca)
+    assert not ticket.max_early_data_size
+
+
+async def resumed(port, ca):
+    ticket = await session(port, ca)
+    async with client(port, ca, session_ticket=ticket) as one:
+        assert one._quic.tls.session_resumed
+        assert (await whole(one.get(b"/second"))).status == 200
 
 
 async def outliving(port, ca):

@@ -101,6 +101,7 @@ fn fenced(language: &str, format: Format) -> String {
             cipher: "TLS_AES_128_GCM_SHA256",
         }),
         server_name: Some("example.com"),
+        early_data: false,
         end: End::Ok,
         user_agent: Some(b"curl/8.5.0"),
         referer: Some(b"https://example.com/"),

@@ -6,7 +6,9 @@ use aws_lc_rs::digest::{SHA256, digest};
 use rustls::{CipherSuite, CommonState, HandshakeKind, ProtocolVersion};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// What is known of a TLS connection once its handshake is done.
+use crate::early::Early;
+
+/// What is known of a TLS connection once its handshake is done, or has come so far that data is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// `TLSv1.2` or `TLSv1.3`
@@ -21,6 +23,10 @@ pub struct Facts {
     pub resumed: bool,
     /// The client's certificate, where it has shown one that is trusted.
     pub client: Option<ClientCertificate>,
+    /// Whether the client wished to send before the handshake was done.
+    pub offered_early_data: bool,
+    /// Where such data was taken: whether the handshake is done by now.
+    pub early: Option<Early>,
 }
 
 /// A client's certificate, as servers are told of it.
@@ -76,23 +82,33 @@ impl Facts {
                 .and_then(<[_]>::first)
                 .map(|certificate| ClientCertificate::of(certificate)),
             resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
+            offered_early_data: false,
+            early: None,
         }
     }
 
-    /// What QUIC tells of a handshake: neither the cipher nor whether a session was resumed is known.
+    /// What QUIC tells of a handshake.
     pub fn of_quic(
         server_name: Option<&str>,
         protocol: Option<&[u8]>,
+        cipher: Option<CipherSuite>,
         client: Option<&[u8]>,
     ) -> Self {
         Self {
             version: "TLSv1.3",
-            cipher: "",
+            cipher: cipher.map_or("", cipher_name),
             server_name: server_name.map(Into::into),
             protocol: protocol.map(Into::into),
             resumed: false,
             client: client.map(ClientCertificate::of),
+            offered_early_data: false,
+            early: None,
         }
+    }
+
+    /// Whether what comes may be a copy of what somebody else sent once: the handshake is not done.
+    pub fn is_early(&self) -> bool {
+        self.early.as_ref().is_some_and(|early| !early.is_done())
     }
 
     /// Whether it is TLS 1.3.

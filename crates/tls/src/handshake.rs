@@ -22,6 +22,7 @@ pub struct Handshake {
     config: Arc<ServerConfig>,
     workspace: Rc<Workspace>,
     server_name: Option<Box<str>>,
+    offers_early_data: bool,
 }
 
 #[derive(Debug)]
@@ -52,10 +53,12 @@ impl Handshake {
             config,
             workspace,
             server_name: None,
+            offers_early_data: false,
         }
     }
 
-    /// Goes on. Not to be called again once it is over.
+    /// Goes on. It is over when the handshake is done, or data has come before that, of which the facts tell then. Not to be
+    /// called again.
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -71,7 +74,9 @@ impl Handshake {
             session.flush_once();
             return Poll::Ready(Err(error.into()));
         }
-        let facts = Facts::of(session.records.common(), self.server_name.take());
+        let mut facts = Facts::of(session.records.common(), self.server_name.take());
+        facts.offered_early_data = self.offers_early_data;
+        facts.early = session.early().cloned();
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Session(session) => Poll::Ready(Ok((session, facts))),
             _ => Poll::Ready(Err(HandshakeError::Closed)),
@@ -91,6 +96,7 @@ impl Handshake {
         loop {
             match reader.read(received) {
                 Ok(Some(hello)) => {
+                    self.offers_early_data = hello.early_data;
                     self.server_name = hello
                         .server_name
                         .map(str::to_ascii_lowercase)

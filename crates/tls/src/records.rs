@@ -3,8 +3,8 @@
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
-    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedConnectionCommon,
-    UnbufferedStatus,
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, ReadEarlyData,
+    UnbufferedConnectionCommon, UnbufferedStatus,
 };
 use rustls::{CommonState, Error};
 
@@ -53,6 +53,8 @@ pub(crate) struct Driven {
     pub(crate) peer_closed: bool,
     /// Whether the task could be done: not before the handshake has come far enough.
     pub(crate) done: bool,
+    /// Whether application data came before the handshake was done.
+    pub(crate) early: bool,
 }
 
 impl Records {
@@ -77,6 +79,7 @@ impl Records {
             Self::Server(connection) => drive(
                 connection,
                 UnbufferedConnectionCommon::<ServerConnectionData>::process_tls_records,
+                read_early,
                 received,
                 task,
                 plain,
@@ -85,6 +88,7 @@ impl Records {
             Self::Client(connection) => drive(
                 connection,
                 UnbufferedConnectionCommon::<ClientConnectionData>::process_tls_records,
+                |_, _| Err(Error::General("servers send no early data".to_owned())),
                 received,
                 task,
                 plain,
@@ -120,6 +124,7 @@ fn drive<Data>(
         &'c mut UnbufferedConnectionCommon<Data>,
         &'i mut [u8],
     ) -> UnbufferedStatus<'c, 'i, Data>,
+    read_early: impl Fn(ReadEarlyData<'_, '_, Data>, &mut dyn FnMut(&[u8])) -> Result<usize, Error>,
     received: &mut [u8],
     task: Task<'_>,
     plain: &mut dyn FnMut(&[u8]),
@@ -166,11 +171,28 @@ fn drive<Data>(
                 driven.used += discard;
                 return Ok(driven);
             }
-            // Never offered.
-            _ => return Err(Error::General("early data was not offered".to_owned())),
+            ConnectionState::ReadEarlyData(data) => {
+                discard += read_early(data, plain)?;
+                driven.early = true;
+            }
+            _ => return Err(Error::General("an unknown state".to_owned())),
         }
         driven.used += discard;
     }
+}
+
+/// Hands on what came before the handshake was done. How many of the received bytes that has used up.
+fn read_early(
+    mut data: ReadEarlyData<'_, '_, ServerConnectionData>,
+    plain: &mut dyn FnMut(&[u8]),
+) -> Result<usize, Error> {
+    let mut discard = 0;
+    while let Some(record) = data.next_record() {
+        let record = record?;
+        discard += record.discard;
+        plain(record.payload);
+    }
+    Ok(discard)
 }
 
 /// Fetches what is to be sent in spite of an error, the alert that tells of it among that, and not a message more: the bytes at

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ::aws_lc_rs::digest::{Context, SHA256};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
+use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use sluice_config::plan::{ClientAuth, Tls, TlsVersion};
@@ -14,7 +14,7 @@ use sluice_config::{FileRole, WrongFile};
 use crate::authorities::{revoked, roots};
 use crate::choice::Choice;
 use crate::ocsp::Served;
-use crate::tickets::Tickets;
+use crate::resumption::Resumption;
 
 /// The configuration of a listener's sessions. `protocols` are offered by ALPN, the best first.
 ///
@@ -23,7 +23,7 @@ use crate::tickets::Tickets;
 pub fn server_config(
     tls: &Tls,
     protocols: &[&[u8]],
-    tickets: Arc<Tickets>,
+    resumption: &Resumption,
 ) -> Result<Arc<ServerConfig>, WrongFile> {
     let certificates = tls
         .certificates
@@ -45,9 +45,12 @@ pub fn server_config(
     };
     let mut config = builder.with_cert_resolver(Arc::new(Choice::new(certificates)));
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    // Tickets carry what a session needs; a store of ours would be a lock between workers.
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.ticketer = tickets;
+    resumption.apply(&mut config);
+    if let Some(size) = tls.early_data {
+        config.max_early_data_size = size;
+        // Else the answer would wait for the handshake, and nothing be gained.
+        config.send_half_rtt_data = true;
+    }
     Ok(Arc::new(config))
 }
 
@@ -72,7 +75,7 @@ fn verifier(
 }
 
 /// What sessions of a listener may not be carried over from and to: its name, and whom it lets in.
-pub fn purpose(listener: &str, auth: Option<&ClientAuth>) -> Vec<u8> {
+pub(crate) fn purpose(listener: &str, auth: Option<&ClientAuth>) -> Vec<u8> {
     let mut digest = Context::new(&SHA256);
     digest.update(listener.as_bytes());
     if let Some(auth) = auth {

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker, ready};
 use rustls::Error;
 use sluice_net::{Layered, Socket};
 
+use crate::early::Early;
 use crate::records::{Driven, Out, Records, Task};
 use crate::workspace::{CHUNK, INCOMING, MAX_RECORD, Workspace};
 
@@ -31,6 +32,8 @@ pub struct Session {
     closed: bool,
     /// What came was no TLS: nothing more is looked at.
     broken: bool,
+    /// Data came before the handshake was done.
+    early: Option<Early>,
 }
 
 impl Session {
@@ -46,7 +49,13 @@ impl Session {
             peer_closed: false,
             closed: false,
             broken: false,
+            early: None,
         }
+    }
+
+    /// Where data came before the handshake was done: whether it is by now.
+    pub(crate) fn early(&self) -> Option<&Early> {
+        self.early.as_ref()
     }
 
     /// Works off what was received before there was a session; nothing, where it is for us to begin.
@@ -55,13 +64,13 @@ impl Session {
         self.work_off_held()
     }
 
-    /// Goes on with the handshake until it is done. What is left to be sent goes out with the first answer, or when the
+    /// Goes on with the handshake until it is done, or data has come before that. What is left to be sent goes out with the first answer, or when the
     /// next receive has to wait.
     pub(crate) fn poll_handshake(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SessionError>> {
-        while self.records.common().is_handshaking() {
+        while self.records.common().is_handshaking() && self.early.is_none() {
             ready!(self.poll_flush(cx))?;
             let workspace = Rc::clone(&self.workspace);
             let mut area = workspace.incoming();
@@ -74,6 +83,10 @@ impl Session {
                 .extend_from_slice(area.get(..count).unwrap_or_default());
             drop(area);
             self.work_off_held()?;
+        }
+        if self.early.is_some() {
+            // The client waits for it, and shall not until its request is answered.
+            let _ = self.poll_flush(cx)?;
         }
         Poll::Ready(Ok(()))
     }
@@ -100,9 +113,23 @@ impl Session {
         let filled = out.filled();
         unsent.truncate(filled);
         let driven = driven?;
-        self.peer_closed |= driven.peer_closed;
+        self.note(driven);
         keep_rest(&mut self.held, driven.used);
         Ok(())
+    }
+
+    /// What was learnt from driving on.
+    fn note(&mut self, driven: Driven) {
+        self.peer_closed |= driven.peer_closed;
+        if driven.early {
+            self.early.get_or_insert_default();
+        }
+        if let Some(early) = &self.early
+            && !early.is_done()
+            && !self.records.common().is_handshaking()
+        {
+            early.finish();
+        }
     }
 
     /// Receives once, and deciphers into `buffer`; what does not fit is kept. How many bytes went into `buffer`, or
@@ -151,7 +178,7 @@ impl Session {
         unsent.truncate(filled);
         match driven {
             Ok(driven) => {
-                self.peer_closed |= driven.peer_closed;
+                self.note(driven);
                 let rest = received.get(driven.used..).unwrap_or_default();
                 self.held.clear();
                 self.held.extend_from_slice(rest);
@@ -200,7 +227,7 @@ impl Session {
             .drive(held, task, &mut fetch, &mut out)
             .map_err(broken)?;
         let filled = out.filled();
-        self.peer_closed |= driven.peer_closed;
+        self.note(driven);
         keep_rest(&mut self.held, driven.used);
 
         let ciphered = outgoing.get(..filled).unwrap_or_default();

@@ -87,6 +87,9 @@ impl Builder<'_> {
         if tls_is_wrong {
             return None;
         }
+        if section.value("protocol") != Some("http") {
+            self.no_early_data(section);
+        }
         Some(HalfListener(Listener {
             name: section.name.as_str().into(),
             address,

@@ -24,6 +24,7 @@ impl Builder<'_> {
             return None;
         }
         Some(Tls {
+            early_data: self.early_data(section)?,
             certificates: certificates?,
             min_version: match section.value("min-version")? {
                 "1.3" => TlsVersion::V1_3,

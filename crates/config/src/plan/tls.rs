@@ -22,6 +22,8 @@ pub struct Tls {
     pub ticket_keys: Vec<Secret>,
     /// Where `ticket-keys` were read from.
     pub ticket_keys_file: Option<PathBuf>,
+    /// `early-data`: how many bytes clients may send before their handshake is done; `None` where they may not.
+    pub early_data: Option<u32>,
 }
 
 /// `client-auth` of `tls`

@@ -26,6 +26,8 @@ pub struct Forwarding<'a> {
     pub default_host: &'a str,
     /// What is said of the client's certificate.
     pub certificate: Certificate<'a>,
+    /// Whether the request came before the client's handshake was done (RFC 8470).
+    pub early: bool,
     /// The value of `Max-Forwards`, already counted down; `None` passes the field on as it is.
     pub max_forwards: Option<u64>,
 }
@@ -134,6 +136,10 @@ fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &m
     {
         write_field(out, CERTIFICATE_SUBJECT, subject.as_bytes());
         write_field(out, CERTIFICATE_FINGERPRINT, fingerprint.as_bytes());
+    }
+    // One that is there already says the same, and goes on (RFC 8470, 5.1).
+    if forwarding.early && head.fields.named("early-data").is_none() {
+        write_field(out, "Early-Data", b"1");
     }
     if forwarding.forwarded {
         write_forwarded(head, forwarding, client, out);

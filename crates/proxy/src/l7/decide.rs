@@ -92,6 +92,7 @@ pub(super) fn decide(
     http: &HttpListener,
     trip: &mut Trip,
 ) -> (Decision, usize) {
+    trip.early = downstream.is_early();
     let asked = Asked {
         head,
         after_head: bytes.get(head.len..).unwrap_or_default(),
@@ -289,6 +290,7 @@ impl<'b> Asked<'_, '_, 'b> {
             via: self.http.via.as_deref(),
             forwarded: self.http.forwarded,
             default_host: &cluster.settings().name,
+            early: trip.early,
             max_forwards,
             certificate: self.certificate(),
         };

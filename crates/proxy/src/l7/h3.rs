@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use http::{Method, Response, StatusCode};
@@ -13,9 +13,11 @@ use sluice_http::exchange::{Exchange, Progress, Refusal, RequestHead, Served, co
 use sluice_http::h3::{Code, Connection, Fault, Head, Http3Exchange, RequestStream};
 use sluice_http::websocket;
 use sluice_net::Stream;
-use sluice_quic::{CertificateDer, Connecting, ConnectionError, HandshakeData, TransportErrorCode};
-use sluice_telemetry::metrics::{BadRequest, ListenerMetrics, TlsFailure, TlsVersion};
-use sluice_tls::Facts;
+use sluice_quic::{
+    CertificateDer, Connecting, ConnectionError, HandshakeData, TransportErrorCode, ZeroRttAccepted,
+};
+use sluice_telemetry::metrics::{BadRequest, EarlyData, ListenerMetrics, TlsFailure, TlsVersion};
+use sluice_tls::{Early, Facts};
 use tokio::task::spawn_local;
 
 use super::serve::{Carrier, Downstream};
@@ -42,22 +44,25 @@ pub(crate) async fn serve(
     };
     let (max_head, idle_timeout) = (http.max_head, settings.idle_timeout);
     let metrics = slot.metrics();
-    let mut deadline = Deadline::new(Instant::now() + security.timeout);
+    let deadline = Deadline::new(Instant::now() + security.timeout);
     drop(listener);
-    let Some(quinn) = shake_hands(connecting, &mut deadline, &metrics).await else {
+    let shaken = shake_hands(connecting, under_way, deadline, &metrics).await;
+    let Some((quinn, data, confirming)) = shaken else {
         return;
     };
-    drop(under_way);
     guard.takes_leave();
     let Ok(connection) = Connection::new(quinn.clone(), max_head).await else {
         return;
     };
+    let mut facts = facts(&quinn, &data);
+    facts.early = confirming.as_ref().map(|one| one.early.clone());
     let session = Session {
         connection,
-        tls: Rc::new(facts(&quinn)),
+        tls: Rc::new(facts),
         local_address: local_address(&quinn, &slot),
         quinn,
-        deadline,
+        confirming,
+        deadline: Deadline::new(Instant::now() + idle_timeout),
         idle_timeout,
         leaving: false,
         shared: Shared::new(guard),
@@ -71,6 +76,8 @@ pub(crate) async fn serve(
 struct Session {
     connection: Connection,
     quinn: sluice_quic::Connection,
+    /// The handshake, where requests are taken before it is done.
+    confirming: Option<Confirming>,
     deadline: Deadline,
     idle_timeout: Duration,
     /// Whether GOAWAY was said.
@@ -84,7 +91,6 @@ struct Session {
 
 impl Session {
     async fn run(mut self, slot: &ListenerSlot) {
-        self.deadline.set(Instant::now() + self.idle_timeout);
         let mut closing = pin!(slot.closing());
         closing.as_mut().enable();
         poll_fn(|cx| {
@@ -98,6 +104,15 @@ impl Session {
 
     /// Ready when the connection has ended.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(confirming) = &mut self.confirming
+            && let Poll::Ready(is_done) = confirming.poll(cx, &self.quinn, &self.slot.metrics())
+        {
+            self.confirming = None;
+            if !is_done {
+                self.connection.close(Code::NoError);
+                return Poll::Ready(());
+            }
+        }
         loop {
             match self.connection.poll_accept(cx) {
                 Poll::Ready(Some(stream)) => self.begin(stream),
@@ -270,22 +285,87 @@ impl Request {
     }
 }
 
+/// A handshake that is not done, with requests that came early (0-RTT).
+struct Confirming {
+    accepted: ZeroRttAccepted,
+    early: Early,
+    resumed: bool,
+    deadline: Deadline,
+    _under_way: UnderWay,
+}
+
+impl Confirming {
+    /// Ready with whether the handshake is done, when it is or failed.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        quinn: &sluice_quic::Connection,
+        metrics: &ListenerMetrics,
+    ) -> Poll<bool> {
+        let outcome = match Pin::new(&mut self.accepted).poll(cx) {
+            Poll::Ready(_) => quinn.close_reason().map_or(Ok(()), |why| Err(word(&why))),
+            Poll::Pending => {
+                ready!(self.deadline.poll(cx));
+                Err(TlsFailure::Timeout)
+            }
+        };
+        match outcome {
+            Ok(()) => {
+                count(self.resumed, metrics);
+                self.early.finish();
+            }
+            Err(failure) => metrics.tls_failures.increment(failure),
+        }
+        Poll::Ready(outcome.is_ok())
+    }
+}
+
+/// Until the handshake is done, or data has come before that.
 async fn shake_hands(
-    connecting: Connecting,
-    deadline: &mut Deadline,
+    mut connecting: Connecting,
+    under_way: UnderWay,
+    mut deadline: Deadline,
     metrics: &ListenerMetrics,
-) -> Option<sluice_quic::Connection> {
-    let mut connecting = pin!(connecting);
-    let outcome = poll_fn(|cx| match connecting.as_mut().poll(cx) {
+) -> Option<(sluice_quic::Connection, HandshakeData, Option<Confirming>)> {
+    let understood = within(&mut deadline, connecting.handshake_data(), metrics).await?;
+    let data = *understood.downcast::<HandshakeData>().ok()?;
+    let quinn = if data.early {
+        match connecting.into_0rtt() {
+            Ok((quinn, accepted)) => {
+                metrics.tls_early_data.increment(EarlyData::Accepted);
+                let confirming = Confirming {
+                    accepted,
+                    early: Early::default(),
+                    resumed: data.resumed,
+                    deadline,
+                    _under_way: under_way,
+                };
+                return Some((quinn, data, Some(confirming)));
+            }
+            // Not reached: servers always may.
+            Err(connecting) => within(&mut deadline, connecting, metrics).await?,
+        }
+    } else {
+        within(&mut deadline, connecting, metrics).await?
+    };
+    count(data.resumed, metrics);
+    Some((quinn, data, None))
+}
+
+/// A part of the handshake; `None` where it failed, which is counted then.
+async fn within<T>(
+    deadline: &mut Deadline,
+    part: impl Future<Output = Result<T, ConnectionError>>,
+    metrics: &ListenerMetrics,
+) -> Option<T> {
+    let mut part = pin!(part);
+    let outcome = poll_fn(|cx| match part.as_mut().poll(cx) {
         Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
         Poll::Pending => deadline.poll(cx).map(|()| None),
     })
     .await;
     match outcome {
-        Some(Ok(quinn)) => {
-            metrics.tls_handshakes.increment(TlsVersion::V1_3);
-            return Some(quinn);
-        }
+        Some(Ok(done)) => return Some(done),
         Some(Err(error)) => {
             metrics.tls_failures.increment(word(&error));
             tracing::debug!(%error, "a QUIC handshake failed");
@@ -293,6 +373,13 @@ async fn shake_hands(
         None => metrics.tls_failures.increment(TlsFailure::Timeout),
     }
     None
+}
+
+fn count(resumed: bool, metrics: &ListenerMetrics) {
+    metrics.tls_handshakes.increment(TlsVersion::V1_3);
+    if resumed {
+        metrics.tls_resumptions.increment();
+    }
 }
 
 fn word(error: &ConnectionError) -> TlsFailure {
@@ -321,16 +408,18 @@ fn word(error: &ConnectionError) -> TlsFailure {
     }
 }
 
-fn facts(quinn: &sluice_quic::Connection) -> Facts {
-    let data = quinn.handshake_data();
-    let data = data.and_then(|data| data.downcast::<HandshakeData>().ok());
+fn facts(quinn: &sluice_quic::Connection, data: &HandshakeData) -> Facts {
     let shown = quinn.peer_identity();
     let shown = shown.and_then(|shown| shown.downcast::<Vec<CertificateDer<'static>>>().ok());
-    Facts::of_quic(
-        data.as_ref().and_then(|data| data.server_name.as_deref()),
-        data.as_ref().and_then(|data| data.protocol.as_deref()),
-        shown.as_ref().and_then(|chain| Some(&**chain.first()?)),
-    )
+    Facts {
+        resumed: data.resumed,
+        ..Facts::of_quic(
+            data.server_name.as_deref(),
+            data.protocol.as_deref(),
+            data.cipher,
+            shown.as_ref().and_then(|chain| Some(&**chain.first()?)),
+        )
+    }
 }
 
 fn local_address(quinn: &sluice_quic::Connection, slot: &ListenerSlot) -> Option<SocketAddr> {

@@ -1,13 +1,14 @@
 //! From bytes to a decision: receives until the head of a request is whole, and has it decided upon on the spot.
 
 use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use sluice_config::plan::HttpListener;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
-use sluice_wire::h1::{FieldStorage, Limits, parse_request};
+use sluice_wire::h1::{FieldStorage, Limits, RequestHead, parse_request};
 
 use super::decide::{self, Decision};
 use super::respond;
@@ -34,6 +35,12 @@ pub(super) async fn request(
     }
     // The head is not whole: now it owns a buffer, and has a deadline of its own.
     downstream.deadline.set(trip.started + http.head_timeout);
+    if downstream.is_early() {
+        let waiting = poll_fn(|cx| poll_handshake(cx, downstream, listener, http, trip));
+        if let ControlFlow::Break(outcome) = waiting.await {
+            return outcome;
+        }
+    }
     poll_fn(|cx| poll_rest(cx, downstream, listener, http, trip)).await
 }
 
@@ -75,6 +82,50 @@ fn from_carry(
     });
     downstream.carry = bytes;
     decision
+}
+
+/// Waits until the client's handshake is done, and decides then if the head is whole; goes on receiving if it is not. In the
+/// meantime the head may become whole, and be of a request that need not wait. Breaks as [`request`] ends.
+fn poll_handshake(
+    cx: &mut Context<'_>,
+    downstream: &mut Downstream,
+    listener: &Rc<LiveListener>,
+    http: &HttpListener,
+    trip: &mut Trip,
+) -> Poll<ControlFlow<Option<Decision>>> {
+    let facts = downstream.tls.clone();
+    let Some(early) = facts.as_ref().and_then(|facts| facts.early.as_ref()) else {
+        return Poll::Ready(ControlFlow::Continue(()));
+    };
+    // The head of a stream is whole always, and its connection moves on by itself.
+    while downstream.carrier.is_none() && !early.is_done() {
+        let worker = Rc::clone(&downstream.worker);
+        let mut scratch = worker.scratch();
+        let Poll::Ready(received) = downstream.stream.poll_read(cx, scratch.head_area()) else {
+            break;
+        };
+        let Ok(count @ 1..) = received else {
+            return Poll::Ready(ControlFlow::Break(None));
+        };
+        listener.metrics.bytes_received.add(count as u64);
+        downstream.carry.extend_from_slice(scratch.received(count));
+        drop(scratch);
+        trip.tick();
+        if let Some(decision) = from_carry(downstream, listener, http, trip) {
+            return Poll::Ready(ControlFlow::Break(Some(decision)));
+        }
+    }
+    if early.poll_done(cx).is_pending() {
+        ready!(downstream.deadline.poll(cx));
+        let decision = timed_out(downstream, trip);
+        return Poll::Ready(ControlFlow::Break(Some(decision)));
+    }
+    trip.tick();
+    let decision = from_carry(downstream, listener, http, trip);
+    Poll::Ready(match decision {
+        Some(decision) => ControlFlow::Break(Some(decision)),
+        None => ControlFlow::Continue(()),
+    })
 }
 
 /// Receives until the head is whole.
@@ -138,6 +189,8 @@ fn consider(
     let mut storage = FieldStorage::new();
     match parse_request(bytes, &mut storage, &limits) {
         Ok(None) => None,
+        // It might be a copy of what was sent once already: it waits until the client has shown that it is not.
+        Ok(Some(head)) if downstream.is_early() && !is_harmless(&head) => None,
         Ok(Some(head)) => Some(decide::decide(
             &head, bytes, downstream, listener, http, trip,
         )),
@@ -146,6 +199,11 @@ fn consider(
             Some((decision, bytes.len()))
         }
     }
+}
+
+/// Whether a request may come twice (RFC 8470, 4). What comes through a tunnel may not.
+fn is_harmless(head: &RequestHead<'_, '_>) -> bool {
+    head.method.is_safe() && head.upgrade.is_none()
 }
 
 fn timed_out(downstream: &Downstream, trip: &mut Trip) -> Decision {

@@ -130,6 +130,7 @@ fn write(
             .as_ref()
             .and_then(|tls| tls.server_name.as_deref()),
         tls: downstream.tls.as_deref().map(log_record),
+        early_data: trip.early,
         end: trip.end,
         user_agent: word(Word::UserAgent),
         referer: word(Word::Referer),

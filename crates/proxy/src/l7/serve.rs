@@ -123,6 +123,10 @@ pub(crate) fn serve(
             let (after, now) = Box::pin(pipeline::run(&mut downstream, received)).await;
             match after {
                 After::KeepAlive => {}
+                // Closing would cut the client off in the middle of its handshake, and with that from its answer.
+                After::Close if downstream.is_early() => {
+                    return Box::pin(downstream.linger()).await;
+                }
                 After::Close => return,
                 After::Linger => return Box::pin(downstream.linger()).await,
             }
@@ -231,6 +235,11 @@ impl Downstream {
     pub(super) fn alt_svc<'h>(&self, http: &'h HttpListener) -> Option<&'h Arc<str>> {
         let follows = self.carrier == Some(Carrier::Http3);
         http.alt_svc.as_ref().filter(|_| !follows)
+    }
+
+    /// Whether the client's handshake is not done, so that what it has sent may be somebody's copy.
+    pub(super) fn is_early(&self) -> bool {
+        self.tls.as_deref().is_some_and(Facts::is_early)
     }
 
     /// How the client speaks to us.

@@ -56,6 +56,7 @@ fields! {
     REQUEST_ID = "request_id" http "The request's identifier, the one in `X-Request-ID`.";
     TLS_VERSION = "tls_version" both "`TLSv1.2` or `TLSv1.3`. Absent, as is `tls_cipher`, where nothing is ciphered.";
     TLS_CIPHER = "tls_cipher" both "The cipher suite, by its IANA name.";
+    EARLY_DATA = "early_data" http "`true` for a request that was served before the TLS handshake was done (0-RTT). Absent otherwise.";
     END = "end" both "Why it ended, one of the words below.";
     USER_AGENT = "user_agent" http "The field `User-Agent`.";
     REFERER = "referer" http "The field `Referer`.";

@@ -40,6 +40,9 @@ pub(super) fn http(out: &mut Vec<u8>, record: &AccessRecord<'_>) {
     line.number(fields::ATTEMPTS, record.attempts);
     optional_bytes(&mut line, fields::REQUEST_ID, record.request_id);
     tls(&mut line, record.tls);
+    if record.early_data {
+        line.literal(fields::EARLY_DATA, |out| out.extend_from_slice(b"true"));
+    }
     line.text(fields::END, record.end.as_str());
     optional_bytes(&mut line, fields::USER_AGENT, record.user_agent);
     optional_bytes(&mut line, fields::REFERER, record.referer);

@@ -44,6 +44,8 @@ pub struct AccessRecord<'a> {
     pub server_name: Option<&'a str>,
     /// How the connection was ciphered; `None` where it was not.
     pub tls: Option<TlsRecord<'a>>,
+    /// Whether it came before the TLS handshake was done.
+    pub early_data: bool,
     /// Why it ended.
     pub end: End,
     /// The field `User-Agent`.

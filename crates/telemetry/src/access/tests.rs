@@ -38,6 +38,7 @@ fn request() -> AccessRecord<'static> {
         request_id: Some(b"01JD5X9G3V"),
         server_name: None,
         tls: None,
+        early_data: false,
         end: End::Ok,
         user_agent: Some(b"curl/8.5.0"),
         referer: None,
@@ -187,6 +188,7 @@ fn every_field_is_in_the_list_and_in_its_order() {
         referer: Some(b"r"),
         server_name: Some("s"),
         tls,
+        early_data: true,
         ..request()
     };
     let session = TcpRecord { tls, ..session() };

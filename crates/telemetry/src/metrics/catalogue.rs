@@ -84,6 +84,7 @@ families! {
     TLS_HANDSHAKES = Counter "sluice_tls_handshakes_total" ["listener", "version"] "TLS handshakes of clients that were completed, by version.";
     TLS_FAILURES = Counter "sluice_tls_handshake_failures_total" ["listener", "reason"] "TLS handshakes of clients that failed, by why.";
     TLS_RESUMPTIONS = Counter "sluice_tls_resumptions_total" ["listener"] "TLS handshakes of clients that resumed an earlier session.";
+    TLS_EARLY_DATA = Counter "sluice_tls_early_data_total" ["listener", "outcome"] "Connections of clients that wished to send before the handshake was done (0-RTT), by what came of it.";
     TLS_EXPIRY = Gauge "sluice_tls_certificate_expiry_timestamp_seconds" ["listener", "certificate"] "When a listener's certificate expires, in Unix time; the label is its first name.";
     UDP_SESSIONS = Counter "sluice_udp_sessions_total" ["listener", "end"] "UDP sessions by why they ended.";
     UDP_RECEIVED = Counter "sluice_udp_datagrams_received_total" ["listener"] "Datagrams received from clients.";

@@ -24,7 +24,7 @@ pub use process::ProcessMetrics;
 pub use registry::{Registry, Subject};
 pub use render::CONTENT_TYPE;
 pub use shards::{
-    ConnectFailure, DatagramDrop, Hello, ListenerMetrics, ResponseFailure, RouteMetrics,
+    ConnectFailure, DatagramDrop, EarlyData, Hello, ListenerMetrics, ResponseFailure, RouteMetrics,
     ServerMetrics, ServerNameMetrics, StatusClass, TlsFailure, TlsVersion, UpstreamMetrics,
     WorkerMetrics,
 };

@@ -87,6 +87,9 @@ fn listeners(
     counters(text, &catalogue::TLS_RESUMPTIONS, all, |listener| {
         &listener.tls_resumptions
     });
+    counters_by(text, &catalogue::TLS_EARLY_DATA, all, |listener| {
+        &listener.tls_early_data
+    });
     let mut samples = text.family(&catalogue::TLS_EXPIRY);
     for ([listener, certificate], at) in process.certificates() {
         samples.sample(&[&listener, &certificate], at);

@@ -102,6 +102,8 @@ pub struct ListenerMetrics {
     pub tls_failures: CounterBy<TlsFailure, { TlsFailure::COUNT }>,
     /// TLS handshakes that resumed an earlier session.
     pub tls_resumptions: Counter,
+    /// Clients that wished to send before the handshake was done, by what came of it.
+    pub tls_early_data: CounterBy<EarlyData, { EarlyData::COUNT }>,
     /// UDP sessions, by why they ended.
     pub udp_sessions: CounterBy<End, { End::COUNT }>,
     /// Datagrams received from clients.
@@ -196,6 +198,16 @@ words! {
         V1_2 = "1.2",
         /// TLS 1.3
         V1_3 = "1.3",
+    }
+}
+
+words! {
+    /// What came of data before the handshake was done (0-RTT).
+    pub enum EarlyData {
+        /// It was taken.
+        Accepted = "accepted",
+        /// It was not; the client sends it again. Not counted over QUIC, which does not tell.
+        Rejected = "rejected",
     }
 }
 

@@ -7,7 +7,7 @@ use sluice_config::plan::{Tls, TlsVersion, UpstreamTls};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::{Handshake, Tickets, begin_session, client_config, load, server_config};
+use crate::{Handshake, Resumption, begin_session, client_config, load, server_config};
 
 #[test]
 fn a_kept_session_that_was_closed_is_not_quiet_though_the_reactor_has_not_seen_it() {
@@ -84,9 +84,9 @@ fn server() -> Arc<crate::ServerConfig> {
         client_auth: None,
         ticket_keys: Vec::new(),
         ticket_keys_file: None,
+        early_data: None,
     };
-    let tickets = Arc::new(Tickets::new(Vec::new(), b"test"));
-    server_config(&tls, &[], tickets).expect("a server")
+    server_config(&tls, &[], &Resumption::new("test", &tls)).expect("a server")
 }
 
 async fn sockets() -> (Socket, Socket) {

@@ -10,6 +10,8 @@ pub struct ClientHello<'a> {
     pub server_name: Option<&'a str>,
     /// The application protocols that it speaks (RFC 7301 §3.1).
     pub protocols: Protocols<'a>,
+    /// Whether data follows at once, before the handshake is done (RFC 8446 §4.2.10).
+    pub early_data: bool,
 }
 
 /// A list of application protocols, the dearest to the client first. Empty where it named none.
@@ -34,6 +36,7 @@ impl<'a> ClientHello<'a> {
         let mut hello = Self {
             server_name: None,
             protocols: Protocols::default(),
+            early_data: false,
         };
         let mut list = Bytes(extensions);
         while !list.is_empty() {
@@ -44,6 +47,7 @@ impl<'a> ClientHello<'a> {
                 SERVER_NAME => hello.server_name = Some(server_name(data)?),
                 ALPN if !hello.protocols.0.is_empty() => return Err(HelloError::Illegal),
                 ALPN => hello.protocols = protocols(data)?,
+                EARLY_DATA => hello.early_data = true,
                 _ => {}
             }
         }
@@ -53,6 +57,7 @@ impl<'a> ClientHello<'a> {
 
 const SERVER_NAME: usize = 0;
 const ALPN: usize = 16;
+const EARLY_DATA: usize = 42;
 const HOST_NAME: usize = 0;
 /// TLS 1.0. Later versions are at least this, what they call themselves in extensions aside.
 const OLDEST: [u8; 2] = [3, 1];

@@ -57,8 +57,31 @@ pub(crate) static TLS: Shape = Shape {
              for those that come back. Read again when it changes.",
         )
         .also(&["tls-ticket-keys", "session-ticket-key", "ticket-key"]),
-        Key::not_yet("early-data", "Requests within the handshake (0-RTT)."),
+        Key::new(
+            "early-data",
+            Kind::Either(&[Kind::Flag, Kind::Table(&EARLY_DATA)]),
+            Default::Is("false"),
+            "http only: takes requests within the handshake of a client that comes again (0-RTT), over HTTP/3 too. Only for safe methods; \
+             servers are told by `Early-Data: 1` and must know what that means (RFC 8470). Sessions are then kept here, not in tickets.",
+        )
+        .also(&["0-rtt", "zero-rtt", "ssl-early-data", "allow-0rtt"]),
     ],
+};
+
+/// `early-data` of `tls`, as a table
+static EARLY_DATA: Shape = Shape {
+    place: "`early-data` of `tls` of `[listeners.NAME]`",
+    doc: "What is taken within the handshake.",
+    keys: &[Key::new(
+        "max-size",
+        Kind::Size {
+            min: 1 << 10,
+            max: 1 << 20,
+        },
+        Default::Is("\"16KiB\""),
+        "Bytes that a client may send before its handshake is done; over HTTP/3, `initial-window` bounds them.",
+    )
+    .also(&["max", "size", "max-early-data"])],
 };
 
 /// `client-auth` of `tls`

@@ -14,6 +14,7 @@ const USUAL: Forwarding<'static> = Forwarding {
     forwarded: false,
     default_host: "app",
     certificate: Certificate::NotAsked,
+    early: false,
     max_forwards: None,
 };
 
@@ -368,6 +369,32 @@ fn ids_that_can_be_passed_on_are_kept() {
     ] {
         assert_eq!(kept(value), None, "{value}");
     }
+}
+
+#[test]
+fn a_request_within_the_handshake_says_so_once() {
+    let early = Forwarding {
+        early: true,
+        ..USUAL
+    };
+    let said = |forwarding, more: &str| {
+        let head = composed(
+            &format!("GET / HTTP/1.1\nHost: a.example{more}"),
+            forwarding,
+        );
+        let fields = head
+            .lines()
+            .filter(|line| line.to_ascii_lowercase().starts_with("early-data"));
+        fields.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&early, ""), ["Early-Data: 1"]);
+    assert_eq!(said(&early, "\nearly-data: 1"), ["early-data: 1"]);
+    assert_eq!(
+        said(&USUAL, "\nearly-data: 1"),
+        ["early-data: 1"],
+        "RFC 8470, 5.1"
+    );
+    assert!(said(&USUAL, "").is_empty());
 }
 
 #[test]
