@@ -2,11 +2,49 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
-use crate::wait::DEADLINE;
+use crate::wait::{DEADLINE, wait_for};
 
-/// One connection. It acknowledges nothing by itself.
+/// A server that is told each frame it sends, right or wrong.
+#[derive(Debug)]
+pub struct Http2Server {
+    listener: TcpListener,
+}
+
+impl Http2Server {
+    /// Listens on a free loopback port.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("non-blocking");
+        Self { listener }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("a bound socket")
+    }
+
+    /// The next connection, seen from the server's side: the client's preface is read, and empty settings are sent.
+    #[track_caller]
+    pub fn accept(&self) -> Http2Client {
+        wait_for("a connection to a server of HTTP/2", || self.try_accept())
+    }
+
+    /// The next connection, where there is one already.
+    pub fn try_accept(&self) -> Option<Http2Client> {
+        let (stream, _) = self.listener.accept().ok()?;
+        stream.set_nonblocking(false).expect("blocking");
+        let mut connection = Http2Client::over(stream);
+        assert!(connection.fill(PREFACE.len()), "closed before the preface");
+        let preface: Vec<u8> = connection.received.drain(..PREFACE.len()).collect();
+        assert_eq!(preface, PREFACE);
+        connection.send(&[Frame::settings(&[])]);
+        Some(connection)
+    }
+}
+
+/// One connection, of either side. It acknowledges nothing by itself.
 #[derive(Debug)]
 pub struct Http2Client {
     stream: TcpStream,
@@ -229,7 +267,10 @@ impl Http2Client {
 
     /// Connects, and sends nothing.
     pub fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("connecting");
+        Self::over(TcpStream::connect(address).expect("connecting"))
+    }
+
+    fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("TCP_NODELAY");
         stream
             .set_read_timeout(Some(DEADLINE))

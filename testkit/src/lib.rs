@@ -31,7 +31,7 @@ pub use balancer::{Balancer, Options};
 pub use client::RawClient;
 pub use command::{Finished, binary, curl, run};
 pub use echo::{EchoReply, EchoServer, digest, pattern};
-pub use http2::{Frame, Http2Client, PREFACE, flag, header_block, kind, request};
+pub use http2::{Frame, Http2Client, Http2Server, PREFACE, flag, header_block, kind, request};
 pub use message::{Head, ReadError, Response, StartLine};
 pub use metrics::{Metrics, Sample};
 pub use network::in_private_network;

@@ -289,6 +289,30 @@ impl Layered for Asked {
     }
 }
 
+/// Why a server has not worked on a request at all, so that any request may be sent again (RFC 9113, 8.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untouched {
+    /// It refused the stream. Others of the connection go on.
+    Refused,
+    /// It said farewell before it came to this stream.
+    Leaving,
+}
+
+impl Untouched {
+    /// What an error of [`Asked`] says of it; `None` where the server may have worked on the request.
+    pub fn by(error: &io::Error) -> Option<Self> {
+        let error = error.get_ref()?.downcast_ref::<h2::Error>()?;
+        if !error.is_remote() {
+            return None;
+        }
+        if error.is_go_away() {
+            return Some(Self::Leaving);
+        }
+        let is_refused = error.is_reset() && error.reason() == Some(Reason::REFUSED_STREAM);
+        is_refused.then_some(Self::Refused)
+    }
+}
+
 fn poll_tunnel(
     stream: &mut SendStream<Bytes>,
     cx: &mut Context<'_>,

@@ -8,7 +8,7 @@ mod carried;
 mod exchange;
 mod flood;
 
-pub use asked::Asked;
+pub use asked::{Asked, Untouched};
 pub use carried::Carried;
 pub use exchange::Http2Exchange;
 pub use flood::Watch;

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use sluice_config::plan::{Retry, SourceAddress};
+use sluice_http::h2::Untouched;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight, Offer, Tried};
@@ -130,12 +131,14 @@ enum Outcome {
 /// Why a server did not serve the request.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four independent facts of the failure"
+    reason = "five independent facts of the failure"
 )]
 struct Failure {
     end: End,
     refused: Option<(u16, BadRequest)>,
     repeatable: bool,
+    /// The server has certainly not worked on the request.
+    untouched: bool,
     answered: bool,
     truncation_hidden: bool,
     blames_server: bool,
@@ -148,6 +151,7 @@ impl Failure {
             end,
             refused: None,
             repeatable: true,
+            untouched: false,
             answered: false,
             truncation_hidden: false,
             blames_server: false,
@@ -158,6 +162,8 @@ impl Failure {
     fn may_be_mended(&self, retry: Retry, tried: usize) -> bool {
         let is_listed = match self.end {
             End::ConnectFailed | End::ConnectTimeout => retry.connect_failure,
+            // As good as not connected.
+            End::UpstreamClosed if self.untouched => retry.reset || retry.connect_failure,
             End::UpstreamClosed => retry.reset,
             _ => true,
         };
@@ -184,16 +190,17 @@ impl From<Fault> for Failure {
             end: fault.end,
             refused: fault.refused,
             repeatable: fault.repeatable,
+            untouched: fault.untouched.is_some(),
             answered: fault.answered,
             truncation_hidden: fault.truncation_hidden,
-            blames_server: fault.server.is_some()
+            blames_server: (fault.server.is_some() && fault.untouched != Some(Untouched::Leaving))
                 || fault.passed_over.is_some_and(|status| status >= 500),
         }
     }
 }
 
 /// Sends the request on a kept connection where there is one; where that turns out closed, or there is none, on a fresh
-/// one.
+/// one. What the server says that it has not touched is sent to it once more.
 async fn try_server(
     downstream: &mut Downstream,
     trip: &mut Trip,
@@ -208,6 +215,7 @@ async fn try_server(
         Check::Asked
     };
     let mut kept = cluster.take_idle(lane, downstream.client, check, request.need);
+    let mut is_again = false;
     loop {
         let is_kept = kept.is_some();
         let mut server = match kept.take() {
@@ -232,11 +240,24 @@ async fn try_server(
                 if let Some(word) = fault.server {
                     lane.metrics().response_failures.increment(word);
                 }
-                let is_stale = is_kept && fault.repeatable && fault.passed_over.is_none();
-                if !is_stale {
+                let has_another = fault.repeatable
+                    && fault.passed_over.is_none()
+                    && match fault.untouched {
+                        None => is_kept,
+                        // Another connection may well be served.
+                        Some(Untouched::Leaving) => !is_again,
+                        // Another server is rather less busy.
+                        Some(Untouched::Refused) => !is_again && request.is_last_try,
+                    };
+                if !has_another {
                     return Outcome::Failed(fault.into());
                 }
-                lane.metrics().connections_stale.increment();
+                is_again = true;
+                if fault.untouched == Some(Untouched::Refused) {
+                    kept = cluster.take_idle(lane, downstream.client, check, request.need);
+                } else {
+                    lane.metrics().connections_stale.increment();
+                }
                 count_attempt(trip, cluster);
             }
         }

@@ -282,6 +282,8 @@ words! {
         Reset = "reset",
         /// Closed before the answer was complete.
         Closed = "closed",
+        /// The server refused to look at the request, or said farewell before it came to it (HTTP/2).
+        Refused = "refused",
         /// The answer was not valid HTTP.
         Invalid = "invalid",
         /// Anything else.

@@ -3,6 +3,7 @@
 use std::io;
 
 use sluice_http::h1::relay::RelayError;
+use sluice_http::h2::Untouched;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::{BadRequest, ResponseFailure};
 
@@ -21,6 +22,8 @@ pub(in crate::l7) struct Fault {
     pub(in crate::l7) answered: bool,
     /// Whether the server may have taken note of the request: it sent something, or got more than is kept here.
     pub(in crate::l7) repeatable: bool,
+    /// Why the server has certainly not worked on the request, where it said so.
+    pub(in crate::l7) untouched: Option<Untouched>,
     /// The status of an answer that was not passed on, as another server may do better.
     pub(in crate::l7) passed_over: Option<u16>,
     /// Whether the client could take what it got for the whole, unless its connection is reset.
@@ -56,14 +59,16 @@ impl Exchange<'_> {
     pub(super) fn server_gone(&self, error: Option<&io::Error>) -> Fault {
         let spoke = matches!(&self.answer, Answering::Head { spoke: true, .. });
         let mut fault = self.fault(End::UpstreamClosed);
+        fault.untouched = error.and_then(Untouched::by);
         fault.server = Some(match error.map(io::Error::kind) {
+            _ if fault.untouched.is_some() => ResponseFailure::Refused,
             None => ResponseFailure::Closed,
             Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
                 ResponseFailure::Reset
             }
             Some(_) => ResponseFailure::Other,
         });
-        let may_repeat = self.request.is_idempotent || self.sent == 0;
+        let may_repeat = self.request.is_idempotent || self.sent == 0 || fault.untouched.is_some();
         fault.repeatable = !spoke && self.all_is_kept() && may_repeat;
         fault
     }
@@ -118,6 +123,7 @@ impl Exchange<'_> {
                 Answering::Head { interim, .. } => interim.is_partly_sent(),
             },
             repeatable: false,
+            untouched: None,
             passed_over: None,
             truncation_hidden: self.truncation_hidden,
         }
