@@ -6,9 +6,11 @@ Arguments: the balancer's port, the authority's certificate, and what to do. Pri
 import asyncio
 import hashlib
 import json
+import os
 import sys
 
 from aioquic import tls
+from aioquic.buffer import encode_uint_var
 from aioquic.asyncio.client import connect
 from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.h3.connection import H3_ALPN, H3Connection
@@ -257,6 +259,61 @@ async def malformed(port, ca):
         one.transmit()
         assert (await whole(answer)).reset == 0x10D, answer.reset
         assert (await whole(one.get(b"/"))).status == 200
+
+
+def integer(value, prefix, first=0):
+    """An integer whose first byte gives it `prefix` bits (RFC 7541, 5.1)."""
+    most = (1 << prefix) - 1
+    if value < most:
+        return bytes([first | value])
+    encoded = bytearray([first | most])
+    value -= most
+    while value >= 128:
+        encoded.append(0x80 | value % 128)
+        value //= 128
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def section(fields):
+    """A field section in literals, as aioquic's encoder has its own opinion of names."""
+    encoded = b"\0\0"
+    for name, value in fields:
+        name, value = name.encode(), value.encode()
+        encoded += integer(len(name), 3, 0x20) + name + integer(len(value), 7) + value
+    return encoded
+
+
+def frame(kind, payload):
+    return bytes([kind]) + encode_uint_var(len(payload)) + payload
+
+
+async def downgrades(port, ca):
+    """The requests of a table; what the server saw of each, or how it ended."""
+    with open(os.path.join(os.path.dirname(ca), "downgrades.json"), encoding="utf-8") as file:
+        table = json.load(file)
+    while table:
+        async with client(port, ca) as one:
+            # Some end the connection.
+            while table and not one.closed.done():
+                print(json.dumps(await downgrade(one, table.pop(0))))
+
+
+async def downgrade(one, case):
+    message = frame(1, section(case["fields"]))
+    message += b"".join(frame(0, part.encode()) for part in case["body"])
+    if case["trailers"]:
+        message += frame(1, section(case["trailers"]))
+    stream = one._quic.get_next_available_stream_id()
+    answer = one.answers[stream] = Answer()
+    one._quic.send_stream_data(stream, message, end_stream=True)
+    one.transmit()
+    await whole(answer)
+    if answer.head is None or answer.reset is not None:
+        return {"reset": answer.reset}
+    if answer.status != 200:
+        return {"status": answer.status}
+    return {"seen": answer.json()}
 
 
 async def migration(port, ca):

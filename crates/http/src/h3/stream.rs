@@ -127,6 +127,10 @@ impl RequestStream {
         Poll::Ready(Ok(match self.wire.poll_piece(cx)? {
             Poll::Pending => Rest::ToCome,
             Poll::Ready(None) => Rest::Ended,
+            // None was said to come.
+            Poll::Ready(Some(Piece::Data(_))) if length.is_some() => {
+                return Poll::Ready(Err(Fault::Stream(Code::MessageError)));
+            }
             Poll::Ready(Some(Piece::Data(data))) => Rest::Data(data),
             Poll::Ready(Some(Piece::Section(section))) => Rest::Trailers(section),
         }))
