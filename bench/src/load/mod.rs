@@ -9,6 +9,7 @@ pub(crate) mod datagrams;
 pub(crate) mod exchange;
 pub(crate) mod flow;
 pub(crate) mod h2;
+pub(crate) mod h3;
 pub(crate) mod handshakes;
 pub(crate) mod idle;
 pub(crate) mod origin;

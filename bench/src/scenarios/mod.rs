@@ -43,6 +43,8 @@ pub(crate) enum Scenario {
     /// 128 bytes, 64 connections of HTTP/2 with one request under way on each.
     #[value(name = "h2-1")]
     H2One,
+    /// 128 bytes, 16 connections of HTTP/3 with ten requests under way on each; beside those that were built with it.
+    H3,
     /// Unary calls of gRPC, HTTP/2 on both sides: 16 connections with ten calls under way on each.
     Grpc,
     /// TLS: processor time for each full handshake, with one request.
@@ -89,6 +91,7 @@ impl Scenario {
             Self::H1Tls => "h1-tls",
             Self::H2Ten => "h2-10",
             Self::H2One => "h2-1",
+            Self::H3 => "h3",
             Self::Grpc => "grpc",
             Self::HandshakeFull => "handshake-full",
             Self::HandshakeResumed => "handshake-resumed",
@@ -116,6 +119,7 @@ impl Scenario {
             Self::H1Tls => requests(Shape::pinned("/128", 128, 64).over_tls()),
             Self::H2Ten => requests(Shape::pinned("/128", 128, 16).in_streams(10)),
             Self::H2One => requests(Shape::pinned("/128", 128, 64).in_streams(1)),
+            Self::H3 => requests(Shape::pinned("/128", 128, 16).in_quic_streams(10)),
             Self::Grpc => requests(Shape::grpc(16, 10)),
             Self::HandshakeFull => Ok(handshakes::run(self, subjects, timing, Handshake::Full)),
             Self::HandshakeResumed => {

@@ -10,6 +10,7 @@ use crate::cores;
 use crate::load::exchange::HttpClients;
 use crate::load::flow::Door;
 use crate::load::h2::{Call, H2Clients};
+use crate::load::h3::H3Clients;
 use crate::load::origin::{self, Service};
 use crate::load::{Clients, Load, Placement, ciphered};
 use crate::report::{Better, Table};
@@ -34,6 +35,8 @@ enum Dialect {
     H1OverTls,
     /// With so many requests under way on each connection.
     H2(usize),
+    /// HTTP/3, likewise.
+    H3(usize),
     /// Unary calls, to servers of HTTP/2 as well.
     Grpc(usize),
 }
@@ -79,6 +82,14 @@ impl Shape {
         }
     }
 
+    /// The same in HTTP/3.
+    pub(super) fn in_quic_streams(self, streams: usize) -> Self {
+        Self {
+            dialect: Dialect::H3(streams),
+            ..self
+        }
+    }
+
     /// `connections` in HTTP/2 in the clear with `streams` unary calls under way on each.
     pub(super) fn grpc(connections: usize, streams: usize) -> Self {
         Self {
@@ -99,6 +110,7 @@ impl Shape {
             Dialect::H1 => Protocol::Http,
             Dialect::H1OverTls => Protocol::Tls,
             Dialect::H2(_) => Protocol::H2,
+            Dialect::H3(_) => Protocol::H3,
             Dialect::Grpc(_) => Protocol::Grpc,
         }
     }
@@ -116,6 +128,9 @@ impl Shape {
             Dialect::H2(streams) => self.measure(subject, timing, |to| {
                 let call = Call::get(self.path, self.body_length);
                 Ok(H2Clients::new(Door::plain(to), call, each, streams))
+            }),
+            Dialect::H3(streams) => self.measure(subject, timing, |to| {
+                H3Clients::new(to, self.path, self.body_length, each, streams)
             }),
             Dialect::Grpc(streams) => self.measure(subject, timing, |to| {
                 let call = Call::grpc();

@@ -58,6 +58,8 @@ pub(crate) struct Subject {
     /// What the tables call it: name and version.
     pub(crate) label: String,
     pub(crate) program: PathBuf,
+    /// Whether it was built with QUIC, which not all are.
+    quic: bool,
     /// Directives that load what the binary has as modules.
     modules: String,
 }
@@ -86,6 +88,12 @@ impl Subject {
                 format!("{} {version}{cryptography}", kind.name())
             }
         };
+        let quic = match kind {
+            Kind::Sluice | Kind::Envoy => true,
+            Kind::Nginx => said(&program, &["-V"])?.contains("--with-http_v3_module"),
+            Kind::Haproxy => said(&program, &["-vv"])?.contains("+QUIC "),
+            Kind::Forwarder => false,
+        };
         let modules = if kind == Kind::Nginx {
             stream_module(&program)?
         } else {
@@ -95,6 +103,7 @@ impl Subject {
             kind,
             label,
             program,
+            quic,
             modules,
         })
     }
@@ -104,6 +113,7 @@ impl Subject {
         subjects
             .iter()
             .filter(|subject| match (subject.kind, protocol) {
+                (_, Protocol::H3) => subject.quic,
                 (_, Protocol::Http | Protocol::Tcp) | (Kind::Sluice | Kind::Nginx, _) => true,
                 // It knows bytes: in the clear they cost the kernel what HTTP/1.1 costs it.
                 (Kind::Forwarder, _) => false,

@@ -11,7 +11,7 @@ use rustls::{ClientConnection, StreamOwned};
 
 use super::settings::Protocol;
 use crate::load::ciphered::{self, HOST};
-use crate::load::h2;
+use crate::load::{h2, h3};
 
 /// An error until it does.
 pub(super) fn answers(address: SocketAddr, protocol: Protocol) -> Result<()> {
@@ -24,6 +24,7 @@ pub(super) fn answers(address: SocketAddr, protocol: Protocol) -> Result<()> {
         }
         Protocol::H2 => Ok(h2::probe(connect(address)?, &h2::Call::get("/1", 1))?),
         Protocol::Grpc => Ok(h2::probe(connect(address)?, &h2::Call::grpc())?),
+        Protocol::H3 => Ok(h3::probe(address, ATTEMPT)?),
         Protocol::Tcp => echo(connect(address)?),
         Protocol::Udp => datagram(address),
     }

@@ -37,6 +37,8 @@ pub(crate) enum Protocol {
     H2,
     /// HTTP/2 in the clear on both sides.
     Grpc,
+    /// HTTP/3 from clients.
+    H3,
     Tcp,
     Udp,
 }
@@ -61,7 +63,7 @@ impl Job {
 
     /// The command that starts `subject` its files written below `directory`.
     pub(super) fn command(&self, subject: &Subject, directory: &Path) -> Result<Command> {
-        if self.protocol == Protocol::Tls {
+        if matches!(self.protocol, Protocol::Tls | Protocol::H3) {
             certificate::write(directory)?;
         }
         let mut command = match self.core {
@@ -146,6 +148,7 @@ impl Job {
             (Kind::Sluice, Protocol::Http) => include_str!("../../peers/sluice.toml"),
             (Kind::Sluice, Protocol::Tls) => include_str!("../../peers/sluice-tls.toml"),
             (Kind::Sluice, Protocol::Grpc) => include_str!("../../peers/sluice-grpc.toml"),
+            (Kind::Sluice, Protocol::H3) => include_str!("../../peers/sluice-h3.toml"),
             (Kind::Sluice, Protocol::H2) => include_str!("../../peers/sluice-h2.toml"),
             (Kind::Sluice, Protocol::Tcp) => include_str!("../../peers/sluice-tcp.toml"),
             (Kind::Sluice, Protocol::Udp) => include_str!("../../peers/sluice-udp.toml"),
@@ -153,16 +156,19 @@ impl Job {
             (Kind::Nginx, Protocol::Http) => include_str!("../../peers/nginx.conf"),
             (Kind::Nginx, Protocol::Tls) => include_str!("../../peers/nginx-tls.conf"),
             (Kind::Nginx, Protocol::Grpc) => include_str!("../../peers/nginx-grpc.conf"),
+            (Kind::Nginx, Protocol::H3) => include_str!("../../peers/nginx-h3.conf"),
             (Kind::Nginx, Protocol::H2) => include_str!("../../peers/nginx-h2.conf"),
             (Kind::Nginx, Protocol::Tcp) => include_str!("../../peers/nginx-tcp.conf"),
             (Kind::Haproxy, Protocol::Http) => include_str!("../../peers/haproxy.cfg"),
             (Kind::Haproxy, Protocol::Tls) => include_str!("../../peers/haproxy-tls.cfg"),
             (Kind::Haproxy, Protocol::Grpc) => include_str!("../../peers/haproxy-grpc.cfg"),
+            (Kind::Haproxy, Protocol::H3) => include_str!("../../peers/haproxy-h3.cfg"),
             (Kind::Haproxy, Protocol::H2) => include_str!("../../peers/haproxy-h2.cfg"),
             (Kind::Haproxy, Protocol::Tcp) => include_str!("../../peers/haproxy-tcp.cfg"),
             (Kind::Envoy, Protocol::Http) => include_str!("../../peers/envoy.yaml"),
             (Kind::Envoy, Protocol::Tls) => include_str!("../../peers/envoy-tls.yaml"),
             (Kind::Envoy, Protocol::Grpc) => include_str!("../../peers/envoy-grpc.yaml"),
+            (Kind::Envoy, Protocol::H3) => include_str!("../../peers/envoy-h3.yaml"),
             (Kind::Envoy, Protocol::H2) => include_str!("../../peers/envoy-h2.yaml"),
             (Kind::Envoy, Protocol::Tcp) => include_str!("../../peers/envoy-tcp.yaml"),
             // Not measured: `Subject::able` leaves them out.
@@ -276,6 +282,7 @@ mod tests {
             Protocol::Tls,
             Protocol::H2,
             Protocol::Grpc,
+            Protocol::H3,
             Protocol::Tcp,
             Protocol::Udp,
         ] {

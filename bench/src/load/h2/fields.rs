@@ -122,7 +122,7 @@ fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// An integer in the low `bits` of a byte and as many more as it takes (5.1).
-fn integer(out: &mut Vec<u8>, pattern: u8, bits: u8, value: usize) {
+pub(crate) fn integer(out: &mut Vec<u8>, pattern: u8, bits: u8, value: usize) {
     let most = (1usize << bits) - 1;
     let low = |value: usize| u8::try_from(value & 0xff).unwrap_or(u8::MAX);
     if value < most {

@@ -15,6 +15,7 @@ use super::requests;
 use fields::{Block, Memory};
 
 pub(crate) use clients::H2Clients;
+pub(super) use fields::integer;
 pub(crate) use servers::{Calls, Reply};
 
 /// What is asked for, and what an answer has to be.
