@@ -266,6 +266,10 @@ fn malformed_requests_reach_no_server() {
         (&[("content-length", "x")], 0),
         (&[("content-length", "1")], 0),
         (&[(":path", "/late")], 0),
+        (&[("X", "a")], 0),
+        (&[("x", "a\r\nb: c")], 0),
+        (&[("x", "a\0")], 0),
+        (&[("a b", "c")], 0),
     ];
     for (fields, status) in table {
         let fields = [&request("GET", "/")[..], fields].concat();
@@ -284,13 +288,6 @@ fn malformed_requests_reach_no_server() {
                 "{fields:?}"
             );
         }
-    }
-    // These break the connection: `h2` cannot read on after them.
-    for fields in [("X", "a"), ("x", "a\r\nb: c"), ("x", "a\0"), ("a b", "c")] {
-        let fields = [&request("GET", "/")[..], &[fields]].concat();
-        let mut client = Http2Client::connect(balancer.address("web"));
-        client.send(&[Frame::headers(1, flag::END_STREAM, &fields)]);
-        assert!(client.find(kind::HEADERS, 1).is_none(), "{fields:?}");
     }
     for path in ["", "no-slash", "/a b", "/\u{e9}"] {
         let mut client = Http2Client::connect(balancer.address("web"));

@@ -10,7 +10,7 @@ use sluice_wire::h1::{Field, FieldKind, Fields, Framing, RequestHead, ResponseHe
 ///
 /// Where a tunnel was asked for, 101 is the 200 of an extended CONNECT (RFC 8441, 5), and what belongs to the handshake of
 /// HTTP/1.1 stays behind.
-pub(super) fn response(head: &ResponseHead<'_, '_>) -> Option<Response<()>> {
+pub(crate) fn response(head: &ResponseHead<'_, '_>) -> Option<Response<()>> {
     let switches = head.status == 101;
     let status = if switches { 200 } else { head.status };
     let mut response = Response::new(());
@@ -78,7 +78,7 @@ pub(crate) fn is_whole(framing: Framing) -> bool {
 }
 
 /// A trailer section, its empty line included, as fields.
-pub(super) fn read_trailers(section: &[u8]) -> Option<HeaderMap> {
+pub(crate) fn read_trailers(section: &[u8]) -> Option<HeaderMap> {
     let mut fields = HeaderMap::new();
     for line in section.split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -96,12 +96,11 @@ pub(super) fn read_trailers(section: &[u8]) -> Option<HeaderMap> {
     Some(fields)
 }
 
-/// Appends trailers and the empty line after them.
-pub(super) fn write_trailers(trailers: &HeaderMap, out: &mut Vec<u8>) {
-    for (name, value) in trailers {
+/// Appends fields as lines.
+pub(crate) fn write_lines(fields: &HeaderMap, out: &mut Vec<u8>) {
+    for (name, value) in fields {
         write_field(out, name, value);
     }
-    out.extend_from_slice(b"\r\n");
 }
 
 pub(crate) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use sluice_wire::h1::{CHUNK_END, CHUNK_HEADER_LEN, chunk_header};
 
 use super::Receiving;
-use super::fields::write_trailers;
 
 /// A body. The sender's window is given back as it is read: nothing is held here but what one frame brings.
 #[derive(Debug)]
@@ -87,9 +86,10 @@ impl Incoming {
             match self.next {
                 Next::Ended => break,
                 Next::Trailers => {
-                    let trailers = ready!(body.poll_trailers(cx))?;
-                    self.lead.extend_from_slice(LAST_CHUNK_LINE);
-                    write_trailers(&trailers.unwrap_or_default(), &mut self.lead);
+                    let mut section = LAST_CHUNK_LINE.to_vec();
+                    ready!(body.poll_trailers(cx, &mut section))?;
+                    section.extend_from_slice(b"\r\n");
+                    self.lead = section;
                     self.next = Next::Ended;
                 }
                 Next::AsIs | Next::Chunk => match ready!(body.poll_data(cx))? {

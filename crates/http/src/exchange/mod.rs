@@ -15,9 +15,9 @@ use std::io;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use sluice_wire::h1::ResponseHead;
 
-pub(crate) use fields::{is_whole, request, write_field};
+pub(crate) use fields::{is_whole, read_trailers, request, response, write_field, write_lines};
 pub(crate) use incoming::{Form, Incoming};
 pub(crate) use outgoing::Outgoing;
 pub use request::{Refusal, RequestBody, RequestHead, compose_head};
@@ -33,8 +33,8 @@ pub trait Receiving {
     /// So many bytes of the body were read: the other side may send as many more.
     fn release(&mut self, count: usize);
 
-    /// What followed the body, once that has ended.
-    fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<HeaderMap>>>;
+    /// What followed the body, once that has ended: appended to `out` as lines of HTTP/1.1.
+    fn poll_trailers(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<()>>;
 }
 
 /// Where a body goes.
@@ -43,10 +43,10 @@ pub trait Sending {
     fn poll_window(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>>;
 
     /// Sends a part of the body, not more than the window; where `is_last`, nothing follows.
-    fn send_data(&mut self, cx: &mut Context<'_>, data: Bytes, is_last: bool) -> io::Result<()>;
+    fn send_data(&mut self, cx: &mut Context<'_>, data: &[u8], is_last: bool) -> io::Result<()>;
 
-    /// Sends what follows the body, and ends it.
-    fn send_trailers(&mut self, cx: &mut Context<'_>, trailers: HeaderMap) -> io::Result<()>;
+    /// Sends the lines of a trailer section, and ends the body.
+    fn send_trailers(&mut self, cx: &mut Context<'_>, section: &[u8]) -> io::Result<()>;
 }
 
 /// One stream of a client's connection: a request that comes in and its answer.
@@ -55,13 +55,14 @@ pub trait Exchange: Receiving + Sending {
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error>;
 
     /// Sends an interim answer.
-    fn send_interim(&mut self, cx: &mut Context<'_>, head: Response<()>) -> io::Result<()>;
+    fn send_interim(&mut self, cx: &mut Context<'_>, head: &ResponseHead<'_, '_>)
+    -> io::Result<()>;
 
-    /// Sends the answer's head; where `is_whole`, nothing follows.
+    /// Sends the answer's head; where `is_whole`, nothing follows. A 101 is that of a tunnel that was asked for.
     fn send_head(
         &mut self,
         cx: &mut Context<'_>,
-        head: Response<()>,
+        head: &ResponseHead<'_, '_>,
         is_whole: bool,
     ) -> io::Result<()>;
 

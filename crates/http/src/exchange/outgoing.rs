@@ -1,12 +1,12 @@
 //! A body of HTTP/1.1 on its way out by HTTP/2 or HTTP/3, as far as the window of who gets it reaches.
 
 use std::io;
+use std::ops::Range;
 use std::task::{Context, Poll};
 
 use sluice_wire::h1::{Chunks, Decoder, Framing, Step};
 
 use super::Sending;
-use super::fields::read_trailers;
 
 /// A body.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Outgoing {
         bytes: &[u8],
     ) -> Poll<Result<usize, Unsent>> {
         let mut window = None;
-        let mut payload = Vec::new();
+        let mut payload = Payload::default();
         let mut position = 0;
         while let Some(rest) = bytes.get(position..).filter(|rest| !rest.is_empty()) {
             let mut reach = rest.len();
@@ -79,10 +79,7 @@ impl Outgoing {
             let input = rest.get(..reach).unwrap_or_default();
             match self.decoder.decode(input).map_err(|_| Unsent::Invalid)? {
                 Step::Forward(used) => {
-                    if payload.capacity() == 0 {
-                        payload.reserve_exact(used);
-                    }
-                    payload.extend_from_slice(rest.get(..used).unwrap_or_default());
+                    payload.add(bytes, position..position + used);
                     position += used;
                 }
                 Step::Skip(used) | Step::Trailers(used) => position += used,
@@ -90,7 +87,7 @@ impl Outgoing {
                 Step::NeedMore | Step::Done => position = bytes.len(),
             }
         }
-        self.send(stream, cx, payload)?;
+        self.send(stream, cx, payload.bytes(bytes))?;
         Poll::Ready(Ok(position))
     }
 
@@ -98,21 +95,54 @@ impl Outgoing {
         &mut self,
         stream: &mut impl Sending,
         cx: &mut Context<'_>,
-        payload: Vec<u8>,
+        payload: &[u8],
     ) -> Result<(), Unsent> {
         let is_whole = self.decoder.is_done();
         let section = self.decoder.trailers();
         if !is_whole || section.len() <= EMPTY_LINE {
             if is_whole || !payload.is_empty() {
-                stream.send_data(cx, payload.into(), is_whole)?;
+                stream.send_data(cx, payload, is_whole)?;
             }
             return Ok(());
         }
-        let trailers = read_trailers(section).ok_or(Unsent::Invalid)?;
         if !payload.is_empty() {
-            stream.send_data(cx, payload.into(), false)?;
+            stream.send_data(cx, payload, false)?;
         }
-        Ok(stream.send_trailers(cx, trailers)?)
+        Ok(stream.send_trailers(cx, section)?)
+    }
+}
+
+/// What of the bytes is the body's: nearly always one run of them, which is not copied then.
+#[derive(Debug, Default)]
+struct Payload {
+    run: Range<usize>,
+    joined: Vec<u8>,
+}
+
+impl Payload {
+    fn len(&self) -> usize {
+        self.run.len().max(self.joined.len())
+    }
+
+    fn add(&mut self, bytes: &[u8], part: Range<usize>) {
+        if self.run.is_empty() && self.joined.is_empty() {
+            self.run = part;
+            return;
+        }
+        if self.joined.is_empty() {
+            self.joined
+                .extend_from_slice(bytes.get(self.run.clone()).unwrap_or_default());
+        }
+        self.joined
+            .extend_from_slice(bytes.get(part).unwrap_or_default());
+    }
+
+    fn bytes<'b>(&'b self, bytes: &'b [u8]) -> &'b [u8] {
+        if self.joined.is_empty() {
+            bytes.get(self.run.clone()).unwrap_or_default()
+        } else {
+            &self.joined
+        }
     }
 }
 

@@ -22,6 +22,9 @@ pub enum Refusal {
     /// An extended CONNECT (RFC 8441) for something that is not known here: 501.
     #[error("the protocol is not known")]
     Protocol,
+    /// The fields are more than are taken: 431.
+    #[error("the request's fields are too large")]
+    TooLarge,
 }
 
 /// How the body of a request is written.

@@ -11,8 +11,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
 use sluice_net::Layered;
 use sluice_wire::h1::{FieldStorage, Limits, ResponseHead, parse_response};
 
@@ -142,33 +140,26 @@ impl<E: Exchange> Served<E> {
     fn answer(&mut self, cx: &mut Context<'_>, head: &ResponseHead<'_, '_>) -> io::Result<usize> {
         // To whom asked for a tunnel, any success means that it stands (RFC 8441, 5; RFC 9110, 9.3.6).
         if self.is_tunnel && (200..300).contains(&head.status) {
-            let mut response = Response::new(());
-            *response.status_mut() = StatusCode::BAD_GATEWAY;
-            self.exchange
-                .send_head(cx, response, true)
-                .map_err(|error| self.broken(error))?;
-            self.ended();
+            self.send_bad_gateway(cx)?;
             return Ok(head.len);
         }
-        let invalid = || io::Error::from(io::ErrorKind::InvalidData);
-        let response = fields::response(head).ok_or_else(invalid)?;
         match head.status {
             101 if self.is_tunnel => {
-                let sent = self.exchange.send_head(cx, response, false);
+                let sent = self.exchange.send_head(cx, head, false);
                 sent.map_err(|error| self.broken(error))?;
                 self.answering = Answering::Tunnel;
                 // Whoever reads has waited for this, and not for what the client sends.
                 cx.waker().wake_by_ref();
             }
-            101 => return Err(invalid()),
+            101 => return Err(io::ErrorKind::InvalidData.into()),
             100..200 => {
-                let sent = self.exchange.send_interim(cx, response);
+                let sent = self.exchange.send_interim(cx, head);
                 sent.map_err(|error| self.broken(error))?;
                 self.answering = Answering::Head(Vec::new());
             }
             _ => {
                 let is_whole = fields::is_whole(head.framing);
-                let sent = self.exchange.send_head(cx, response, is_whole);
+                let sent = self.exchange.send_head(cx, head, is_whole);
                 sent.map_err(|error| self.broken(error))?;
                 if is_whole {
                     self.ended();
@@ -178,6 +169,17 @@ impl<E: Exchange> Served<E> {
             }
         }
         Ok(head.len)
+    }
+
+    /// The server has not done what was asked.
+    fn send_bad_gateway(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut storage = FieldStorage::new();
+        if let Ok(Some(head)) = parse_response(BAD_GATEWAY, &mut storage, &LIMITS, false) {
+            let sent = self.exchange.send_head(cx, &head, true);
+            sent.map_err(|error| self.broken(error))?;
+        }
+        self.ended();
+        Ok(())
     }
 
     /// Takes bytes of the body, as far as the window reaches.
@@ -201,8 +203,7 @@ impl<E: Exchange> Served<E> {
         let sent = match ready!(self.exchange.poll_window(cx, bytes.len())) {
             Ok(window) => {
                 let taken = bytes.get(..window).unwrap_or(bytes);
-                let data = Bytes::copy_from_slice(taken);
-                let sent = self.exchange.send_data(cx, data, false);
+                let sent = self.exchange.send_data(cx, taken, false);
                 sent.map(|()| taken.len())
             }
             Err(error) => Err(error),
@@ -255,7 +256,7 @@ impl<E: Exchange + Debug> Layered for Served<E> {
             if self.breaks {
                 return Poll::Ready(Ok(()));
             }
-            let sent = self.exchange.send_data(cx, Bytes::new(), true);
+            let sent = self.exchange.send_data(cx, &[], true);
             if let Err(error) = sent {
                 return Poll::Ready(Err(self.broken(error)));
             }
@@ -290,7 +291,7 @@ impl<E: Exchange> Drop for Served<E> {
             Answering::Tunnel if !self.breaks => {
                 // Fails where the stream is gone already.
                 let cx = &mut Context::from_waker(Waker::noop());
-                let _ = self.exchange.send_data(cx, Bytes::new(), true);
+                let _ = self.exchange.send_data(cx, &[], true);
             }
             Answering::Head(_) | Answering::Body(_) | Answering::Tunnel => self.exchange.reset(),
             Answering::Ended => {}
@@ -298,6 +299,7 @@ impl<E: Exchange> Drop for Served<E> {
     }
 }
 
+const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n";
 /// What our own pipeline writes at most: a server's head and what is added to it.
 const LIMITS: Limits = Limits {
     max_head: 128 * 1024,

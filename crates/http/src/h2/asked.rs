@@ -18,8 +18,7 @@ use http::{Method as HttpMethod, Request, Response, StatusCode, response};
 use sluice_net::Layered;
 use sluice_wire::h1::{FieldStorage, Limits, Method, RequestHead, parse_request};
 
-use super::exchange::broken;
-use crate::exchange::{self, Form, Incoming, Outgoing, Sending};
+use crate::exchange::{self, Form, Incoming, Outgoing, Receiving, Sending};
 use crate::websocket;
 
 /// A stream to a server. It begins with the head that is written to it, and is reset where it is dropped before its end.
@@ -264,7 +263,7 @@ impl Layered for Asked {
     /// Ends our side of a tunnel.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Asking::Tunnel(stream) = &mut self.asking {
-            let ended = Sending::send_data(stream, cx, Bytes::new(), true);
+            let ended = Sending::send_data(stream, cx, &[], true);
             self.asking = Asking::Ended;
             return Poll::Ready(ended);
         }
@@ -320,8 +319,55 @@ fn poll_tunnel(
 ) -> Poll<io::Result<usize>> {
     let window = ready!(Sending::poll_window(stream, cx, bytes.len()))?;
     let taken = bytes.get(..window).unwrap_or(bytes);
-    let data = Bytes::copy_from_slice(taken);
-    Poll::Ready(Sending::send_data(stream, cx, data, false).map(|()| taken.len()))
+    Poll::Ready(Sending::send_data(stream, cx, taken, false).map(|()| taken.len()))
+}
+
+impl Receiving for RecvStream {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        let data = ready!(Self::poll_data(self, cx));
+        Poll::Ready(data.transpose().map_err(broken))
+    }
+
+    fn release(&mut self, count: usize) {
+        // Fails only where the stream is gone, which the next read tells.
+        let _ = self.flow_control().release_capacity(count);
+    }
+
+    fn poll_trailers(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<()>> {
+        let trailers = ready!(Self::poll_trailers(self, cx)).map_err(broken)?;
+        exchange::write_lines(&trailers.unwrap_or_default(), out);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Sending for SendStream<Bytes> {
+    fn poll_window(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
+        self.reserve_capacity(wanted);
+        loop {
+            let window = self.capacity();
+            if window > 0 {
+                return Poll::Ready(Ok(window));
+            }
+            match ready!(self.poll_capacity(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Err(broken(error))),
+                None => return Poll::Ready(Err(broken(Reason::STREAM_CLOSED.into()))),
+            }
+        }
+    }
+
+    fn send_data(&mut self, _: &mut Context<'_>, data: &[u8], is_last: bool) -> io::Result<()> {
+        Self::send_data(self, Bytes::copy_from_slice(data), is_last).map_err(broken)
+    }
+
+    fn send_trailers(&mut self, _: &mut Context<'_>, section: &[u8]) -> io::Result<()> {
+        let trailers = exchange::read_trailers(section).ok_or_else(invalid)?;
+        Self::send_trailers(self, trailers).map_err(broken)
+    }
+}
+
+fn broken(error: h2::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionReset, error)
 }
 
 fn write_head(parts: &response::Parts, extra: &str, out: &mut Vec<u8>) {

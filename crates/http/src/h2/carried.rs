@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use sluice_net::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::flood::{Frames, Watch};
+use super::watch::Watch;
 
 /// The bytes below a connection of HTTP/2.
 ///
@@ -15,33 +15,21 @@ use super::flood::{Frames, Watch};
 #[derive(Debug)]
 pub struct Carried {
     stream: Stream,
-    /// Received before it was known that this is HTTP/2.
-    early: Vec<u8>,
-    frames: Option<Frames>,
     watch: Watch,
     unsent: Vec<u8>,
     sent: usize,
 }
 
 impl Carried {
-    /// `early` was received from `stream` already.
-    pub fn new(stream: Stream, early: Vec<u8>) -> (Self, Watch) {
-        let watch = Watch::new();
+    /// A connection to a server.
+    pub fn to_server(stream: Stream) -> (Self, Watch) {
+        let watch = Watch::default();
         let carried = Self {
             stream,
-            early,
-            frames: Some(Frames::new(watch.clone())),
             watch: watch.clone(),
             unsent: Vec::new(),
             sent: 0,
         };
-        (carried, watch)
-    }
-
-    /// A connection to a server, whose frames are not counted.
-    pub fn to_server(stream: Stream) -> (Self, Watch) {
-        let (mut carried, watch) = Self::new(stream, Vec::new());
-        carried.frames = None;
         (carried, watch)
     }
 
@@ -52,7 +40,6 @@ impl Carried {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 taken => {
                     self.sent += taken;
-                    self.watch.sent(taken);
                 }
             }
         }
@@ -73,33 +60,8 @@ impl AsyncRead for Carried {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.watch.fault().is_some() {
-            // Nothing more is received: whoever looks after the connection ends it in this very turn.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let room = buffer.initialize_unfilled();
-        let count = if this.early.is_empty() {
-            ready!(this.stream.poll_read(cx, room))?
-        } else {
-            let count = this.early.len().min(room.len());
-            for (slot, byte) in room.iter_mut().zip(this.early.drain(..count)) {
-                *slot = byte;
-            }
-            if this.early.is_empty() {
-                this.early = Vec::new();
-            }
-            count
-        };
+        let count = ready!(this.stream.poll_read(cx, buffer.initialize_unfilled()))?;
         this.watch.hears();
-        if let Some(frames) = &mut this.frames {
-            frames.take(room.get(..count).unwrap_or_default());
-            if this.watch.fault().is_some() {
-                // `h2` does not see it: it would say less exactly what is wrong.
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-        }
         buffer.advance(count);
         Poll::Ready(Ok(()))
     }

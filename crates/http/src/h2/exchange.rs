@@ -1,96 +1,131 @@
-//! A stream of `h2` as an [`Exchange`].
+//! A stream of a client's connection as an [`Exchange`].
 
+use std::cell::RefCell;
 use std::io;
-use std::task::{Context, Poll, ready};
+use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
-use http::{HeaderMap, Response};
+use sluice_wire::h1::ResponseHead;
+use sluice_wire::h2::Reason;
 
+use super::core::Core;
+use super::streams::StreamState;
 use crate::exchange::{Exchange, Receiving, Sending};
 
 /// A client's stream of HTTP/2.
 #[derive(Debug)]
 pub struct Http2Exchange {
-    body: RecvStream,
-    respond: SendResponse<Bytes>,
-    /// Once the head of the answer was sent.
-    answer: Option<SendStream<Bytes>>,
+    core: Rc<RefCell<Core>>,
+    key: usize,
 }
 
 impl Http2Exchange {
-    /// The stream whose body is `body` and whose answer goes to `respond`.
-    pub fn new(body: RecvStream, respond: SendResponse<Bytes>) -> Self {
-        Self {
-            body,
-            respond,
-            answer: None,
-        }
+    pub(super) fn new(core: Rc<RefCell<Core>>, key: usize) -> Self {
+        Self { core, key }
+    }
+
+    /// Whether the client has reset the stream already.
+    pub fn is_gone(&self) -> bool {
+        with(&mut self.core.borrow_mut(), self.key, |_| ()).is_err()
     }
 }
 
 impl Receiving for Http2Exchange {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        Receiving::poll_data(&mut self.body, cx)
+        let core = &mut self.core.borrow_mut();
+        let read = with(core, self.key, |stream| {
+            if !stream.received.is_empty() {
+                return Poll::Ready(Some(std::mem::take(&mut stream.received).into()));
+            }
+            if stream.remote_ended {
+                return Poll::Ready(None);
+            }
+            stream.watch(cx);
+            Poll::Pending
+        });
+        match read {
+            Ok(read) => read.map(Ok),
+            Err(error) => Poll::Ready(Err(error)),
+        }
     }
 
     fn release(&mut self, count: usize) {
-        self.body.release(count);
+        self.core.borrow_mut().release(self.key, count);
     }
 
-    fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<HeaderMap>>> {
-        Receiving::poll_trailers(&mut self.body, cx)
+    fn poll_trailers(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<()>> {
+        let core = &mut self.core.borrow_mut();
+        let read = with(core, self.key, |stream| {
+            if !stream.remote_ended {
+                stream.watch(cx);
+                return Poll::Pending;
+            }
+            out.append(&mut stream.trailers);
+            Poll::Ready(())
+        });
+        match read {
+            Ok(read) => read.map(Ok),
+            Err(error) => Poll::Ready(Err(error)),
+        }
     }
 }
 
 impl Sending for Http2Exchange {
     fn poll_window(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
-        match &mut self.answer {
-            Some(stream) => stream.poll_window(cx, wanted),
-            None => Poll::Ready(Err(not_begun())),
+        let core = &mut self.core.borrow_mut();
+        if let Err(error) = with(core, self.key, |_| ()) {
+            return Poll::Ready(Err(error));
+        }
+        match core.room(self.key, cx) {
+            0 => Poll::Pending,
+            room => Poll::Ready(Ok(room.min(wanted))),
         }
     }
 
-    fn send_data(&mut self, cx: &mut Context<'_>, data: Bytes, is_last: bool) -> io::Result<()> {
-        match &mut self.answer {
-            Some(stream) => Sending::send_data(stream, cx, data, is_last),
-            None => Err(not_begun()),
-        }
+    fn send_data(&mut self, _: &mut Context<'_>, data: &[u8], is_last: bool) -> io::Result<()> {
+        let core = &mut self.core.borrow_mut();
+        with(core, self.key, |_| ())?;
+        core.send_data(self.key, data, is_last);
+        Ok(())
     }
 
-    fn send_trailers(&mut self, cx: &mut Context<'_>, trailers: HeaderMap) -> io::Result<()> {
-        match &mut self.answer {
-            Some(stream) => Sending::send_trailers(stream, cx, trailers),
-            None => Err(not_begun()),
-        }
+    fn send_trailers(&mut self, _: &mut Context<'_>, section: &[u8]) -> io::Result<()> {
+        let core = &mut self.core.borrow_mut();
+        with(core, self.key, |_| ())?;
+        let is_section = core.send_trailers(self.key, section);
+        is_section
+            .then_some(())
+            .ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 }
 
 impl Exchange for Http2Exchange {
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let reset = match &mut self.answer {
-            None => self.respond.poll_reset(cx),
-            Some(stream) => stream.poll_reset(cx),
-        };
-        Poll::Ready(match ready!(reset) {
-            Ok(reason) => broken(reason.into()),
-            Err(error) => broken(error),
-        })
+        let core = &mut self.core.borrow_mut();
+        match with(core, self.key, |stream| stream.watch(cx)) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(error),
+        }
     }
 
-    fn send_interim(&mut self, _: &mut Context<'_>, head: Response<()>) -> io::Result<()> {
-        self.respond.send_informational(head).map_err(broken)
+    fn send_interim(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &ResponseHead<'_, '_>,
+    ) -> io::Result<()> {
+        self.send_head(cx, head, false)
     }
 
     fn send_head(
         &mut self,
         _: &mut Context<'_>,
-        head: Response<()>,
+        head: &ResponseHead<'_, '_>,
         is_whole: bool,
     ) -> io::Result<()> {
-        let stream = self.respond.send_response(head, is_whole);
-        self.answer = Some(stream.map_err(broken)?);
+        let core = &mut self.core.borrow_mut();
+        with(core, self.key, |_| ())?;
+        core.send_head(self.key, head, is_whole);
         Ok(())
     }
 
@@ -100,59 +135,22 @@ impl Exchange for Http2Exchange {
     }
 
     fn reset(&mut self) {
-        match &mut self.answer {
-            None => self.respond.send_reset(Reason::INTERNAL_ERROR),
-            Some(stream) => stream.send_reset(Reason::INTERNAL_ERROR),
-        }
+        let core = &mut self.core.borrow_mut();
+        core.reset(self.key, Reason::INTERNAL_ERROR);
     }
 }
 
-impl Receiving for RecvStream {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        let data = ready!(Self::poll_data(self, cx));
-        Poll::Ready(data.transpose().map_err(broken))
-    }
-
-    fn release(&mut self, count: usize) {
-        // Fails only where the stream is gone, which the next read tells.
-        let _ = self.flow_control().release_capacity(count);
-    }
-
-    fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<HeaderMap>>> {
-        Self::poll_trailers(self, cx).map_err(broken)
+impl Drop for Http2Exchange {
+    fn drop(&mut self) {
+        self.core.borrow_mut().drop_stream(self.key);
     }
 }
 
-impl Sending for SendStream<Bytes> {
-    fn poll_window(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
-        self.reserve_capacity(wanted);
-        loop {
-            let window = self.capacity();
-            if window > 0 {
-                return Poll::Ready(Ok(window));
-            }
-            match ready!(self.poll_capacity(cx)) {
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Poll::Ready(Err(broken(error))),
-                None => return Poll::Ready(Err(not_begun())),
-            }
-        }
+/// What `act` says of the stream, unless that is gone.
+fn with<T>(core: &mut Core, key: usize, act: impl FnOnce(&mut StreamState) -> T) -> io::Result<T> {
+    let is_over = core.is_over;
+    match core.streams.get_mut(key) {
+        Some(stream) if !is_over && stream.reset.is_none() => Ok(act(stream)),
+        _ => Err(io::ErrorKind::ConnectionReset.into()),
     }
-
-    fn send_data(&mut self, _: &mut Context<'_>, data: Bytes, is_last: bool) -> io::Result<()> {
-        Self::send_data(self, data, is_last).map_err(broken)
-    }
-
-    fn send_trailers(&mut self, _: &mut Context<'_>, trailers: HeaderMap) -> io::Result<()> {
-        Self::send_trailers(self, trailers).map_err(broken)
-    }
-}
-
-pub(super) fn broken(error: h2::Error) -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionReset, error)
-}
-
-/// Nothing can be sent: not yet, or not any more.
-fn not_begun() -> io::Error {
-    broken(Reason::STREAM_CLOSED.into())
 }

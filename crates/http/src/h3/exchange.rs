@@ -7,14 +7,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use quinn::{StoppedError, VarInt};
+use sluice_wire::h1::ResponseHead;
 
 use super::codec::Clerk;
 use super::fault::{Code, Fault};
 use super::frames::{Piece, data_header};
 use super::stream::{Out, Wire};
-use crate::exchange::{Exchange, Receiving, Sending};
+use crate::exchange::{self, Exchange, Receiving, Sending};
 
 /// A client's stream of HTTP/3.
 pub struct Http3Exchange {
@@ -54,6 +55,28 @@ impl Http3Exchange {
     /// Resets the stream of a request that is not served.
     pub fn refuse(mut self, code: Code) {
         self.wire.break_off(code);
+    }
+
+    /// Answers with nothing but a status.
+    pub fn send_status(&mut self, cx: &mut Context<'_>, status: u16) -> io::Result<()> {
+        let mut head = Response::new(());
+        *head.status_mut() =
+            StatusCode::from_u16(status).map_err(|_| io::ErrorKind::InvalidInput)?;
+        self.send_response(cx, head, true)
+    }
+
+    fn send_response(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: Response<()>,
+        is_whole: bool,
+    ) -> io::Result<()> {
+        let frame = self.clerk.head(head);
+        let frame = frame.map_err(|fault| self.failed(fault))?;
+        if is_whole {
+            self.wire.sending = Out::Ending;
+        }
+        self.send(cx, frame)
     }
 
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
@@ -134,9 +157,10 @@ impl Receiving for Http3Exchange {
         // Nothing is received before it is asked for; the client's window follows from that.
     }
 
-    fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<HeaderMap>>> {
-        let trailers = ready!(self.poll_end(cx));
-        Poll::Ready(trailers.map_err(|fault| self.failed(fault)))
+    fn poll_trailers(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<()>> {
+        let trailers = ready!(self.poll_end(cx)).map_err(|fault| self.failed(fault))?;
+        exchange::write_lines(&trailers.unwrap_or_default(), out);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -148,17 +172,18 @@ impl Sending for Http3Exchange {
         }
     }
 
-    fn send_data(&mut self, cx: &mut Context<'_>, data: Bytes, is_last: bool) -> io::Result<()> {
+    fn send_data(&mut self, cx: &mut Context<'_>, data: &[u8], is_last: bool) -> io::Result<()> {
         if is_last {
             self.wire.sending = Out::Ending;
         }
         if !data.is_empty() {
             self.wire.outbox.push_back(data_header(data.len()));
         }
-        self.send(cx, data)
+        self.send(cx, Bytes::copy_from_slice(data))
     }
 
-    fn send_trailers(&mut self, cx: &mut Context<'_>, trailers: HeaderMap) -> io::Result<()> {
+    fn send_trailers(&mut self, cx: &mut Context<'_>, section: &[u8]) -> io::Result<()> {
+        let trailers = exchange::read_trailers(section).ok_or(io::ErrorKind::InvalidData)?;
         let frame = self.clerk.trailers(trailers);
         let frame = frame.map_err(|fault| self.failed(fault))?;
         self.wire.sending = Out::Ending;
@@ -176,22 +201,22 @@ impl Exchange for Http3Exchange {
         Poll::Ready(self.failed(Fault::Gone))
     }
 
-    fn send_interim(&mut self, cx: &mut Context<'_>, head: Response<()>) -> io::Result<()> {
+    fn send_interim(
+        &mut self,
+        cx: &mut Context<'_>,
+        head: &ResponseHead<'_, '_>,
+    ) -> io::Result<()> {
         self.send_head(cx, head, false)
     }
 
     fn send_head(
         &mut self,
         cx: &mut Context<'_>,
-        head: Response<()>,
+        head: &ResponseHead<'_, '_>,
         is_whole: bool,
     ) -> io::Result<()> {
-        let frame = self.clerk.head(head);
-        let frame = frame.map_err(|fault| self.failed(fault))?;
-        if is_whole {
-            self.wire.sending = Out::Ending;
-        }
-        self.send(cx, frame)
+        let head = exchange::response(head).ok_or(io::ErrorKind::InvalidData)?;
+        self.send_response(cx, head, is_whole)
     }
 
     /// Ready when the client has all of it: a connection that closes takes with it what is still under way.

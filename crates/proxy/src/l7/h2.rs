@@ -13,16 +13,11 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use h2::server::{Builder, Connection, SendResponse};
-use h2::{Ping, PingPong, Reason, RecvStream};
-use http::{Method, Request, Response, StatusCode};
-use sluice_http::exchange::{Progress, Refusal, RequestHead, Served, compose_head};
-use sluice_http::h2::{Carried, Http2Exchange, Watch};
-use sluice_http::websocket;
+use sluice_http::exchange::{Progress, Refusal, Served};
+use sluice_http::h2::{Event, Http2Connection, Reason, Request, Settings, Supplies};
 use sluice_net::Stream;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_tls::Facts;
@@ -56,61 +51,49 @@ pub(super) async fn serve(downstream: Downstream) {
     };
     let local_address = stream.local_address();
     guard.takes_leave();
-    let (carried, watch) = Carried::new(stream, carry);
-    let max_head = u32::try_from(settings.max_head).unwrap_or(u32::MAX);
-    let mut handshake = Builder::new()
-        .max_concurrent_streams(http2.max_concurrent_streams)
-        .initial_window_size(http2.initial_window)
-        .initial_connection_window_size(http2.initial_window.saturating_mul(WINDOWS))
-        .max_header_list_size(max_head)
-        .max_send_buffer_size(SEND_BUFFER)
-        .max_concurrent_reset_streams(RESET_REMEMBERED)
-        .enable_connect_protocol()
-        .handshake::<_, Bytes>(carried);
-    deadline.set(Instant::now() + settings.head_timeout);
-    let shaken = poll_fn(|cx| match std::pin::Pin::new(&mut handshake).poll(cx) {
-        Poll::Ready(connection) => Poll::Ready(connection.ok()),
-        Poll::Pending => deadline.poll(cx).map(|()| None),
+    let connection = Http2Connection::new(Settings {
+        max_concurrent_streams: http2.max_concurrent_streams,
+        initial_window: http2.initial_window,
+        max_head: u32::try_from(settings.max_head).unwrap_or(u32::MAX),
     });
-    let Some(mut connection) = shaken.await else {
-        return;
-    };
     let idle_timeout = listener
         .settings()
         .map(|settings| settings.idle_timeout)
         .unwrap_or_default();
+    deadline.set(Instant::now() + settings.head_timeout);
     drop(listener);
-    let ping = connection.ping_pong();
-    let shared = Shared::new(guard);
-    deadline.set(Instant::now() + idle_timeout);
-    let session = Session {
+    let mut session = Session {
         connection,
-        ping,
+        stream,
         asked: false,
-        watch,
         deadline,
         idle_timeout,
+        greeted: false,
         leaving: false,
-        shared,
+        shared: Shared::new(guard),
         client,
         local_address,
         slot: Rc::clone(&slot),
         worker,
         tls,
     };
-    session.run(&slot).await;
+    if session.take(&carry).is_ok() {
+        drop(carry);
+        session.run(&slot).await;
+    }
 }
 
 /// A connection that is being served.
 struct Session {
-    connection: Connection<Carried, Bytes>,
-    ping: Option<PingPong>,
+    connection: Http2Connection,
+    stream: Stream,
     /// Whether the client was asked if it is there, and has said nothing since.
     asked: bool,
-    watch: Watch,
     deadline: Deadline,
     idle_timeout: Duration,
-    /// Whether GOAWAY was said.
+    /// Whether the client has said the first that it has to say.
+    greeted: bool,
+    /// Whether it was said that the connection ends.
     leaving: bool,
     shared: Rc<Shared>,
     client: SocketAddr,
@@ -136,20 +119,13 @@ impl Session {
 
     /// Ready when the connection has ended.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            match self.connection.poll_accept(cx) {
-                Poll::Ready(Some(Ok((request, respond)))) => self.begin(request, respond),
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
-                Poll::Pending => {
-                    let Some(reason) = self.fault() else {
-                        break;
-                    };
-                    // What was there to be said goes out with it, if it can.
-                    self.connection.abrupt_shutdown(reason);
-                    let _ = self.connection.poll_closed(cx);
-                    return Poll::Ready(());
-                }
-            }
+        if self.poll_receive(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        match self.connection.poll_send(cx, &mut self.stream) {
+            Poll::Ready(Err(_)) => return Poll::Ready(()),
+            Poll::Ready(Ok(())) if self.connection.is_finished() => return Poll::Ready(()),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
         }
         while self.deadline.poll(cx).is_ready() {
             if !self.go_on(cx) {
@@ -159,15 +135,64 @@ impl Session {
         Poll::Pending
     }
 
+    /// Receives what there is. Ready where the connection has ended.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let worker = Rc::clone(&self.worker);
+        loop {
+            if self.connection.is_clogged() {
+                // A client that takes nothing is not listened to.
+                return match ready!(self.connection.poll_send(cx, &mut self.stream)) {
+                    Ok(()) => continue,
+                    Err(_) => Poll::Ready(()),
+                };
+            }
+            let mut scratch = worker.scratch();
+            let received = ready!(self.stream.poll_read(cx, scratch.head_area()));
+            let Ok(count @ 1..) = received else {
+                return Poll::Ready(());
+            };
+            if let Err(reason) = self.take(scratch.received(count)) {
+                drop(scratch);
+                self.connection.fail(reason);
+                // What was there to be said goes out with it, if it can.
+                let _ = self.connection.poll_send(cx, &mut self.stream);
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Takes received bytes. An error is the end of the connection: the client breaks a rule, or makes us work for nothing.
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Reason> {
+        let taken = self.connection.receive(bytes, &mut &*self.worker);
+        while let Some(event) = self.connection.next_event() {
+            match event {
+                Event::Request(request) => self.begin(request),
+                Event::Refused(refusal) => self.refused(refusal),
+            }
+            if self.shared.is_misused() {
+                return Err(Reason::ENHANCE_YOUR_CALM);
+            }
+        }
+        taken?;
+        if !self.greeted && self.connection.has_greeted() {
+            self.greeted = true;
+            self.deadline.set(Instant::now() + self.idle_timeout);
+        }
+        Ok(())
+    }
+
     /// Says that no further streams are served; those under way are.
     fn leave(&mut self) {
         self.leaving = true;
-        self.connection.graceful_shutdown();
+        self.connection.leave();
         self.deadline.set(Instant::now() + FAREWELL);
     }
 
     /// The deadline has passed: whether the connection goes on, with another one.
     fn go_on(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.greeted {
+            return false;
+        }
         let now = Instant::now();
         if let Some(since) = self.shared.idle_since() {
             if self.leaving {
@@ -183,63 +208,39 @@ impl Session {
             cx.waker().wake_by_ref();
             return true;
         }
-        if self.watch.heard() {
+        if self.connection.has_heard() {
             self.asked = false;
         } else if self.asked {
             return false;
-        } else if let Some(ping) = &mut self.ping {
-            self.asked = ping.send_ping(Ping::opaque()).is_ok();
-        }
-        if let Some(ping) = &mut self.ping {
-            // A pong is something heard; here it only makes room for the next.
-            let _ = ping.poll_pong(cx);
+        } else {
+            self.asked = true;
+            self.connection.ping();
         }
         self.deadline.set(now + SILENCE);
-        cx.waker().wake_by_ref();
         true
     }
 
-    /// Why the connection has to end: the client breaks a rule, or makes us work for nothing.
-    fn fault(&self) -> Option<Reason> {
-        let is_misused = self.shared.is_misused();
-        let misused = is_misused.then_some(Reason::ENHANCE_YOUR_CALM);
-        self.watch.fault().or(misused)
-    }
-
     /// Begins to serve a request.
-    fn begin(&self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
-        let (parts, body) = request.into_parts();
-        let mut head = self.worker.buffers().take();
-        let protocol = parts.extensions.get::<h2::ext::Protocol>();
-        let key = match protocol {
-            Some(_) => websocket::key(self.worker.random_id()),
-            None => String::new(),
-        };
-        let request = RequestHead {
-            parts: &parts,
-            protocol: protocol.map(h2::ext::Protocol::as_str),
-            has_body: !body.is_end_stream(),
-        };
-        let kind = match compose_head(request, &key, &mut head) {
-            Ok(kind) => kind,
-            Err(refusal) => {
-                self.worker.buffers().give_back(head);
-                return self.refuse(refusal, &mut respond);
-            }
-        };
+    fn begin(&self, request: Request) {
+        let Request {
+            head,
+            kind,
+            is_head,
+            exchange,
+        } = request;
         let metrics = self.shared.guard.metrics();
         metrics.bytes_received.add(head.len() as u64);
         let progress = Rc::new(Cell::new(Progress::UnderWay));
-        let served = Served::new(
-            Http2Exchange::new(body, respond),
-            kind,
-            parts.method == Method::HEAD,
-            self.local_address,
-            Rc::clone(&progress),
-        );
+        let place = Place::new(&self.shared, Rc::clone(&progress));
+        if exchange.is_gone() {
+            // Nobody waits for it: no server is to hear of it.
+            progress.set(Progress::Abandoned);
+            self.worker.buffers().give_back(head);
+            return;
+        }
+        let served = Served::new(exchange, kind, is_head, self.local_address, progress);
         let guard = self.worker.connections().enter_stream(&self.slot);
         let task_slot = guard.entry();
-        let place = Place::new(&self.shared, progress);
         let downstream = Downstream {
             stream: Stream::Layered(Box::new(served)),
             carrier: Some(Carrier::Http2),
@@ -255,30 +256,26 @@ impl Session {
         task_slot.served_by(task.abort_handle());
     }
 
-    fn refuse(&self, refusal: Refusal, respond: &mut SendResponse<Bytes>) {
+    fn refused(&self, refusal: Refusal) {
         let metrics = self.shared.guard.metrics();
-        match refusal {
-            Refusal::Malformed => {
-                metrics.bad_requests.increment(BadRequest::Syntax);
-                respond.send_reset(Reason::PROTOCOL_ERROR);
-            }
-            Refusal::Protocol => {
-                metrics.bad_requests.increment(BadRequest::Method);
-                let mut response = Response::new(());
-                *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-                // Fails where the client has reset the stream already.
-                let _ = respond.send_response(response, true);
-            }
-        }
+        metrics.bad_requests.increment(match refusal {
+            Refusal::Malformed => BadRequest::Syntax,
+            Refusal::Protocol => BadRequest::Method,
+            Refusal::TooLarge => BadRequest::HeadTooLarge,
+        });
     }
 }
 
-/// The window of a connection, in windows of its streams.
-const WINDOWS: u32 = 4;
-/// What a stream may have waiting to be sent.
-const SEND_BUFFER: usize = 64 * 1024;
-/// Streams that we reset and of which frames may still come.
-const RESET_REMEMBERED: usize = 32;
+impl Supplies for &Worker {
+    fn buffer(&mut self) -> Vec<u8> {
+        self.buffers().take()
+    }
+
+    fn random(&mut self) -> u128 {
+        self.random_id()
+    }
+}
+
 /// How long a client with streams under way may be silent before it is asked whether it is there, and then again.
 const SILENCE: Duration = Duration::from_secs(20);
 /// How long a client may take to hear that the connection ends.

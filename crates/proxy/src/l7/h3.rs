@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use http::{Method, Response, StatusCode};
+use http::Method;
 use sluice_http::exchange::{Exchange, Progress, Refusal, RequestHead, Served, compose_head};
 use sluice_http::h3::{Code, Connection, Fault, Head, Http3Exchange, RequestStream};
 use sluice_http::websocket;
@@ -268,14 +268,18 @@ impl Request {
                 bad_requests.increment(BadRequest::Syntax);
                 exchange.refuse(Code::MessageError);
             }
-            Refusal::Protocol => {
-                bad_requests.increment(BadRequest::Method);
-                let mut response = Some(Response::new(()));
+            Refusal::Protocol | Refusal::TooLarge => {
+                let (word, status) = if refusal == Refusal::TooLarge {
+                    (BadRequest::HeadTooLarge, 431)
+                } else {
+                    (BadRequest::Method, 501)
+                };
+                bad_requests.increment(word);
+                let mut is_sent = false;
                 // Fails where the client has left already.
                 let _ = poll_fn(|cx| {
-                    if let Some(mut response) = response.take() {
-                        *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-                        exchange.send_head(cx, response, true)?;
+                    if !std::mem::replace(&mut is_sent, true) {
+                        exchange.send_status(cx, status)?;
                     }
                     exchange.poll_flush(cx)
                 })

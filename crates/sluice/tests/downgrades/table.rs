@@ -349,8 +349,6 @@ fn paths() -> Vec<Case> {
         seen("a path and a query", "/a?b=c&d", "/a?b=c&d"),
         seen("an empty query", "/a?", "/a?"),
         seen("two slashes", "//b.example/c", "//b.example/c"),
-        // Both decoders cut it off before anybody sees it. It is no part of a path (RFC 9113, 8.3.1).
-        seen("a fragment", "/a?b#c", "/a?b"),
         refused("an empty path", &path("")),
         refused("no slash", &path("a")),
         refused("a query alone", &path("?a")),
