@@ -70,7 +70,15 @@ fn compare(run: &Run) -> Result<()> {
     println!("{}", conditions.line());
     let mut tables: Vec<Table> = Vec::new();
     for scenario in scenarios {
-        for table in scenario.run(&subjects, run.timing())? {
+        let measured = scenario.run(&subjects, run.timing())?;
+        if measured.iter().all(|table| table.rows.is_empty()) {
+            progress(&format!(
+                "{}: no subject of this run does that",
+                scenario.name()
+            ));
+            continue;
+        }
+        for table in measured {
             print!(
                 "{}",
                 if run.markdown {

@@ -112,5 +112,6 @@ fn hold(load: &Load<IdleClients>, count: u64) -> Result<()> {
 const FEW: u64 = 100;
 /// Connections whose memory is counted.
 const IDLE: u64 = 5_000;
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Handshakes come one after the other, and a busy machine takes its time for them.
+const PATIENCE: Duration = Duration::from_mins(2);
 const REST: Duration = Duration::from_millis(300);
