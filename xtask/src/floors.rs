@@ -22,6 +22,7 @@ const TABLE: &[(&str, u8)] = &[
     ("sluice-http", 5),
     ("sluice-quic", 5),
     ("sluice-tls", 5),
+    ("sluice-acme", 6),
     ("sluice-upstream", 6),
     ("sluice-proxy", 7),
     ("sluice-control", 8),

@@ -1,5 +1,6 @@
 //! The fourth stage: the values of the file become the plan. Names turn into indices, conditions are compiled.
 
+mod acme;
 mod balance;
 mod early_data;
 mod listener;

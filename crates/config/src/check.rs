@@ -1,5 +1,7 @@
 //! The fifth stage: what can only be seen when the parts stand side by side.
 
+mod acme;
+
 use sluice_model::{BindAddress, ServerAddress};
 use sluice_route::PathPattern;
 
@@ -24,6 +26,7 @@ pub(crate) fn check(
     redirect_loops(routes, findings);
     own_servers(file, listeners, routes, upstreams, findings);
     keys_of_connections(file, listeners, findings);
+    acme::orders(file, listeners, findings);
 }
 
 /// An address can be bound once, by TCP and by UDP each.

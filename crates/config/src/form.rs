@@ -1,5 +1,7 @@
 //! What single values mean: texts to addresses, patterns and names, each mistake with its reason and what was meant.
 
+mod acme;
+
 use std::error::Error;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -65,6 +67,9 @@ impl Form {
             Self::LoadReport => "a place of load reports",
             Self::File => "the path of a file",
             Self::HostName => "a host name",
+            Self::Domain => "a domain",
+            Self::Mail => "an e-mail address",
+            Self::HttpsUrl => "an https URL",
         }
     }
 
@@ -104,6 +109,9 @@ impl Form {
             Self::LoadReport => load_report(text).map(Typed::LoadReport),
             Self::File => file(text),
             Self::HostName => host_name(text),
+            Self::Domain => acme::domain(text),
+            Self::Mail => acme::mail(text),
+            Self::HttpsUrl => acme::https_url(text),
         }
     }
 }

@@ -91,6 +91,13 @@ pub trait Surroundings {
         Err("there are no files here".to_owned())
     }
 
+    /// Where a folder is that this process shall keep things in, and which may not be there yet. The error says why that cannot be, in
+    /// one line.
+    fn folder(&self, path: &Path) -> Result<PathBuf, String> {
+        let _ = path;
+        Err("there are no files here".to_owned())
+    }
+
     /// The time, which tells what has expired; `None` where nothing shall.
     fn now(&self) -> Option<SystemTime> {
         None

@@ -20,7 +20,9 @@ use sluice_route::{Router, Template};
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use ocsp::{Ocsp, OcspFlaw};
 pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
-pub use tls::{Authorities, Certificate, ClientAuth, Tls, TlsVersion, UpstreamTls};
+pub use tls::{
+    Acme, Authorities, Certificate, Challenge, ClientAuth, Tls, TlsVersion, UpstreamTls,
+};
 
 /// Everything a file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +52,9 @@ impl Plan {
         let clients = tls()
             .filter_map(|tls| tls.client_auth.as_ref())
             .flat_map(|auth| [auth.authorities.file.clone(), auth.revoked_file.clone()]);
+        let directories = tls()
+            .filter_map(|tls| tls.acme.as_ref()?.authorities.as_ref())
+            .filter_map(|authorities| authorities.file.clone());
         let tickets = tls().filter_map(|tls| tls.ticket_keys_file.clone());
         certificates
             .flat_map(|one| {
@@ -58,6 +63,7 @@ impl Plan {
             })
             .flatten()
             .chain(tickets)
+            .chain(directories)
             .chain(authorities)
             .chain(clients.flatten())
             .collect()

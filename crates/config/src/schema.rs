@@ -286,6 +286,12 @@ pub(crate) enum Form {
     File,
     /// A host name or an IP address, without a port.
     HostName,
+    /// A host name that an authority can certify without DNS-01.
+    Domain,
+    /// An e-mail address.
+    Mail,
+    /// An `https` URL.
+    HttpsUrl,
 }
 
 /// One of the words of a [`Kind::Choice`].

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sluice_acme::Orders;
 use sluice_config::Plan;
 use sluice_config::plan::{Certificate, Ocsp, Tls};
 use sluice_telemetry::metrics::Registry;
@@ -21,10 +22,21 @@ pub(crate) struct ExpiryWatch {
 }
 
 impl ExpiryWatch {
-    /// Looks once, at `now`.
-    pub(crate) fn look(&mut self, plan: &Plan, registry: &Arc<Registry>, now: SystemTime) {
+    /// Looks once, at `now`. Of certificates that we renew ourselves no warning is given: a renewal that fails is told of by itself.
+    pub(crate) fn look(
+        &mut self,
+        plan: &Plan,
+        orders: &Orders,
+        registry: &Arc<Registry>,
+        now: SystemTime,
+    ) {
         let mut expiries = BTreeMap::new();
         for (listener, tls) in listeners(plan) {
+            let issued = tls.acme.as_ref().and_then(|acme| orders.certificate(acme));
+            if let Some(issued) = issued {
+                let at = seconds(issued.not_after);
+                expiries.insert([listener.to_owned(), name(&issued)], at);
+            }
             for certificate in &tls.certificates {
                 let name = name(certificate);
                 let at = seconds(certificate.not_after);

@@ -8,6 +8,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluice_acme::Orders;
 use sluice_config::Plan;
 use sluice_config::plan::{
     AccessLog as AccessLogSettings, Listener, Protocol, SourceAddress, TcpTarget,
@@ -36,6 +37,7 @@ pub struct Fleet {
     endpoints: Arc<Endpoints>,
     access_log: Option<(AccessLogSettings, AccessLog)>,
     tls: Offers,
+    orders: Orders,
     bound: Vec<(Arc<str>, BoundAddress)>,
 }
 
@@ -104,6 +106,7 @@ impl Fleet {
             endpoints: Arc::default(),
             access_log: None,
             tls: Offers::default(),
+            orders: Orders::new(registry),
             bound: Vec::new(),
         })
     }
@@ -123,13 +126,19 @@ impl Fleet {
         &self.endpoints
     }
 
+    /// The certificates that are ordered.
+    pub(crate) fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
     /// Makes the workers run `plan`. What is in it as before is not touched.
     ///
     /// # Errors
     /// [`ApplyError`]; then everything goes on as before.
     pub async fn apply(&mut self, plan: &Arc<Plan>) -> Result<(), ApplyError> {
         let endpoints = Arc::new(self.endpoints.updated(&plan.upstreams)?);
-        let tls = self.tls.updated(plan)?;
+        self.orders.prepare(plan);
+        let tls = self.tls.updated(plan, &self.orders)?;
         check_transparent(plan)?;
         let new_listeners = self.bind_new(plan)?;
         let new_quic = self.bind_quic(plan, &new_listeners)?;
@@ -181,6 +190,8 @@ impl Fleet {
         self.endpoints = endpoints;
         self.tls = tls;
         self.forget_old_metrics(plan);
+        // Now there are listeners to show authorities what they want to see.
+        self.orders.follow(plan);
         Ok(())
     }
 

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use sluice_acme::Orders;
 use sluice_config::Plan;
 use sluice_config::plan::{Listener, Protocol, Tls, Upstream, UpstreamTls};
 use sluice_proxy::Ciphers;
-use sluice_tls::{ClientConfig, Resumption, ServerConfig, client_config, server_config};
+use sluice_tls::{
+    ClientConfig, Issued, Proofs, Resumption, ServerConfig, client_config, server_config,
+};
 
 use crate::fleet::ApplyError;
 
@@ -15,6 +18,7 @@ use crate::fleet::ApplyError;
 pub(crate) struct Offers {
     by_listener: Vec<Option<Offer>>,
     by_upstream: Vec<Option<Ask>>,
+    proofs: Arc<Proofs>,
 }
 
 /// What is asked of an upstream's servers.
@@ -31,16 +35,18 @@ struct Offer {
     tls: Tls,
     protocols: Vec<&'static [u8]>,
     resumption: Resumption,
+    /// The place of the certificate by ACME.
+    issued: Option<Arc<Issued>>,
     config: Arc<ServerConfig>,
 }
 
 impl Offers {
     /// The offers for `plan`. What is as it was is kept, with the sessions that can be resumed.
-    pub(crate) fn updated(&self, plan: &Plan) -> Result<Self, ApplyError> {
+    pub(crate) fn updated(&self, plan: &Plan, orders: &Orders) -> Result<Self, ApplyError> {
         let by_listener = plan
             .listeners
             .iter()
-            .map(|listener| self.offer(listener))
+            .map(|listener| self.offer(listener, orders))
             .collect::<Result<_, _>>()?;
         let by_upstream = plan
             .upstreams
@@ -50,6 +56,7 @@ impl Offers {
         Ok(Self {
             by_listener,
             by_upstream,
+            proofs: Arc::clone(orders.proofs()),
         })
     }
 
@@ -66,6 +73,7 @@ impl Offers {
                 .iter()
                 .map(|ask| Some(Arc::clone(&ask.as_ref()?.config)))
                 .collect(),
+            proofs: Arc::clone(&self.proofs),
         }
     }
 
@@ -88,28 +96,33 @@ impl Offers {
         }))
     }
 
-    fn offer(&self, listener: &Listener) -> Result<Option<Offer>, ApplyError> {
+    fn offer(&self, listener: &Listener, orders: &Orders) -> Result<Option<Offer>, ApplyError> {
         let Some(tls) = &listener.tls else {
             return Ok(None);
         };
         let protocols = protocols(&listener.protocol);
+        let issued = tls.acme.as_ref().and_then(|acme| orders.place(acme));
         let known = self.by_listener.iter().flatten().find(|known| {
-            known.listener == listener.name && known.tls == *tls && known.protocols == protocols
+            known.listener == listener.name
+                && known.tls == *tls
+                && known.protocols == protocols
+                && known.issued.as_ref().map(Arc::as_ptr) == issued.as_ref().map(Arc::as_ptr)
         });
         if let Some(known) = known {
             return Ok(Some(known.clone()));
         }
         let resumption = self.resumption(listener, tls);
-        let config =
-            server_config(tls, &protocols, &resumption).map_err(|wrong| ApplyError::Tls {
-                listener: Arc::clone(&listener.name),
-                reason: wrong.reason,
-            })?;
+        let config = server_config(tls, &protocols, &resumption, issued.clone());
+        let config = config.map_err(|wrong| ApplyError::Tls {
+            listener: Arc::clone(&listener.name),
+            reason: wrong.reason,
+        })?;
         Ok(Some(Offer {
             listener: Arc::clone(&listener.name),
             tls: tls.clone(),
             protocols,
             resumption,
+            issued,
             config,
         }))
     }

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rustix::fs::{Access, access};
 use sluice_config::plan::{Authorities, Certificate, Ocsp};
 use sluice_config::{FileRole, Loaded, Report, Surroundings, WrongFile, from_addresses, load};
 use thiserror::Error;
@@ -196,14 +197,51 @@ impl Surroundings for Process<'_> {
         text.map(|text| (path, text)).map_err(|wrong| wrong.reason)
     }
 
+    fn folder(&self, path: &Path) -> Result<PathBuf, String> {
+        let path = self.place(path);
+        may_be_written(&path).map(|()| path)
+    }
+
     fn now(&self) -> Option<SystemTime> {
         Some(SystemTime::now())
     }
 }
 
+/// Whether files can be made in a folder, or it can be made itself. Nothing is made to find out.
+fn may_be_written(folder: &Path) -> Result<(), String> {
+    let wrong = |path: &Path, reason: &str| Err(format!("{}: {reason}", path.display()));
+    let absolute = std::path::absolute(folder).map_err(|error| error.to_string())?;
+    for path in absolute.ancestors() {
+        match fs::metadata(path) {
+            Ok(metadata) if !metadata.is_dir() => return wrong(path, "this is no folder"),
+            Ok(_) if access(path, Access::WRITE_OK | Access::EXEC_OK).is_err() => {
+                return wrong(path, "this process may not write there");
+            }
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return wrong(path, &error.to_string()),
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_may_be_missing_where_it_can_be_made() {
+        let folder = std::env::temp_dir().join(format!("sluice-folder-{}", std::process::id()));
+        fs::write(&folder, "a file").expect("write");
+        let inside = may_be_written(&folder.join("acme")).expect_err("a file is no folder");
+        assert!(
+            inside.contains("no folder") || inside.contains("ot a directory"),
+            "{inside}"
+        );
+        fs::remove_file(&folder).expect("clean up");
+        assert_eq!(may_be_written(&folder.join("certificates/acme")), Ok(()));
+        assert!(!folder.exists(), "nothing was made");
+    }
 
     #[test]
     fn a_missing_file_is_named() {

@@ -90,7 +90,7 @@ impl Supervisor {
         fleet.apply(&plan).await?;
         registry.process().loaded(SystemTime::now(), warnings);
         let mut expiry = ExpiryWatch::default();
-        expiry.look(&plan, &registry, SystemTime::now());
+        expiry.look(&plan, fleet.orders(), &registry, SystemTime::now());
         readiness.set(ReadyState::Ready);
         for (listener, address) in fleet.bound() {
             tracing::info!(%listener, %address, "listening");
@@ -122,6 +122,7 @@ impl Supervisor {
 
     /// Runs until SIGTERM or SIGINT, then drains. `show` is given what is wrong with a file that was not taken over.
     pub async fn run(mut self, show: impl Fn(&Report)) -> Stopped {
+        let issued = self.fleet.orders().changed();
         let mut look_at_file = interval(WATCH_EVERY);
         let mut look_at_ports = interval(ports::EVERY);
         let mut look_at_certificates = interval(expiry::EVERY);
@@ -141,6 +142,7 @@ impl Supervisor {
                     self.ports.look(&plan, self.fleet.endpoints(), &self.registry);
                 }
                 _ = look_at_certificates.tick() => self.look_at_certificates(),
+                () = issued.notified() => self.look_at_certificates(),
                 _ = self.signals.terminate.recv() => break,
                 _ = self.signals.interrupt.recv() => break,
             }
@@ -216,7 +218,12 @@ impl Supervisor {
 
     fn look_at_certificates(&mut self) {
         let plan = Arc::clone(&self.plan.borrow());
-        self.expiry.look(&plan, &self.registry, SystemTime::now());
+        self.expiry.look(
+            &plan,
+            self.fleet.orders(),
+            &self.registry,
+            SystemTime::now(),
+        );
     }
 
     fn warn_of_what_stays(&self, plan: &Plan) {

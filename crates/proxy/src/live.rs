@@ -13,7 +13,7 @@ use sluice_config::plan::{
     HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
 };
 use sluice_telemetry::metrics::{ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics};
-use sluice_tls::{ServerConfig, Workspace};
+use sluice_tls::{Proofs, ServerConfig, Workspace};
 use sluice_upstream::{Cluster, Endpoints, Lane};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -29,6 +29,8 @@ pub(crate) struct Live {
     routes: Vec<Arc<RouteMetrics>>,
     /// By listener.
     tls: Vec<Option<Arc<ServerConfig>>>,
+    /// What authorities are shown.
+    pub(crate) proofs: Arc<Proofs>,
 }
 
 impl Live {
@@ -68,12 +70,14 @@ impl Live {
             clusters,
             routes,
             tls: Vec::new(),
+            proofs: Arc::default(),
         }
     }
 
     /// With what TLS is spoken by, in which buffers. Clusters that were kept go on with what they have.
     pub(crate) fn with_tls(mut self, ciphers: Ciphers, workspace: &Rc<Workspace>) -> Self {
         self.tls = ciphers.listeners;
+        self.proofs = ciphers.proofs;
         for (cluster, config) in self.clusters.iter().zip(&ciphers.upstreams) {
             if let Some(config) = config {
                 cluster.cipher_by(config, workspace);
@@ -230,6 +234,7 @@ impl LiveListener {
         let settings = self.settings()?.tls.as_ref()?;
         Some(Security {
             config: Arc::clone(config),
+            proof: self.live.proofs.config(),
             timeout: settings.handshake_timeout,
         })
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sluice_net::Stream;
 use sluice_telemetry::TlsRecord;
 use sluice_telemetry::metrics::{EarlyData, ListenerMetrics, TlsFailure, TlsVersion};
-use sluice_tls::{Facts, Handshake, HandshakeError, ServerConfig};
+use sluice_tls::{ACME_TLS, Facts, Handshake, HandshakeError, ServerConfig};
 
 use crate::deadline::Deadline;
 use crate::worker::Worker;
@@ -18,6 +18,8 @@ use crate::worker::Worker;
 #[derive(Clone, Debug)]
 pub(crate) struct Security {
     pub(crate) config: Arc<ServerConfig>,
+    /// What an authority is answered that looks for a proof, where one is shown.
+    pub(crate) proof: Option<Arc<ServerConfig>>,
     /// How long a handshake may take.
     pub(crate) timeout: Duration,
 }
@@ -37,7 +39,8 @@ pub(crate) async fn secure(
         return None;
     };
     let workspace = Rc::clone(worker.tls_workspace());
-    let mut handshake = Handshake::new(socket, received, security.config, workspace);
+    let mut handshake =
+        Handshake::new(socket, received, security.config, workspace).proving(security.proof);
     let outcome = poll_fn(|cx| match handshake.poll(cx) {
         Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
         Poll::Pending => deadline.poll(cx).map(|()| None),
@@ -60,6 +63,15 @@ pub(crate) async fn secure(
                 });
             }
             *stream = Stream::Layered(session);
+            if facts.protocol.as_deref() == Some(ACME_TLS) {
+                // The handshake was all that was wanted (RFC 8737, 3); what is left of it still has to go out.
+                poll_fn(|cx| match stream.poll_shutdown(cx) {
+                    Poll::Ready(_) => Poll::Ready(()),
+                    Poll::Pending => deadline.poll(cx),
+                })
+                .await;
+                return None;
+            }
             Some(Rc::new(facts))
         }
         Some(Err(error)) => {
@@ -92,6 +104,7 @@ fn word(error: &HandshakeError) -> TlsFailure {
         }
         HandshakeError::Refused(_) => TlsFailure::Refused,
         HandshakeError::Certificate(_) => TlsFailure::Certificate,
+        HandshakeError::NoCertificate => TlsFailure::NoCertificate,
         HandshakeError::Invalid(_) => TlsFailure::Invalid,
     }
 }

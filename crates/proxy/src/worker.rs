@@ -20,7 +20,7 @@ use sluice_net::splice::Pipes;
 use sluice_quic::Seat;
 use sluice_telemetry::access::AccessLogWriter;
 use sluice_telemetry::metrics::{Registry, WorkerMetrics};
-use sluice_tls::{ClientConfig, ServerConfig, Workspace};
+use sluice_tls::{ClientConfig, Proofs, ServerConfig, Workspace};
 use sluice_upstream::Endpoints;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
@@ -77,6 +77,8 @@ pub struct Ciphers {
     pub listeners: Vec<Option<Arc<ServerConfig>>>,
     /// For each of the plan's upstreams what is asked of its servers.
     pub upstreams: Vec<Option<Arc<ClientConfig>>>,
+    /// What authorities are shown that certify our names.
+    pub proofs: Arc<Proofs>,
 }
 
 /// A listener's socket for one worker.

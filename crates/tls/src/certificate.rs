@@ -45,16 +45,7 @@ pub fn load(
 
 /// A chain with its key, ready to be served.
 pub(crate) fn parse(chain: &str, private_key: &str) -> Result<CertifiedKey, WrongFile> {
-    let certificates = certificates(chain)?;
-    let key = aws_lc_rs::default_provider()
-        .key_provider
-        .load_private_key(key(private_key)?)
-        .map_err(|_| {
-            WrongFile::new(FileRole::Key, "a key of a kind that cannot be used").help(
-                "RSA keys of 2048 to 8192 bits, ECDSA on P-256, P-384 or P-521, and Ed25519 can",
-            )
-        })?;
-    let certified = CertifiedKey::new(certificates, key);
+    let certified = parse_own(chain, private_key)?;
     match certified.keys_match() {
         Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
         Err(Error::InconsistentKeys(_)) => Err(WrongFile::new(
@@ -67,6 +58,21 @@ pub(crate) fn parse(chain: &str, private_key: &str) -> Result<CertifiedKey, Wron
             "not an X.509 certificate",
         )),
     }
+}
+
+/// The same of a pair that we have made ourselves. Whether the two fit is not looked at, so the certificate may have extensions that no
+/// ordinary one has.
+pub(crate) fn parse_own(chain: &str, private_key: &str) -> Result<CertifiedKey, WrongFile> {
+    let certificates = certificates(chain)?;
+    let key = aws_lc_rs::default_provider()
+        .key_provider
+        .load_private_key(key(private_key)?)
+        .map_err(|_| {
+            WrongFile::new(FileRole::Key, "a key of a kind that cannot be used").help(
+                "RSA keys of 2048 to 8192 bits, ECDSA on P-256, P-384 or P-521, and Ed25519 can",
+            )
+        })?;
+    Ok(CertifiedKey::new(certificates, key))
 }
 
 fn certificates(chain: &str) -> Result<Vec<CertificateDer<'static>>, WrongFile> {

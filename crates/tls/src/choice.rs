@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{SignatureAlgorithm, SignatureScheme};
 
+use crate::issued::Issued;
 use crate::ocsp::Served;
 
 /// The certificates of a listener, by name.
@@ -18,6 +19,15 @@ pub(crate) struct Choice {
     wildcard: FxHashMap<Box<str>, Vec<Arc<Served>>>,
     /// For whoever names no host, or another.
     default: Vec<Arc<Served>>,
+    /// What an authority issues, or will.
+    awaited: Option<Awaited>,
+}
+
+/// A certificate that comes while we run, and the hosts it is for.
+#[derive(Debug)]
+struct Awaited {
+    hosts: FxHashSet<Box<str>>,
+    issued: Arc<Issued>,
 }
 
 impl Choice {
@@ -54,31 +64,57 @@ impl Choice {
         choice
     }
 
-    /// The certificates for a host, the cheapest first. A wildcard stands for one label (RFC 9525, 6.3).
-    fn of(&self, name: Option<&str>) -> &[Arc<Served>] {
-        let Some(name) = name else {
-            return &self.default;
-        };
-        let lower = lower(name);
-        let name = lower.as_deref().unwrap_or(name);
+    /// With a certificate for these hosts that is served as soon as it is there, and before all others. It is also the default where there
+    /// is no other.
+    pub(crate) fn awaiting(mut self, hosts: &[Box<str>], issued: Arc<Issued>) -> Self {
+        let hosts = hosts.iter().cloned().collect();
+        self.awaited = Some(Awaited { hosts, issued });
+        self
+    }
+
+    /// The certificates in files that are for a host, the cheapest first. A wildcard stands for one label (RFC 9525, 6.3).
+    fn named(&self, name: &str) -> Option<&[Arc<Served>]> {
         let by_wildcard = || {
             let (_, parent) = name.split_once('.')?;
             self.wildcard.get(parent)
         };
-        self.exact
-            .get(name)
-            .or_else(by_wildcard)
-            .unwrap_or(&self.default)
+        let keys = self.exact.get(name).or_else(by_wildcard);
+        keys.map(Vec::as_slice)
     }
 
     fn choose(&self, name: Option<&str>, offered: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        let keys = self.of(name);
-        let usable = keys
-            .iter()
-            .find(|served| served.key().key.choose_scheme(offered).is_some());
-        let served = usable.or(keys.first())?;
-        Some(served.at(SystemTime::now))
+        let lower = name.and_then(lower);
+        let name = lower.as_deref().or(name);
+        let named = name.and_then(|name| self.named(name));
+        let Some(awaited) = &self.awaited else {
+            return best(named.unwrap_or(&self.default), offered);
+        };
+        if name.is_some_and(|name| awaited.hosts.contains(name)) {
+            // Another host's certificate would only be refused, with an error that misleads.
+            let issued = awaited.issued.key();
+            return match named {
+                Some(named) if !issued.as_ref().is_some_and(|key| is_usable(key, offered)) => {
+                    best(named, offered)
+                }
+                _ => issued,
+            };
+        }
+        let in_files = best(named.unwrap_or(&self.default), offered);
+        in_files.or_else(|| awaited.issued.key())
     }
+}
+
+/// The first that the client can check; the first of all where there is none.
+fn best(certificates: &[Arc<Served>], offered: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+    let usable = certificates
+        .iter()
+        .find(|served| is_usable(served.key(), offered));
+    let served = usable.or(certificates.first())?;
+    Some(served.at(SystemTime::now))
+}
+
+fn is_usable(key: &CertifiedKey, offered: &[SignatureScheme]) -> bool {
+    key.key.choose_scheme(offered).is_some()
 }
 
 impl ResolvesServerCert for Choice {

@@ -31,6 +31,9 @@ pub enum HandshakeError {
     /// The other side's certificate is missing, or not one that we trust.
     #[error("{0}")]
     Certificate(String),
+    /// We have none for the host that the client named.
+    #[error("there is no certificate for this host yet")]
+    NoCertificate,
     /// What it said is against the protocol.
     #[error("{0}")]
     Invalid(String),
@@ -72,6 +75,8 @@ impl From<Error> for HandshakeError {
             | Error::UnsupportedNameType
             | Error::InvalidCertificate(_)
             | Error::InvalidCertRevocationList(_) => Self::Certificate(error.to_string()),
+            // The library has no kind of its own for it.
+            Error::General(text) if text.contains("no server certificate") => Self::NoCertificate,
             _ => Self::Invalid(error.to_string()),
         }
     }

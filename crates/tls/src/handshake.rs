@@ -7,10 +7,11 @@ use std::task::{Context, Poll, ready};
 use rustls::ServerConfig;
 use rustls::server::UnbufferedServerConnection;
 use sluice_net::Socket;
-use sluice_wire::tls::{HelloError, HelloReader};
+use sluice_wire::tls::{HelloError, HelloReader, Protocols};
 
 use crate::facts::Facts;
 use crate::failure::HandshakeError;
+use crate::proofs::ACME_TLS;
 use crate::records::Records;
 use crate::session::Session;
 use crate::workspace::Workspace;
@@ -20,6 +21,7 @@ use crate::workspace::Workspace;
 pub struct Handshake {
     stage: Stage,
     config: Arc<ServerConfig>,
+    proof: Option<Arc<ServerConfig>>,
     workspace: Rc<Workspace>,
     server_name: Option<Box<str>>,
     offers_early_data: bool,
@@ -51,10 +53,18 @@ impl Handshake {
                 reader: HelloReader::default(),
             },
             config,
+            proof: None,
             workspace,
             server_name: None,
             offers_early_data: false,
         }
+    }
+
+    /// With what an authority is answered that looks for a proof ([`Proofs::config`](crate::Proofs::config)).
+    #[must_use]
+    pub fn proving(mut self, proof: Option<Arc<ServerConfig>>) -> Self {
+        self.proof = proof;
+        self
     }
 
     /// Goes on. It is over when the handshake is done, or data has come before that, of which the facts tell then. Not to be
@@ -101,6 +111,11 @@ impl Handshake {
                         .server_name
                         .map(str::to_ascii_lowercase)
                         .map(Into::into);
+                    if let Some(proof) = self.proof.take()
+                        && asks_for_proof(hello.protocols)
+                    {
+                        self.config = proof;
+                    }
                     break;
                 }
                 Ok(None) => {}
@@ -137,6 +152,11 @@ impl Handshake {
     }
 }
 
+/// Whoever offers anything else beside is a client like others (RFC 8737, 3).
+fn asks_for_proof(mut protocols: Protocols<'_>) -> bool {
+    protocols.next() == Some(ACME_TLS) && protocols.next().is_none()
+}
+
 /// A client that speaks HTTP in the clear is told why that leads nowhere; everybody else would not understand.
 fn answer_plain_http(socket: &mut Socket, received: &[u8], cx: &mut Context<'_>) {
     const METHODS: &[&[u8]] = &[
@@ -155,3 +175,6 @@ const PLAIN_HTTP: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
     Connection: close\r\n\
     \r\n\
     400 Bad Request: HTTPS is spoken here\n";
+
+#[cfg(test)]
+mod tests;

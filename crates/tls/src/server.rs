@@ -13,10 +13,12 @@ use sluice_config::{FileRole, WrongFile};
 
 use crate::authorities::{revoked, roots};
 use crate::choice::Choice;
+use crate::issued::Issued;
 use crate::ocsp::Served;
 use crate::resumption::Resumption;
 
-/// The configuration of a listener's sessions. `protocols` are offered by ALPN, the best first.
+/// The configuration of a listener's sessions. `protocols` are offered by ALPN, the best first; `issued` is the place of the certificate
+/// for the domains of `acme`.
 ///
 /// # Errors
 /// A certificate that does not fit its key; in a plan there is none.
@@ -24,6 +26,7 @@ pub fn server_config(
     tls: &Tls,
     protocols: &[&[u8]],
     resumption: &Resumption,
+    issued: Option<Arc<Issued>>,
 ) -> Result<Arc<ServerConfig>, WrongFile> {
     let certificates = tls
         .certificates
@@ -31,7 +34,7 @@ pub fn server_config(
         .map(|one| Ok((&*one.names, Served::of(one)?)))
         .collect::<Result<Vec<_>, WrongFile>>()?;
     let wrong = |reason: String| WrongFile::new(FileRole::Authority, reason);
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = provider();
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions(tls.min_version))
         // Not reached: the provider has ciphers for both versions.
@@ -43,7 +46,11 @@ pub fn server_config(
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let mut config = builder.with_cert_resolver(Arc::new(Choice::new(certificates)));
+    let choice = match (&tls.acme, issued) {
+        (Some(acme), Some(issued)) => Choice::new(certificates).awaiting(&acme.domains, issued),
+        _ => Choice::new(certificates),
+    };
+    let mut config = builder.with_cert_resolver(Arc::new(choice));
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     resumption.apply(&mut config);
     if let Some(size) = tls.early_data {
@@ -52,6 +59,10 @@ pub fn server_config(
         config.send_half_rtt_data = true;
     }
     Ok(Arc::new(config))
+}
+
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
 }
 
 /// Who clients must be. A certificate of which no list says whether it is revoked is refused, where there are lists.

@@ -27,6 +27,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("nginx", "nginx"),
     ("openssl", "openssl"),
+    ("pebble", "pebble"),
     ("pip3", "python3-pip"),
     ("python3", "python3"),
     ("unshare", "util-linux"),

@@ -9,7 +9,7 @@ use sluice_route::{Conditions, Router};
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
-    Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions,
+    Acme, Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions,
     SourceAddress, TcpTarget, UdpListener, UpstreamId,
 };
 use crate::read::Section;
@@ -34,6 +34,11 @@ impl HalfListener {
             Protocol::Udp(udp) => vec![udp.upstream],
             Protocol::Http(_) => Vec::new(),
         }
+    }
+
+    /// The certificate that it has issued.
+    pub(crate) fn acme(&self) -> Option<&Acme> {
+        self.0.tls.as_ref()?.acme.as_ref()
     }
 
     /// What its protocol is called.
@@ -82,7 +87,7 @@ impl Builder<'_> {
                 Diagnostic::warning(0..0, format!("`{key}` has no effect on a Unix socket"))
             });
         }
-        let tls = section.table("tls").map(|tls| self.tls(tls));
+        let tls = section.table("tls").map(|tls| self.tls(section, tls));
         let tls_is_wrong = section.set_at("tls").is_some() && !matches!(tls, Some(Some(_)));
         if tls_is_wrong {
             return None;

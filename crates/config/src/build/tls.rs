@@ -13,19 +13,25 @@ use crate::read::{Section, Typed};
 use crate::{FileRole, WrongFile};
 
 impl Builder<'_> {
-    pub(super) fn tls(&mut self, section: &Section) -> Option<Tls> {
+    /// `tls` of the listener.
+    pub(super) fn tls(&mut self, listener: &Section, section: &Section) -> Option<Tls> {
         let certificates = self.certificates(section);
+        let wants = section.set_at("acme").is_some();
+        let acme = section
+            .table("acme")
+            .and_then(|table| self.acme(listener, table));
         let ticket_keys = self.ticket_keys(section);
         let asks = section.set_at("client-auth").is_some();
         let client_auth = section
             .table("client-auth")
             .and_then(|table| self.client_auth(table));
-        if asks && client_auth.is_none() {
+        if (asks && client_auth.is_none()) || (wants && acme.is_none()) {
             return None;
         }
         Some(Tls {
             early_data: self.early_data(section)?,
             certificates: certificates?,
+            acme,
             min_version: match section.value("min-version")? {
                 "1.3" => TlsVersion::V1_3,
                 _ => TlsVersion::V1_2,
@@ -80,6 +86,18 @@ impl Builder<'_> {
     }
 
     fn certificates(&mut self, section: &Section) -> Option<Vec<Certificate>> {
+        if section.set_at("certificates").is_none() {
+            if section.set_at("acme").is_some() {
+                return Some(Vec::new());
+            }
+            let missing = format!("`certificates` is missing from {}", section.place);
+            self.findings.push(
+                Diagnostic::error(section.span.clone(), missing).help(
+                    "for example `certificates = [{ cert = \"example.com.pem\", key = \"example.com.key\" }]`, or `acme` to have one issued",
+                ),
+            );
+            return None;
+        }
         let Typed::List(items) = &section.read("certificates")?.typed else {
             return None;
         };
@@ -193,7 +211,7 @@ impl Builder<'_> {
         })
     }
 
-    fn authorities(&mut self, ca: Option<&str>, span: &Span) -> Option<Authorities> {
+    pub(super) fn authorities(&mut self, ca: Option<&str>, span: &Span) -> Option<Authorities> {
         match self.surroundings.authorities(ca.map(Path::new)) {
             Ok(authorities) => Some(authorities),
             Err(wrong) => {

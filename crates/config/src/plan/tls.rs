@@ -9,8 +9,10 @@ use super::{Ocsp, Secret};
 /// `tls` of `[listeners.NAME]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// `certificates`, at least one; the first is for clients that name no host of the others.
+    /// `certificates`, at least one where there is no `acme`; the first is for clients that name no host of the others.
     pub certificates: Vec<Certificate>,
+    /// `acme`
+    pub acme: Option<Acme>,
     /// `min-version`
     pub min_version: TlsVersion,
     /// `handshake-timeout`: from the accepted connection (or its PROXY header) to the end of the handshake.
@@ -24,6 +26,42 @@ pub struct Tls {
     pub ticket_keys_file: Option<PathBuf>,
     /// `early-data`: how many bytes clients may send before their handshake is done; `None` where they may not.
     pub early_data: Option<u32>,
+}
+
+/// `acme` of `tls`: a certificate that an authority issues while we run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acme {
+    /// `domains`, at least one, in lower case, none of them twice.
+    pub domains: Vec<Box<str>>,
+    /// `contact`: an e-mail address.
+    pub contact: Option<Box<str>>,
+    /// `directory`: an `https` URL.
+    pub directory: Box<str>,
+    /// `ca`: whom the directory's own certificate has to be from; `None` is whom this machine trusts.
+    pub authorities: Option<Authorities>,
+    /// `storage`: a folder, which may not be there yet.
+    pub storage: PathBuf,
+    /// `challenge`
+    pub challenge: Challenge,
+}
+
+impl Acme {
+    /// Whether both are for one and the same certificate, which is ordered once.
+    pub fn is_same_order(&self, other: &Self) -> bool {
+        self.storage == other.storage
+            && self.directory == other.directory
+            && self.domains.len() == other.domains.len()
+            && self.domains.iter().all(|one| other.domains.contains(one))
+    }
+}
+
+/// How an authority sees that a name is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenge {
+    /// RFC 8555, 8.3
+    Http01,
+    /// RFC 8737
+    TlsAlpn01,
 }
 
 /// `client-auth` of `tls`

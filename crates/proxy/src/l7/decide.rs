@@ -140,6 +140,9 @@ impl<'b> Asked<'_, '_, 'b> {
         if max_forwards == Some(MaxForwards::Reached) {
             return Ok(self.answer(200, respond::last_hop));
         }
+        if let Some(answer) = self.proof() {
+            return Ok(self.answer(200, |reply, out| respond::proof(&answer, reply, out)));
+        }
         if let Some(port) = self.http.redirect_to_https {
             return self.to_https(port);
         }
@@ -183,6 +186,18 @@ impl<'b> Asked<'_, '_, 'b> {
                 respond::redirect(redirect, &values, reply, out);
             })),
         }
+    }
+
+    /// What an authority is answered that asks whether this host is ours (RFC 8555, 8.3). Whatever else is asked for goes its way.
+    fn proof(&self) -> Option<Arc<str>> {
+        let head = self.head;
+        let token = head
+            .target
+            .path()
+            .strip_prefix("/.well-known/acme-challenge/")?;
+        let asks = matches!(head.method, Method::Get | Method::Head);
+        let proofs = &self.listener.live.proofs;
+        asks.then(|| proofs.answer(token)).flatten()
     }
 
     /// The same URL with `https`.

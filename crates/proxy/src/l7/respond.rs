@@ -136,6 +136,11 @@ pub(super) fn redirect(
     write(redirect.status, &extra, None, b"", reply, out);
 }
 
+/// What an authority asks to see (RFC 8555, 8.3).
+pub(super) fn proof(answer: &str, reply: Reply<'_>, out: &mut Vec<u8>) {
+    write(200, &[], Some(OCTETS), answer.as_bytes(), reply, out);
+}
+
 /// `redirect-to-https`: the same host and target at `port`.
 pub(super) fn to_https(head: &RequestHead<'_, '_>, port: u16, reply: Reply<'_>, out: &mut Vec<u8>) {
     let mut location = b"https://".to_vec();
@@ -308,6 +313,7 @@ fn cookie<'a>(head: &RequestHead<'_, 'a>, name: &str) -> Option<&'a [u8]> {
 }
 
 const ALLOW: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
+const OCTETS: &str = "application/octet-stream";
 const PLAIN: &str = "text/plain; charset=utf-8";
 /// An answer of ours is a few hundred bytes: a client that does not take them in this time takes nothing.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);

@@ -104,6 +104,10 @@ impl Files {
 }
 
 /// `tls.certificates` of these.
+#[allow(
+    dead_code,
+    reason = "one of the files that share this does not need it"
+)]
 pub(crate) fn certificates(files: &[&Files]) -> String {
     let items: Vec<String> = files.iter().map(|files| files.item()).collect();
     format!("tls.certificates = [{}]\n", items.join(", "))
@@ -189,6 +193,10 @@ impl SClient {
     }
 
     /// Ends our side.
+    #[allow(
+        dead_code,
+        reason = "one of the files that share this does not need it"
+    )]
     pub(crate) fn end_input(&mut self) {
         drop(self.child.stdin.take());
     }

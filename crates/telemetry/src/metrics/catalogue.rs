@@ -86,6 +86,7 @@ families! {
     TLS_RESUMPTIONS = Counter "sluice_tls_resumptions_total" ["listener"] "TLS handshakes of clients that resumed an earlier session.";
     TLS_EARLY_DATA = Counter "sluice_tls_early_data_total" ["listener", "outcome"] "Connections of clients that wished to send before the handshake was done (0-RTT), by what came of it.";
     TLS_EXPIRY = Gauge "sluice_tls_certificate_expiry_timestamp_seconds" ["listener", "certificate"] "When a listener's certificate expires, in Unix time; the label is its first name.";
+    ACME_ORDERS = Counter "sluice_acme_orders_total" ["certificate", "outcome"] "Certificates ordered by ACME, by what came of it; the label is the first of `domains`.";
     UDP_SESSIONS = Counter "sluice_udp_sessions_total" ["listener", "end"] "UDP sessions by why they ended.";
     UDP_RECEIVED = Counter "sluice_udp_datagrams_received_total" ["listener"] "Datagrams received from clients.";
     UDP_SENT = Counter "sluice_udp_datagrams_sent_total" ["listener"] "Datagrams sent to clients.";

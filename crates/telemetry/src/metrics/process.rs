@@ -26,6 +26,16 @@ pub struct ProcessMetrics {
     config_warnings: AtomicU64,
     ports_used: Mutex<BTreeMap<[String; 2], f64>>,
     certificates: Mutex<BTreeMap<[String; 2], u64>>,
+    orders: Mutex<BTreeMap<String, Orders>>,
+}
+
+/// What came of the orders of a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Orders {
+    /// A certificate.
+    pub(crate) obtained: u64,
+    /// None.
+    pub(crate) failed: u64,
 }
 
 impl ProcessMetrics {
@@ -42,6 +52,7 @@ impl ProcessMetrics {
             config_warnings: AtomicU64::new(0),
             ports_used: Mutex::default(),
             certificates: Mutex::default(),
+            orders: Mutex::default(),
         }
     }
 
@@ -86,6 +97,35 @@ impl ProcessMetrics {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// A certificate was ordered, and came or did not; named by its first domain.
+    pub fn ordered(&self, certificate: &str, obtained: bool) {
+        let mut all = self.lock_orders();
+        let orders = all.entry(certificate.to_owned()).or_default();
+        if obtained {
+            orders.obtained += 1;
+        } else {
+            orders.failed += 1;
+        }
+    }
+
+    /// The certificates that are ordered from now on: the others are forgotten, and each of these is counted from nothing.
+    pub fn orders_of<'n>(&self, certificates: impl Iterator<Item = &'n str>) {
+        let mut all = self.lock_orders();
+        let mut before = std::mem::take(&mut *all);
+        for name in certificates {
+            let known = || before.remove(name).unwrap_or_default();
+            all.entry(name.to_owned()).or_insert_with(known);
+        }
+    }
+
+    pub(crate) fn orders(&self) -> BTreeMap<String, Orders> {
+        self.lock_orders().clone()
+    }
+
+    fn lock_orders(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Orders>> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn retain_servers(&self, keep: impl Fn(&[String; 2]) -> bool) {

@@ -94,6 +94,11 @@ fn listeners(
     for ([listener, certificate], at) in process.certificates() {
         samples.sample(&[&listener, &certificate], at);
     }
+    let mut samples = text.family(&catalogue::ACME_ORDERS);
+    for (certificate, orders) in process.orders() {
+        samples.sample(&[&certificate, "obtained"], orders.obtained);
+        samples.sample(&[&certificate, "failed"], orders.failed);
+    }
     counters_by(text, &catalogue::UDP_SESSIONS, all, |listener| {
         &listener.udp_sessions
     });

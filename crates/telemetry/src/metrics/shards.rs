@@ -228,6 +228,8 @@ words! {
         Refused = "refused",
         /// The client's certificate is missing, or not trusted.
         Certificate = "certificate",
+        /// There is no certificate yet for the host that the client named.
+        NoCertificate = "no-certificate",
         /// What the client said is against the protocol.
         Invalid = "invalid",
     }

@@ -71,6 +71,9 @@ fn populated() -> Registry {
         ["web".to_owned(), "example.com".to_owned()],
         1_800_000_000,
     )]));
+    for obtained in [false, true, false] {
+        registry.process().ordered("example.com", obtained);
+    }
     registry
 }
 
@@ -94,6 +97,11 @@ fn workers_add_up() {
             0.0,
         ),
         ("sluice_request_ends_total", &[("end", "ok")], 2.0),
+        (
+            "sluice_acme_orders_total",
+            &[("certificate", "example.com"), ("outcome", "failed")],
+            2.0,
+        ),
         ("sluice_upstream_retries_total", &[("upstream", "app")], 2.0),
         (
             "sluice_server_in_flight",

@@ -72,3 +72,45 @@ fn a_client_gets_the_cheapest_key_that_it_can_check() {
         }
     }
 }
+
+#[test]
+fn what_is_issued_is_served_for_its_hosts_from_then_on() {
+    let issued = Arc::new(Issued::default());
+    let file = key(&PKCS_ECDSA_P256_SHA256);
+    let hosts = names(&["a.test", "new.test"]);
+    let in_file = names(&["first.test", "a.test"]);
+    let choice = Choice::new([(&in_file[..], Arc::clone(&file).into())])
+        .awaiting(&hosts, Arc::clone(&issued));
+    let alone = Choice::new([]).awaiting(&hosts, Arc::clone(&issued));
+    let serves =
+        |choice: &Choice, name: Option<&str>| choice.choose(name, &[ECDSA_NISTP256_SHA256]);
+    let is_file = |name| serves(&choice, name).is_some_and(|key| Arc::ptr_eq(&key, &file));
+
+    assert!(is_file(Some("a.test")), "until the other is there");
+    assert!(
+        serves(&choice, Some("new.test")).is_none(),
+        "no other host's"
+    );
+    assert!(is_file(None) && is_file(Some("other.test")));
+    assert!(serves(&alone, Some("a.test")).is_none());
+    assert!(serves(&alone, None).is_none());
+
+    let pair = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["a.test".to_owned()]).expect("a name");
+    let pem = params.self_signed(&pair).expect("a certificate").pem();
+    let certificate = crate::load("a".into(), "a".into(), &pem, &pair.serialize_pem());
+    issued.put(certificate.expect("a pair")).expect("a pair");
+    let new = issued.key().expect("it is there");
+    let is_new =
+        |choice: &Choice, name| serves(choice, name).is_some_and(|key| Arc::ptr_eq(&key, &new));
+    assert!(is_new(&choice, Some("A.test")) && is_new(&choice, Some("new.test")));
+    assert!(is_file(None) && is_file(Some("first.test")));
+    assert!(is_new(&alone, None) && is_new(&alone, Some("new.test")));
+    let only_rsa = choice
+        .choose(Some("a.test"), &[RSA_PSS_SHA256])
+        .expect("any");
+    assert!(
+        Arc::ptr_eq(&only_rsa, &file),
+        "neither can be checked: as without"
+    );
+}

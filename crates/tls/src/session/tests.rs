@@ -79,6 +79,7 @@ fn server() -> Arc<crate::ServerConfig> {
     let certificate = load("a.pem".into(), "a.key".into(), &chain, &key).expect("a pair");
     let tls = Tls {
         certificates: vec![certificate],
+        acme: None,
         min_version: TlsVersion::V1_2,
         handshake_timeout: Duration::from_secs(10),
         client_auth: None,
@@ -86,7 +87,7 @@ fn server() -> Arc<crate::ServerConfig> {
         ticket_keys_file: None,
         early_data: None,
     };
-    server_config(&tls, &[], &Resumption::new("test", &tls)).expect("a server")
+    server_config(&tls, &[], &Resumption::new("test", &tls), None).expect("a server")
 }
 
 async fn sockets() -> (Socket, Socket) {

@@ -16,11 +16,19 @@ pub(crate) static TLS: Shape = Shape {
                 item: &Kind::Table(&CERTIFICATE),
                 min: 1,
             },
-            Default::Required("[{ cert = \"example.com.pem\", key = \"example.com.key\" }]"),
+            Default::Depends("none; needed where `acme` is not set"),
             "The certificates, chosen by the host that a client names (SNI) from the names in each; the first for whoever names another \
              or none. Several may be for one name with keys of different types: a client gets one that it can check.",
         )
         .also(&["certificate", "certs", "cert", "crt"]),
+        Key::new(
+            "acme",
+            Kind::Table(&ACME),
+            Default::Absent("no certificate is asked for"),
+            "A certificate that an authority issues while the balancer runs, and renews (ACME), alone or beside `certificates`. \
+             [acme.md](acme.md) says more.",
+        )
+        .also(&["letsencrypt", "lets-encrypt", "auto", "autocert", "certresolver"]),
         Key::new(
             "min-version",
             Kind::Choice(&[Choice::new("1.2"), Choice::new("1.3")]),
@@ -82,6 +90,67 @@ static EARLY_DATA: Shape = Shape {
         "Bytes that a client may send before its handshake is done; over HTTP/3, `initial-window` bounds them.",
     )
     .also(&["max", "size", "max-early-data"])],
+};
+
+/// `acme` of `tls`
+pub(crate) static ACME: Shape = Shape {
+    place: "`acme` of `tls` of `[listeners.NAME]`",
+    doc: "A certificate by ACME (RFC 8555): which, from whom, and how they see that the names are ours. To set it is to agree to the terms \
+          of service of the authority.",
+    keys: &[
+        Key::new(
+            "domains",
+            Kind::List {
+                item: &Kind::Text(Form::Domain),
+                min: 1,
+            },
+            Default::Required("[\"example.com\", \"www.example.com\"]"),
+            "The host names, all in one certificate. No wildcards: they need DNS-01, which is not spoken.",
+        )
+        .also(&["domain", "names", "hosts", "san", "main"]),
+        Key::new(
+            "contact",
+            Kind::Text(Form::Mail),
+            Default::Absent("the account has no contact"),
+            "The e-mail address that the authority may write to.",
+        )
+        .also(&["email", "mail"]),
+        Key::new(
+            "directory",
+            Kind::Text(Form::HttpsUrl),
+            Default::Is("\"https://acme-v02.api.letsencrypt.org/directory\""),
+            "The authority's directory, Let's Encrypt's where nothing is said. For trying things out they have \
+             `https://acme-staging-v02.api.letsencrypt.org/directory`.",
+        )
+        .also(&["ca-server", "caserver", "server", "url", "issuer", "directory-url"]),
+        Key::new(
+            "ca",
+            Kind::Text(Form::File),
+            Default::Absent("the authorities that this machine trusts"),
+            "A PEM file with the certificates by which the directory is known to be the one it says it is; for private authorities. Read \
+             again when it changes.",
+        )
+        .also(&["ca-file", "roots", "ca-certificates"]),
+        Key::new(
+            "storage",
+            Kind::Text(Form::File),
+            Default::Is("\"acme\""),
+            "The folder where accounts and certificates are kept, with their keys; made where it is missing. A relative path is meant from the \
+             configuration file. One process at a time may use it.",
+        )
+        .also(&["folder", "cache", "cache-dir", "data"]),
+        Key::new(
+            "challenge",
+            Kind::Choice(&[Choice::new("http-01"), Choice::new("tls-alpn-01")]),
+            Default::Depends(
+                "`\"tls-alpn-01\"` where the listener is on port 443 or no http listener is without `tls`, else `\"http-01\"`",
+            ),
+            "How the authority sees that the names are ours. `http-01`: it asks for a file at port 80 of each name, which every http listener \
+             answers. `tls-alpn-01`: it looks for a special certificate at port 443 of each name, which every listener with `tls` shows to \
+             nobody else.",
+        )
+        .also(&["challenges", "http-challenge", "tls-challenge", "challenge-type"]),
+    ],
 };
 
 /// `client-auth` of `tls`
