@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sluice_config::plan::{Authorities, Certificate, Secret};
+use sluice_config::plan::{Authorities, Certificate, Ocsp, Secret};
 use sluice_config::{Source, Surroundings, WrongFile, load};
 
 use super::pages;
@@ -82,6 +82,15 @@ impl Surroundings for Anything {
             path.to_owned(),
             "a text that is long enough for a key of tickets".to_owned(),
         ))
+    }
+
+    fn ocsp(&self, file: &Path, _: &Certificate) -> Result<Ocsp, WrongFile> {
+        Ok(Ocsp {
+            file: file.to_owned(),
+            response: Vec::new().into(),
+            flaw: None,
+            next_update: None,
+        })
     }
 
     fn folder(&self, path: &Path) -> Result<PathBuf, String> {
