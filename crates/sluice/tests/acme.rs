@@ -2,6 +2,7 @@
 #![expect(clippy::float_cmp, reason = "counters are whole numbers")]
 
 mod acme_kit;
+mod example;
 mod tls_kit;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use acme_kit::{Names, Pebble, Ports};
+use example::Example;
 use testkit::{Balancer, EchoServer, TempDir, wait_for, wait_until};
 use tls_kit::{Authority, SClient, https};
 
@@ -267,4 +269,49 @@ fn what_the_authority_says_of_a_failure_is_told() {
     assert_eq!(orders(&balancer, "obtained"), 0.0);
     let files = stage.kept(".pem");
     assert!(files.is_empty(), "{files:?}");
+}
+
+#[test]
+fn the_example() {
+    let stage = Stage::new();
+    let pebble = stage.pebble(LONG);
+    let directory = format!(
+        "\"{}\"\nca = \"{}\"",
+        stage.ports.directory(),
+        stage.authority.ca().display()
+    );
+    let balancer = Example::read("acme.toml")
+        .server(":80", stage.ports.http)
+        .server(":443", stage.ports.https)
+        .server("127.0.0.1:9001", stage.server.address())
+        .text(
+            "\"https://acme-v02.api.letsencrypt.org/directory\"",
+            directory,
+        )
+        .run();
+    wait_until("a certificate", || orders(&balancer, "obtained") == 1.0);
+    for host in ["example.com", "www.example.com"] {
+        assert!(is_served(stage.ports.https, pebble.root(), host), "{host}");
+    }
+    assert!(balancer.folder().join("acme").is_dir(), "beside the file");
+}
+
+#[test]
+fn a_storage_that_cannot_be_is_a_mistake_of_the_file() {
+    let stage = Stage::new();
+    std::fs::write(stage.storage.path().join("kept"), "a file").expect("to write");
+    let file = stage.storage.path().join("sluice.toml");
+    let acme = stage.acme(&["example.test"], "");
+    std::fs::write(&file, stage.file(&acme)).expect("to write");
+    let finished = testkit::run(SLUICE, &["check", file.to_str().expect("UTF-8")]);
+    let said = &finished.stderr;
+    assert_eq!(finished.code(), 1, "{said}");
+    assert!(
+        said.contains("certificates cannot be kept in") && said.contains("this is no folder"),
+        "{said}"
+    );
+    assert!(
+        said.contains("sluice.toml:7:") && said.contains("set `storage`"),
+        "{said}"
+    );
 }

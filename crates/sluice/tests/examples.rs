@@ -19,8 +19,9 @@ use tls_kit::Authority;
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
-/// The files, each with its test below, or in `examples_tls.rs`.
-const EXAMPLES: [&str; 13] = [
+/// The files, each with its test below, in `examples_tls.rs` or in `acme.rs`.
+const EXAMPLES: [&str; 14] = [
+    "acme.toml",
     "balancing.toml",
     "http3.toml",
     "layer7.toml",

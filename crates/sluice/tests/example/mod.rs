@@ -33,6 +33,10 @@ impl Example {
     }
 
     /// Lets a listener have a free port.
+    #[allow(
+        dead_code,
+        reason = "one of the files that share this does not need it"
+    )]
     pub(crate) fn listener(mut self, address: &'static str, name: &str) -> Self {
         self.replaced
             .insert(address, format!("127.0.0.1:<port:{name}>"));
@@ -44,6 +48,13 @@ impl Example {
     pub(crate) fn certificates(mut self, folder: &Path) -> Self {
         self.replaced
             .insert("\"certs/", format!("\"{}/", folder.display()));
+        self
+    }
+
+    /// Puts another text in the place of one.
+    #[allow(dead_code, reason = "one of the files that share this needs it")]
+    pub(crate) fn text(mut self, own: &'static str, replacement: String) -> Self {
+        self.replaced.insert(own, replacement);
         self
     }
 
