@@ -30,6 +30,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("pebble", "pebble"),
     ("pip3", "python3-pip"),
     ("python3", "python3"),
+    ("testssl", "testssl.sh"),
     ("unshare", "util-linux"),
     ("valgrind", "valgrind"),
 ];
