@@ -272,6 +272,14 @@ fn sessions_are_resumed_counted_and_logged_with_their_cipher() {
     assert!((sum("sluice_tls_resumptions_total") - 1.0).abs() < 0.1);
 }
 
+#[test]
+fn under_load_clients_have_to_show_that_they_receive() {
+    let server = EchoServer::start("one");
+    // Those that never go on shall not be given up in the meantime.
+    let site = Site::start(server.address(), 1, "tls.handshake-timeout = \"60s\"\n");
+    assert_eq!(site.aioquic("retry"), "ok\n");
+}
+
 /// The UDP side comes and goes with the file, beside TCP connections that stay.
 #[test]
 fn http3_can_be_switched_on_and_off_by_a_reload() {

@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import json
 import os
+import socket
 import sys
 
 from aioquic import tls
@@ -16,6 +17,7 @@ from aioquic.asyncio.protocol import QuicConnectionProtocol
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
+from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import ConnectionTerminated, StopSendingReceived, StreamReset
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -108,15 +110,19 @@ async def whole(answer):
     return answer
 
 
-def client(port, ca, session_ticket_handler=None, wait_connected=True, **more):
-    configuration = QuicConfiguration(
+def configuration(ca, **more):
+    made = QuicConfiguration(
         is_client=True, alpn_protocols=H3_ALPN, server_name=HOST.decode(), **more
     )
-    configuration.load_verify_locations(ca)
+    made.load_verify_locations(ca)
+    return made
+
+
+def client(port, ca, session_ticket_handler=None, wait_connected=True, **more):
     return connect(
         "127.0.0.1",
         port,
-        configuration=configuration,
+        configuration=configuration(ca, **more),
         create_protocol=Client,
         session_ticket_handler=session_ticket_handler,
         wait_connected=wait_connected,
@@ -452,6 +458,25 @@ async def resumed(port, ca):
     async with client(port, ca, session_ticket=ticket) as one:
         assert one._quic.tls.session_resumed
         assert (await whole(one.get(b"/second"))).status == 200
+
+
+async def retry(port, ca):
+    """Begins handshakes that it never goes on with: from then on others have to show that they receive."""
+    async with client(port, ca) as one:
+        assert one._quic._retry_count == 0
+    plain = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    plain.bind(("127.0.0.1", 0))
+    for _ in range(80):
+        stranger = QuicConnection(configuration=configuration(ca))
+        stranger.connect(("127.0.0.1", port), now=0)
+        for datagram, address in stranger.datagrams_to_send(now=0):
+            plain.sendto(datagram, address)
+    for _ in range(200):
+        async with client(port, ca) as one:
+            assert (await whole(one.get(b"/"))).status == 200
+            if one._quic._retry_count == 1:
+                return
+    raise AssertionError("nobody was asked to")
 
 
 async def outliving(port, ca):
