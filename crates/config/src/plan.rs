@@ -165,6 +165,8 @@ pub struct HttpListener {
     pub head_timeout: Duration,
     /// `body-timeout`: how long a body may stand still in either direction.
     pub body_timeout: Duration,
+    /// `tunnel-timeout`: how long both directions of a tunnel may be silent.
+    pub tunnel_timeout: Duration,
     /// `max-head`: bytes of a request head (start line and fields); 431 above.
     pub max_head: usize,
     /// `max-target`: bytes of a request target; 414 above.

@@ -1,7 +1,7 @@
 //! After a switch of protocols (RFC 9110, 7.8): WebSocket and the like. Bytes both ways, as with TCP.
 
 use std::future::poll_fn;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sluice_telemetry::End;
 use sluice_upstream::{Connection, InFlight};
@@ -11,9 +11,6 @@ use super::serve::Downstream;
 use crate::l4::{Duplex, DuplexEnd, Tally};
 use crate::live::LiveListener;
 use crate::trip::Trip;
-
-/// How long both sides of a tunnel may be silent. Long: many applications rely on their own pings.
-const IDLE: Duration = Duration::from_hours(1);
 
 /// Joins client and server until both have ended. `place` counts the tunnel as in flight all the while.
 pub(super) async fn run(
@@ -25,6 +22,11 @@ pub(super) async fn run(
     place: &InFlight,
 ) -> After {
     let early = std::mem::take(&mut downstream.carry);
+    // It is an http listener as long as the request lasts.
+    let timeout = listener
+        .http()
+        .map(|http| http.tunnel_timeout)
+        .unwrap_or_default();
     let (listener, server_side) = (&listener.metrics, place.lane().metrics());
     // What is here already was counted when it was received, and goes out now.
     let mut tally = Tally {
@@ -39,7 +41,7 @@ pub(super) async fn run(
         &mut server.stream,
         &downstream.worker,
         &mut downstream.deadline,
-        IDLE,
+        timeout,
     )
     .with_bytes_for_server(early)
     .with_bytes_for_client(for_client);

@@ -116,6 +116,13 @@ pub(crate) static LISTENER: Shape = Shape {
             "http only: how long a body may stand still, in either direction.",
         ),
         Key::new(
+            "tunnel-timeout",
+            duration(SECOND, YEAR),
+            Default::Is("\"1h\""),
+            "http only: how long both directions of a tunnel may be silent, such as a WebSocket's.",
+        )
+        .also(&["timeout-tunnel", "websocket-timeout"]),
+        Key::new(
             "idle-timeout",
             duration(SECOND, YEAR),
             Default::Depends("`\"60s\"` for http and udp, `\"10m\"` for tcp"),
