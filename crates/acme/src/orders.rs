@@ -9,7 +9,7 @@ use sluice_tls::{Issued, Proofs};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::AbortHandle;
 
-use crate::renewal::Renewal;
+use crate::renewal::{Renewal, days_left};
 use crate::storage::Storage;
 
 /// The certificates that are ordered and renewed. Of one and the same certificate there is one, however many listeners serve it.
@@ -139,11 +139,22 @@ fn wanted(plan: &Plan) -> impl Iterator<Item = &Acme> {
 
 /// One that cannot be read is ordered again.
 fn put_kept(acme: &Acme, storage: &Storage, issued: &Issued) {
-    let kept = storage.certificate(&acme.domains);
-    let put = kept.map(|kept| kept.map_or(Ok(()), |certificate| issued.put(certificate)));
-    match put {
-        Ok(Ok(())) => {}
-        Ok(Err(wrong)) => tracing::error!(error = %wrong.reason, "a kept certificate is of no use"),
-        Err(error) => tracing::error!(%error, "a kept certificate is of no use"),
+    let certificate = match storage.certificate(&acme.domains) {
+        Ok(None) => return,
+        Ok(Some(certificate)) => certificate,
+        Err(error) => {
+            tracing::error!(%error, "a kept certificate is of no use, and is ordered again");
+            return;
+        }
+    };
+    let file = certificate.cert.clone();
+    let days = days_left(&certificate);
+    match issued.put(certificate) {
+        Ok(()) => tracing::info!(file = %file.display(), days, "a kept certificate is served"),
+        Err(wrong) => tracing::error!(
+            file = %file.display(),
+            error = %wrong.reason,
+            "a kept certificate is of no use, and is ordered again"
+        ),
     }
 }

@@ -158,7 +158,8 @@ fn is_due(certificate: &Certificate) -> bool {
     schedule::renewal(certificate.not_before, certificate.not_after, 0.0) <= SystemTime::now()
 }
 
-fn days_left(certificate: &Certificate) -> u64 {
+/// Whole days that a certificate is valid yet.
+pub(crate) fn days_left(certificate: &Certificate) -> u64 {
     let left = certificate.not_after.duration_since(SystemTime::now());
     left.unwrap_or_default().as_secs() / (24 * 60 * 60)
 }

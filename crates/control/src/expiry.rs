@@ -32,10 +32,13 @@ impl ExpiryWatch {
     ) {
         let mut expiries = BTreeMap::new();
         for (listener, tls) in listeners(plan) {
-            let issued = tls.acme.as_ref().and_then(|acme| orders.certificate(acme));
-            if let Some(issued) = issued {
+            if let Some(acme) = &tls.acme
+                && let Some(issued) = orders.certificate(acme)
+            {
+                // As its orders are called; the authority may have its names in another order.
+                let name = acme.domains.first().map(ToString::to_string);
                 let at = seconds(issued.not_after);
-                expiries.insert([listener.to_owned(), name(&issued)], at);
+                expiries.insert([listener.to_owned(), name.unwrap_or_default()], at);
             }
             for certificate in &tls.certificates {
                 let name = name(certificate);

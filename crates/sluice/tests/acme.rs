@@ -2,6 +2,7 @@
 #![expect(clippy::float_cmp, reason = "counters are whole numbers")]
 
 mod acme_kit;
+mod aioquic;
 mod example;
 mod tls_kit;
 
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use acme_kit::{Names, Pebble, Ports};
+use aioquic::aioquic;
 use example::Example;
 use testkit::{Balancer, EchoServer, TempDir, wait_for, wait_until};
 use tls_kit::{Authority, SClient, https};
@@ -165,35 +167,47 @@ fn an_authority_that_is_away_is_asked_again_and_certifies_by_http() {
 fn a_certificate_by_tls_is_kept_over_a_restart() {
     let stage = Stage::new();
     let files = stage.authority.issue("file", &["file.test"]);
-    let acme = stage.acme(&["a.test", "b.test"], ", challenge = \"tls-alpn-01\"");
-    let text = stage.file(&format!("tls.certificates = [{}]\n{acme}", files.item()));
+    let acme = stage.acme(
+        &["www.example.com", "b.test"],
+        ", challenge = \"tls-alpn-01\"",
+    );
+    let text = stage.file(&format!(
+        "protocols = [\"h1\", \"h2\", \"h3\"]\ntls.certificates = [{}]\n{acme}",
+        files.item()
+    ));
     let pebble = stage.pebble(LONG);
     let balancer = Balancer::start(SLUICE, &text);
     wait_until("a certificate", || orders(&balancer, "obtained") == 1.0);
-    for host in ["a.test", "b.test"] {
+    for host in ["www.example.com", "b.test"] {
         assert!(is_served(stage.ports.https, pebble.root(), host), "{host}");
     }
+    assert_eq!(
+        aioquic(stage.ports.https, pebble.root(), "one_request"),
+        "ok\n",
+        "by QUIC too"
+    );
     let house = stage.authority.ca();
     assert!(
         is_served(stage.ports.https, &house, "file.test"),
         "beside it"
     );
-    let proof = ["-alpn", "acme-tls/1", "-servername", "a.test"];
+    let proof = ["-alpn", "acme-tls/1", "-servername", "www.example.com"];
     let refused = SClient::connect(stage.ports.https, &proof).wait_end();
     assert!(
         refused.contains("no peer certificate available"),
         "{refused}"
     );
-    let before = serial(stage.ports.https, "a.test");
+    let before = serial(stage.ports.https, "www.example.com");
     assert!(before.is_some());
     drop(balancer);
 
     let mut balancer = Balancer::start(SLUICE, &text);
     assert_eq!(
-        serial(stage.ports.https, "a.test"),
+        serial(stage.ports.https, "www.example.com"),
         before,
         "from the first handshake on"
     );
+    balancer.wait_for_stderr("a kept certificate is served");
     assert!(!balancer.stderr().contains("ordering a certificate"));
     assert_eq!(orders(&balancer, "obtained"), 0.0);
 
