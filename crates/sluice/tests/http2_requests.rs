@@ -308,6 +308,20 @@ fn malformed_requests_reach_no_server() {
 }
 
 #[test]
+fn a_pseudo_field_among_trailers_is_malformed() {
+    let server = ScriptedServer::start([Script::new().read_request().read_to_end()]);
+    let balancer = start(&[server.address()], H2);
+    let mut client = Http2Client::connect(balancer.address("web"));
+    client.send(&[
+        Frame::headers(1, 0, &request("POST", "/")),
+        Frame::data(1, 0, "body"),
+        Frame::headers(1, flag::END_STREAM, &[(":path", "/other")]),
+    ]);
+    assert_eq!(client.expect(kind::RST_STREAM, 1).number(0), 1);
+    assert_eq!(server.requests(), 0);
+}
+
+#[test]
 fn a_body_that_is_not_as_long_as_was_said_is_a_reset() {
     for (said, body) in [("5", "abc"), ("2", "abc")] {
         let server = ScriptedServer::start([Script::new().read_request()]);

@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 use sluice_http::exchange::{Progress, Refusal, Served};
 use sluice_http::h2::{Event, Http2Connection, Reason, Request, Settings, Supplies};
 use sluice_net::Stream;
-use sluice_telemetry::metrics::BadRequest;
 use sluice_tls::Facts;
 use tokio::task::spawn_local;
 
+use super::record;
 use super::serve::{Carrier, Downstream};
 use super::streams::{self, Place, Shared};
 use crate::deadline::Deadline;
@@ -173,6 +173,10 @@ impl Session {
                 return Err(Reason::ENHANCE_YOUR_CALM);
             }
         }
+        if taken == Err(Reason::COMPRESSION_ERROR) {
+            // A head that cannot be read.
+            self.refused(Refusal::Malformed);
+        }
         taken?;
         if !self.greeted && self.connection.has_greeted() {
             self.greeted = true;
@@ -257,12 +261,13 @@ impl Session {
     }
 
     fn refused(&self, refusal: Refusal) {
-        let metrics = self.shared.guard.metrics();
-        metrics.bad_requests.increment(match refusal {
-            Refusal::Malformed => BadRequest::Syntax,
-            Refusal::Protocol => BadRequest::Method,
-            Refusal::TooLarge => BadRequest::HeadTooLarge,
-        });
+        let client = record::Client {
+            worker: &self.worker,
+            carrier: Some(Carrier::Http2),
+            address: self.client,
+            tls: self.tls.as_deref(),
+        };
+        record::refused(&client, &self.slot.current(), refusal);
     }
 }
 

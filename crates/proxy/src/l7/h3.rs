@@ -16,10 +16,11 @@ use sluice_net::Stream;
 use sluice_quic::{
     CertificateDer, Connecting, ConnectionError, HandshakeData, TransportErrorCode, ZeroRttAccepted,
 };
-use sluice_telemetry::metrics::{BadRequest, EarlyData, ListenerMetrics, TlsFailure, TlsVersion};
+use sluice_telemetry::metrics::{EarlyData, ListenerMetrics, TlsFailure, TlsVersion};
 use sluice_tls::{Early, Facts};
 use tokio::task::spawn_local;
 
+use super::record;
 use super::serve::{Carrier, Downstream};
 use super::streams::{self, Place, Shared};
 use crate::connections::Guard;
@@ -249,32 +250,35 @@ impl Request {
             Poll::Pending => deadline.poll(cx).map(|()| None),
         })
         .await?;
-        let bad_requests = &self.guard.metrics().bad_requests;
         match outcome {
             Ok(head) => return Some(head),
-            Err(Fault::TooLarge) => bad_requests.increment(BadRequest::HeadTooLarge),
-            Err(Fault::Stream(_) | Fault::Connection(_)) => {
-                bad_requests.increment(BadRequest::Syntax);
-            }
+            Err(Fault::TooLarge) => self.refused(Refusal::TooLarge),
+            Err(Fault::Stream(_) | Fault::Connection(_)) => self.refused(Refusal::Malformed),
             Err(Fault::Gone) => self.progress.set(Progress::Abandoned),
         }
         None
     }
 
+    fn refused(&self, refusal: Refusal) {
+        let client = record::Client {
+            worker: &self.worker,
+            carrier: Some(Carrier::Http3),
+            address: self.client,
+            tls: Some(&self.tls),
+        };
+        record::refused(&client, &self.slot.current(), refusal);
+    }
+
     async fn refuse(&self, refusal: Refusal, mut exchange: Http3Exchange) {
-        let bad_requests = &self.guard.metrics().bad_requests;
+        self.refused(refusal);
         match refusal {
-            Refusal::Malformed => {
-                bad_requests.increment(BadRequest::Syntax);
-                exchange.refuse(Code::MessageError);
-            }
+            Refusal::Malformed => exchange.refuse(Code::MessageError),
             Refusal::Protocol | Refusal::TooLarge => {
-                let (word, status) = if refusal == Refusal::TooLarge {
-                    (BadRequest::HeadTooLarge, 431)
+                let status = if refusal == Refusal::TooLarge {
+                    431
                 } else {
-                    (BadRequest::Method, 501)
+                    501
                 };
-                bad_requests.increment(word);
                 let mut is_sent = false;
                 // Fails where the client has left already.
                 let _ = poll_fn(|cx| {

@@ -1,14 +1,19 @@
 //! What is remembered of a request: counters, and a line of the access log. Reads the trip and nothing else.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
+use sluice_http::exchange::Refusal;
+use sluice_telemetry::End;
 use sluice_telemetry::access::{AccessRecord, HttpVersion, RequestLine};
-use sluice_telemetry::metrics::StatusClass;
+use sluice_telemetry::metrics::{BadRequest, StatusClass};
+use sluice_tls::Facts;
 
 use super::serve::{Carrier, Downstream};
 use crate::live::LiveListener;
 use crate::secure::log_record;
 use crate::trip::{Trip, Word, end_of_dropped};
+use crate::worker::Worker;
 
 /// A request that is being served. Recorded when dropped, so that one whose task is cut is not lost.
 pub(super) struct UnderWay<'a> {
@@ -51,15 +56,49 @@ impl Drop for UnderWay<'_> {
             self.trip.end = end_of_dropped();
             self.trip.now = Instant::now();
         }
-        record(self.downstream, self.listener, &self.trip);
+        record(&Client::of(self.downstream), self.listener, &self.trip);
     }
 }
 
+/// Whose request it was.
+pub(super) struct Client<'a> {
+    pub(super) worker: &'a Worker,
+    pub(super) carrier: Option<Carrier>,
+    pub(super) address: SocketAddr,
+    /// What its handshake settled.
+    pub(super) tls: Option<&'a Facts>,
+}
+
+impl<'a> Client<'a> {
+    fn of(downstream: &'a Downstream) -> Self {
+        Self {
+            worker: &downstream.worker,
+            carrier: downstream.carrier,
+            address: downstream.client,
+            tls: downstream.tls.as_deref(),
+        }
+    }
+}
+
+/// Counts and logs a request that never came to be one.
+pub(super) fn refused(client: &Client<'_>, listener: &LiveListener, refusal: Refusal) {
+    let mut trip = Trip::new(Instant::now());
+    let (status, word) = match refusal {
+        // Its stream was reset.
+        Refusal::Malformed => (0, BadRequest::Syntax),
+        Refusal::Protocol => (501, BadRequest::Method),
+        Refusal::TooLarge => (431, BadRequest::HeadTooLarge),
+    };
+    (trip.status, trip.refused) = (status, Some(word));
+    trip.end = End::BadRequest;
+    record(client, listener, &trip);
+}
+
 /// Counts and logs one request.
-fn record(downstream: &Downstream, listener: &LiveListener, trip: &Trip) {
+fn record(client: &Client<'_>, listener: &LiveListener, trip: &Trip) {
     count(listener, trip);
-    if let Some(log) = &*downstream.worker.access_log() {
-        write(downstream, listener, trip, log);
+    if let Some(log) = &*client.worker.access_log() {
+        write(client, listener, trip, log);
     }
 }
 
@@ -87,7 +126,7 @@ fn count(listener: &LiveListener, trip: &Trip) {
 }
 
 fn write(
-    downstream: &Downstream,
+    client: &Client<'_>,
     listener: &LiveListener,
     trip: &Trip,
     log: &sluice_telemetry::access::AccessLogWriter,
@@ -97,7 +136,7 @@ fn write(
     let request = words.map(|words| RequestLine {
         method: words.get(Word::Method),
         target: words.get(Word::Target),
-        version: match downstream.carrier {
+        version: match client.carrier {
             Some(Carrier::Http2) => HttpVersion::Http2,
             Some(Carrier::Http3) => HttpVersion::Http3,
             None => words.version.into(),
@@ -107,9 +146,9 @@ fn write(
         .route
         .and_then(|id| listener.live.plan.routes.get(id.0));
     log.http(&AccessRecord {
-        time: downstream.worker.clock().time_of(trip.started),
+        time: client.worker.clock().time_of(trip.started),
         listener: listener.settings().map_or("", |settings| &settings.name),
-        client: Some(downstream.client),
+        client: Some(client.address),
         request,
         host: word(Word::Host),
         status: Some(trip.status).filter(|status| *status > 0),
@@ -125,11 +164,8 @@ fn write(
         server: trip.lane.as_ref().map(|lane| &**lane.endpoint().label()),
         attempts: trip.attempts,
         request_id: word(Word::RequestId),
-        server_name: downstream
-            .tls
-            .as_ref()
-            .and_then(|tls| tls.server_name.as_deref()),
-        tls: downstream.tls.as_deref().map(log_record),
+        server_name: client.tls.and_then(|tls| tls.server_name.as_deref()),
+        tls: client.tls.map(log_record),
         early_data: trip.early,
         end: trip.end,
         user_agent: word(Word::UserAgent),
