@@ -83,6 +83,11 @@ impl Session {
                 .extend_from_slice(area.get(..count).unwrap_or_default());
             drop(area);
             self.work_off_held()?;
+            // A message is kept as it came until it is whole. In records of a byte each it would be twenty times its size.
+            if self.held.len() > INCOMING {
+                let reason = "a message of the handshake in too many pieces";
+                return Poll::Ready(Err(Error::General(reason.to_owned()).into()));
+            }
         }
         if self.early.is_some() {
             // The client waits for it, and shall not until its request is answered.

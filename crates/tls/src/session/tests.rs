@@ -34,6 +34,55 @@ fn a_session_is_quiet_as_long_as_nothing_comes() {
     });
 }
 
+#[test]
+fn a_handshake_in_crumbs_is_given_up_before_it_takes_much_room() {
+    run(async {
+        let (mut near, far) = sockets().await;
+        let mut far = Handshake::new(far, Vec::new(), server(), Rc::default());
+        let hello = tls12_hello();
+        // ClientKeyExchange of 64 KiB, of which each record has one byte (RFC 5246, 6.2.1).
+        let crumb = |byte: u8| [22, 3, 3, 0, 1, byte];
+        let crumbs: Vec<u8> = [16, 0, 0xff, 0xf0]
+            .into_iter()
+            .chain(std::iter::repeat_n(0, 30_000))
+            .flat_map(crumb)
+            .collect();
+        let ((), outcome) = tokio::join!(
+            async {
+                for mut bytes in [&hello[..], &crumbs] {
+                    // Fails when the other side has had enough.
+                    while let Ok(count @ 1..) = poll_fn(|cx| near.poll_write(cx, bytes)).await {
+                        bytes = &bytes[count..];
+                    }
+                }
+                drop(near);
+            },
+            async {
+                let outcome = poll_fn(|cx| far.poll(cx)).await;
+                drop(far);
+                outcome
+            },
+        );
+        let error = outcome.map(|_| ()).expect_err("given up");
+        assert!(error.to_string().contains("too many pieces"), "{error}");
+    });
+}
+
+/// What a client says first that knows TLS 1.2 only.
+fn tls12_hello() -> Vec<u8> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .expect("a version")
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let name = "a.test".try_into().expect("a name");
+    let mut client = rustls::ClientConnection::new(Arc::new(config), name).expect("a client");
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).expect("a vector takes all");
+    hello
+}
+
 fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
