@@ -12,17 +12,18 @@ use std::net::SocketAddr;
 
 use example::{Example, folder};
 use testkit::{
-    EchoReply, EchoServer, Options, RawClient, Response, Script, ScriptedServer, TcpEchoServer,
-    UdpClient, UdpServer,
+    Balancer, EchoReply, EchoServer, Frame, Http2Client, Options, RawClient, Response, Script,
+    ScriptedServer, TcpEchoServer, UdpClient, UdpServer, flag, kind, request,
 };
 use tls_kit::Authority;
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below, in `examples_tls.rs` or in `acme.rs`.
-const EXAMPLES: [&str; 14] = [
+const EXAMPLES: [&str; 16] = [
     "acme.toml",
     "balancing.toml",
+    "grpc.toml",
     "http3.toml",
     "layer7.toml",
     "mutual-tls.toml",
@@ -34,6 +35,7 @@ const EXAMPLES: [&str; 14] = [
     "tls.toml",
     "tuning-sockets.toml",
     "udp.toml",
+    "websocket.toml",
     "weights-and-backup.toml",
 ];
 
@@ -433,4 +435,77 @@ fn weights_and_backup() {
         server.die();
     }
     assert_eq!(ask(), "backup");
+}
+
+#[test]
+fn grpc() {
+    let [one, two, rest] = ["one", "two", "rest"].map(EchoServer::start);
+    // Servers that speak HTTP/2: balancers of their own.
+    let backs = [&one, &two, &rest].map(|server| {
+        let file = format!(
+            "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\nprotocols = [\"h2\"]\n[upstreams.a]\nservers = [\"{}\"]\n",
+            server.address()
+        );
+        Balancer::start(SLUICE, &file)
+    });
+    let [one, two, rest] = backs.each_ref().map(|back| back.address("web"));
+    let balancer = Example::read("grpc.toml")
+        .listener("127.0.0.1:8080", "grpc")
+        .server("127.0.0.1:9001", one)
+        .server("127.0.0.1:9002", two)
+        .server("127.0.0.1:9003", rest)
+        .run();
+    // One connection of the client's; each call goes where it is next.
+    let mut client = Http2Client::connect(balancer.address("grpc"));
+    let mut call = |stream, path| {
+        let fields = [
+            &request("POST", path)[..],
+            &[("content-type", "application/grpc")],
+        ]
+        .concat();
+        client.send(&[
+            Frame::headers(stream, 0, &fields),
+            Frame::data(stream, flag::END_STREAM, [0; 5]),
+        ]);
+        assert_eq!(client.expect(kind::HEADERS, stream).status(), 200);
+        let (body, _) = client.body(stream);
+        let reply: EchoReply = serde_json::from_slice(&body).expect("an echo");
+        reply.server
+    };
+    let mut greeters = [1, 3].map(|stream| call(stream, "/helloworld.Greeter/SayHello"));
+    greeters.sort();
+    assert_eq!(greeters, ["one", "two"]);
+    assert_eq!(call(5, "/other.Service/Do"), "rest");
+}
+
+#[test]
+fn websocket() {
+    let chat = ScriptedServer::start([Script::new()
+        .switch("hello ")
+        .read_until("ping")
+        .write("pong")
+        .read_to_end()]);
+    let pages = EchoServer::start("pages");
+    let balancer = Example::read("websocket.toml")
+        .listener("127.0.0.1:8080", "web")
+        .server("127.0.0.1:9001", chat.address())
+        .server("127.0.0.1:9002", chat.address())
+        .server("127.0.0.1:9003", pages.address())
+        .run();
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send(
+        "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    );
+    let head = client.head().expect("the switch");
+    assert!(head.raw.starts_with(b"HTTP/1.1 101 "), "{head:?}");
+    assert_eq!(client.read_exactly(6), b"hello ");
+    client.send("ping");
+    assert_eq!(client.read_exactly(4), b"pong");
+    let mut other = RawClient::connect(balancer.address("web"));
+    other.send("GET /chat/rules HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(
+        EchoReply::from_response(&other.response("GET")).server,
+        "pages"
+    );
 }
