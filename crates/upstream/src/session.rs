@@ -7,14 +7,10 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use h2::Ping;
-use h2::client::{Builder, Connection as Frames, SendRequest};
-use http::uri::Scheme;
-use sluice_http::h2::{Asked, Carried, Watch};
+use sluice_http::h2::{Http2Connection, Opener, Settings};
 use sluice_net::Stream;
 use sluice_tls::ClientConfig;
 use tokio::sync::Notify;
@@ -26,9 +22,8 @@ use crate::connection::{ConnectError, Connection, Counted};
 /// A connection that is shared. When it is dropped the connection ends with its last stream.
 #[derive(Debug)]
 pub(crate) struct Session {
-    sender: SendRequest<Bytes>,
-    /// Whether it is ciphered, as requests say it.
-    scheme: Scheme,
+    opener: Opener,
+    is_ciphered: bool,
     state: Rc<State>,
     /// Whom a PROXY header was sent for: only that client may use the connection.
     pub(crate) bound_to: Option<SocketAddr>,
@@ -43,8 +38,8 @@ struct State {
     streams: Cell<usize>,
     /// When the last of them ended.
     emptied: Cell<Instant>,
-    /// Whether the connection has ended.
-    ended: Cell<bool>,
+    /// How the connection has ended, if it has.
+    ended: Cell<Option<io::ErrorKind>>,
     /// Told when the server's settings are here, or the connection has ended.
     settled: Notify,
 }
@@ -56,41 +51,34 @@ impl Session {
     /// The kernel's, where it is broken already.
     pub(crate) async fn start(
         connection: Connection,
-        scheme: Scheme,
+        is_ciphered: bool,
         bound_to: Option<SocketAddr>,
     ) -> Result<Self, ConnectError> {
         let broken = || io::Error::from(io::ErrorKind::ConnectionReset);
         let secured_by = connection.secured_by.clone();
         let (stream, counted) = connection.into_parts().ok_or_else(broken)?;
         let local_address = stream.local_address();
-        let (carried, watch) = Carried::to_server(stream);
-        let handshake = Builder::new()
-            .enable_push(false)
-            .initial_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(MAX_HEAD)
-            .max_send_buffer_size(SEND_BUFFER)
-            .handshake(carried);
-        let (sender, frames) = handshake.await.map_err(|_| broken())?;
+        let connection = Http2Connection::with_server(SETTINGS);
+        let opener = connection.opener();
         let state = Rc::new(State {
             streams: Cell::new(0),
             emptied: Cell::new(Instant::now()),
-            ended: Cell::new(false),
+            ended: Cell::new(None),
             settled: Notify::new(),
         });
         let settled = state.settled.notified();
-        spawn_local(drive(frames, watch.clone(), counted, Rc::clone(&state)));
+        spawn_local(drive(connection, stream, counted, Rc::clone(&state)));
         // Before the server's settings are here it is not known how many streams it takes.
         settled.await;
-        match (state.ended.get(), watch.has_heard()) {
-            (false, _) => {}
+        match state.ended.get() {
+            None => {}
             // It said something, and not what HTTP/2 begins with.
-            (true, true) => return Err(ConnectError::Protocol),
-            (true, false) => return Err(broken().into()),
+            Some(io::ErrorKind::InvalidData) => return Err(ConnectError::Protocol),
+            Some(_) => return Err(broken().into()),
         }
         Ok(Self {
-            sender,
-            scheme,
+            opener,
+            is_ciphered,
             state,
             bound_to,
             secured_by,
@@ -100,20 +88,16 @@ impl Session {
 
     /// Whether further streams can be begun, now or once others have ended: the server has not said farewell.
     pub(crate) fn is_usable(&self) -> bool {
-        // Told apart from waiting only; who waits is woken elsewhere.
-        let mut cx = Context::from_waker(Waker::noop());
-        !self.state.ended.get()
-            && !matches!(self.sender.clone().poll_ready(&mut cx), Poll::Ready(Err(_)))
+        self.state.ended.get().is_none() && self.opener.is_usable()
     }
 
     /// A stream, where there is room for one.
     pub(crate) fn stream(&self) -> Option<Box<Connection>> {
-        let limit = self.sender.current_max_send_streams().min(MOST_STREAMS);
-        if self.state.streams.get() >= limit {
+        if self.state.streams.get() >= self.opener.limit().min(MOST_STREAMS) {
             return None;
         }
         let place = StreamPlace::new(&self.state);
-        let asked = Asked::new(self.sender.clone(), self.scheme.clone(), self.local_address);
+        let asked = self.opener.stream(self.is_ciphered, self.local_address);
         let stream = Stream::Layered(Box::new(asked));
         let connection = Connection::of_session(stream, place, self.state.emptied.get());
         Some(Box::new(connection))
@@ -121,7 +105,7 @@ impl Session {
 
     /// Whether the server lets WebSocket pass (RFC 8441, 3).
     pub(crate) fn takes_websocket(&self) -> bool {
-        self.sender.is_extended_connect_protocol_enabled()
+        self.opener.takes_websocket()
     }
 
     /// Whether there has been no request for `limit`.
@@ -158,21 +142,28 @@ impl Drop for StreamPlace {
 
 /// Moves frames until the connection ends, and sees to it that a server which is no more there is found out.
 async fn drive(
-    mut frames: Frames<Carried, Bytes>,
-    watch: Watch,
+    mut connection: Http2Connection,
+    mut stream: Stream,
     counted: Counted,
     state: Rc<State>,
 ) {
-    let mut ping = frames.ping_pong();
+    let mut room = vec![0; ROOM].into_boxed_slice();
     let mut asked = false;
     let mut is_settled = false;
     let mut silence = pin!(sleep(SILENCE));
-    poll_fn(|cx| {
+    let ended = poll_fn(|cx| {
         loop {
-            if Pin::new(&mut frames).poll(cx).is_ready() {
-                return Poll::Ready(());
+            if let Poll::Ready(error) = connection.poll_receive(cx, &mut stream, &mut room) {
+                return Poll::Ready(error.kind());
             }
-            if !is_settled && watch.has_heard() {
+            match connection.poll_send(cx, &mut stream) {
+                Poll::Ready(Err(error)) => return Poll::Ready(error.kind()),
+                Poll::Ready(Ok(())) if connection.is_finished() => {
+                    return Poll::Ready(io::ErrorKind::NotConnected);
+                }
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+            if !is_settled && connection.has_greeted() {
                 is_settled = true;
                 state.settled.notify_waiters();
             }
@@ -180,21 +171,20 @@ async fn drive(
                 return Poll::Pending;
             }
             restart(silence.as_mut());
-            if watch.heard() || state.streams.get() == 0 {
+            if connection.has_heard() || state.streams.get() == 0 {
                 asked = false;
             } else if asked {
-                return Poll::Ready(());
-            } else if let Some(ping) = &mut ping {
-                // Nothing was heard, so no pong either: there is none to be taken before.
-                asked = ping.send_ping(Ping::opaque()).is_ok();
-            }
-            if let Some(ping) = &mut ping {
-                let _ = ping.poll_pong(cx);
+                return Poll::Ready(io::ErrorKind::TimedOut);
+            } else {
+                asked = true;
+                connection.ping();
             }
         }
     })
     .await;
-    state.ended.set(true);
+    // Says goodbye where that takes no waiting.
+    poll_fn(|cx| Poll::Ready(stream.poll_shutdown(cx).is_ready())).await;
+    state.ended.set(Some(ended));
     state.settled.notify_waiters();
     drop(counted);
 }
@@ -206,11 +196,14 @@ fn restart(silence: Pin<&mut Sleep>) {
 /// Streams at a time on one connection, however many the server allows: with more of them another connection does better.
 const MOST_STREAMS: usize = 100;
 /// What a server may send ahead of what the client has taken, of one answer and of all.
-const STREAM_WINDOW: u32 = 256 << 10;
-const CONNECTION_WINDOW: u32 = 4 << 20;
-/// What is accepted of a server's head.
-const MAX_HEAD: u32 = 64 << 10;
-/// What a request may have waiting to be sent.
-const SEND_BUFFER: usize = 64 << 10;
+const SETTINGS: Settings = Settings {
+    max_concurrent_streams: 0,
+    initial_window: 256 << 10,
+    connection_window: 4 << 20,
+    // What is accepted of a server's head.
+    max_head: 64 << 10,
+};
+/// What is received in one go.
+const ROOM: usize = 16 << 10;
 /// How long a server with requests under way may be silent before it is asked whether it is there, and then again.
 const SILENCE: Duration = Duration::from_secs(10);

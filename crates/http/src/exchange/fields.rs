@@ -1,10 +1,9 @@
 //! Heads and trailers of HTTP/1.1 as fields of HTTP/2 and HTTP/3, and the other way round.
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue, TE};
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, Request, Response, StatusCode, Uri};
-use sluice_wire::h1::{Field, FieldKind, Fields, Framing, RequestHead, ResponseHead, Target};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use sluice_wire::h1::{Field, FieldKind, Fields, Framing, ResponseHead};
 
 /// The response that `head` is; `None` where it holds what those cannot say.
 ///
@@ -22,28 +21,6 @@ pub(crate) fn response(head: &ResponseHead<'_, '_>) -> Option<Response<()>> {
     };
     copy(head.fields, is_kept, response.headers_mut())?;
     Some(response)
-}
-
-/// The request that `head` is; `None` where it holds what those cannot say.
-pub(crate) fn request(head: &RequestHead<'_, '_>, scheme: Scheme) -> Option<Request<()>> {
-    let mut request = Request::new(());
-    *request.method_mut() = Method::from_bytes(head.method.as_str().as_bytes()).ok()?;
-    let path = match &head.target {
-        Target::Authority(_) => return None,
-        target => PathAndQuery::try_from(target.origin_form().as_ref()).ok()?,
-    };
-    let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(scheme);
-    parts.authority = Some(Authority::try_from(head.host).ok()?);
-    parts.path_and_query = Some(path);
-    *request.uri_mut() = Uri::from_parts(parts).ok()?;
-    let fields = request.headers_mut();
-    copy(head.fields, |field| field.kind != FieldKind::Host, fields)?;
-    // The one thing that `te` may say (RFC 9113, 8.2.2). Of our own head it says nothing else.
-    if head.fields.has(FieldKind::Te) {
-        fields.insert(TE, HeaderValue::from_static("trailers"));
-    }
-    Some(request)
 }
 
 /// Copies what is not of the connection.
@@ -103,7 +80,7 @@ pub(crate) fn write_lines(fields: &HeaderMap, out: &mut Vec<u8>) {
     }
 }
 
-pub(crate) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+pub(super) fn write_field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     write_line(out, name.as_str().as_bytes(), value.as_bytes());
 }
 

@@ -52,6 +52,11 @@ impl Incoming {
         }
     }
 
+    /// Whether all was read that is here.
+    pub(crate) fn is_read(&self) -> bool {
+        self.lead.is_empty() && self.pending.is_empty()
+    }
+
     /// Reads of `body` into `buffer`; 0 is the end.
     pub(crate) fn poll_read(
         &mut self,

@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use sluice_wire::h1::ResponseHead;
 
-pub(crate) use fields::{is_whole, read_trailers, request, response, write_field, write_lines};
+pub(crate) use fields::{is_whole, read_trailers, response, write_lines};
 pub(crate) use incoming::{Form, Incoming};
 pub(crate) use outgoing::Outgoing;
 pub use request::{Refusal, RequestBody, RequestHead, compose_head};

@@ -43,7 +43,7 @@ pub(super) fn encode_trailers(section: &[u8], encoder: &mut Encoder, out: &mut V
 }
 
 /// Names are in lowercase here (RFC 9113, 8.2.1).
-fn encode_field(name: &[u8], value: &[u8], encoder: &mut Encoder, out: &mut Vec<u8>) {
+pub(super) fn encode_field(name: &[u8], value: &[u8], encoder: &mut Encoder, out: &mut Vec<u8>) {
     let mut room = [0; LONG_NAME];
     match room.get_mut(..name.len()) {
         Some(lower) => {

@@ -1,9 +1,9 @@
 //! Field blocks: HEADERS and CONTINUATION, and what they begin or end (RFC 9113, 4.3, 6.2, 8.1).
 
-use sluice_wire::h2::{Flags, FrameHeader, INITIAL_WINDOW, LARGEST, Reason};
+use sluice_wire::h2::{Flags, FrameHeader, LARGEST, Reason};
 
 use super::connection::Supplies;
-use super::core::{Begun, Core, Farewell};
+use super::core::{Begun, Core, Farewell, Peer};
 use super::receive::without_padding;
 use super::request::{Drafted, take_trailer};
 use super::streams::StreamState;
@@ -92,11 +92,18 @@ impl Core {
         block: &[u8],
         supplies: &mut impl Supplies,
     ) -> Result<(), Reason> {
-        if id > self.last_opened {
-            self.last_opened = id;
-            return self.take_request(id, ends, depends_on_itself, block, supplies);
+        let is_new = id > self.last_opened;
+        match self.peer {
+            Peer::Server if is_new => Err(Reason::PROTOCOL_ERROR),
+            Peer::Server if self.streams.find(id).is_none_or(StreamState::awaits_head) => {
+                self.take_answer(id, ends, block)
+            }
+            Peer::Client if is_new => {
+                self.last_opened = id;
+                self.take_request(id, ends, depends_on_itself, block, supplies)
+            }
+            _ => self.take_trailers(id, ends, depends_on_itself, block),
         }
-        self.take_trailers(id, ends, depends_on_itself, block)
     }
 
     fn take_request(
@@ -136,11 +143,7 @@ impl Core {
     }
 
     fn begin(&mut self, id: u32, ends: bool, head: Vec<u8>, drafted: Drafted) {
-        let window = if self.acknowledged {
-            i32::try_from(self.settings.initial_window).unwrap_or(i32::MAX)
-        } else {
-            INITIAL_WINDOW
-        };
+        let window = self.receive_window_of_new();
         let mut stream = StreamState::new(id, window, self.initial_send_window);
         stream.remote_ended = ends;
         stream.expected = drafted.length;
@@ -167,6 +170,41 @@ impl Core {
             self.write_reset(id, Reason::NO_ERROR);
         }
         self.schedule();
+    }
+
+    /// An answer's head, or an interim response before it.
+    fn take_answer(&mut self, id: u32, ends: bool, block: &[u8]) -> Result<(), Reason> {
+        let most = self.max_list();
+        let mut nobody = None;
+        let answer = match self.streams.find(id) {
+            Some(stream) if stream.reset.is_none() => &mut stream.answer,
+            // It was broken off. The tables have to stay the same all the same.
+            _ => &mut nobody,
+        };
+        let mut answer = answer.take();
+        let mut draft = answer.as_deref_mut().map(|answer| answer.begin(most));
+        let decoded = self.decoder.decode(block, |name, value| {
+            if let Some(draft) = &mut draft {
+                draft.take(name, value);
+            }
+        });
+        decoded.map_err(|_| Reason::COMPRESSION_ERROR)?;
+        let Some(finished) = draft.map(|draft| draft.finish(ends)) else {
+            return Ok(());
+        };
+        if let Some(stream) = self.streams.find(id) {
+            stream.answer = answer;
+            if let Some(finished) = finished {
+                stream.expected = finished.length;
+                stream.wake();
+            }
+        }
+        if finished.is_none() {
+            self.refuse(id, Reason::PROTOCOL_ERROR);
+        } else if ends {
+            self.end_remote(id);
+        }
+        Ok(())
     }
 
     /// A second block ends a request; anywhere else it is out of place.

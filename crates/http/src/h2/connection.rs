@@ -1,4 +1,4 @@
-//! A client's connection, for whoever looks after it.
+//! A connection, for whoever looks after it.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,34 +8,49 @@ use std::task::{Context, Poll, ready};
 use sluice_net::Stream;
 use sluice_wire::h2::{Kind, Reason};
 
-use super::core::{Begun, Core, Farewell};
+use super::core::{Begun, Core, Farewell, Peer};
 use super::exchange::Http2Exchange;
+use super::opener::Opener;
 use crate::exchange::{Refusal, RequestBody};
 
-/// A connection of HTTP/2 with a client. What is received goes in by [`receive`](Self::receive), what comes of it is told by
-/// [`next_event`](Self::next_event), and [`poll_send`](Self::poll_send) sends what there is to be sent.
+/// A connection of HTTP/2. What is received goes in by [`receive`](Self::receive), and [`poll_send`](Self::poll_send) sends what
+/// there is to be sent. What comes of a client's is told by [`next_event`](Self::next_event); streams to a server are opened by its
+/// [`opener`](Self::opener).
 #[derive(Debug)]
 pub struct Http2Connection {
     core: Rc<RefCell<Core>>,
 }
 
-/// What a client is told at the beginning.
+/// What the other side is told at the beginning.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Requests at a time.
+    /// Requests at a time. Means nothing to a server.
     pub max_concurrent_streams: u32,
-    /// Bytes of a body that the client may send before any was read.
+    /// Bytes of a body that may be sent before any was read.
     pub initial_window: u32,
-    /// Bytes of the fields of a request, 32 added for each.
+    /// Bytes of all bodies together that may be sent before any was read.
+    pub connection_window: u32,
+    /// Bytes of the fields of a message, 32 added for each.
     pub max_head: u32,
 }
 
-/// What a connection needs from its surroundings.
+/// What a connection with a client needs from its surroundings.
 pub trait Supplies {
     /// An empty buffer for a head.
     fn buffer(&mut self) -> Vec<u8>;
     /// 16 bytes that nobody expects.
     fn random(&mut self) -> u128;
+}
+
+/// A server begins nothing.
+impl Supplies for () {
+    fn buffer(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn random(&mut self) -> u128 {
+        0
+    }
 }
 
 /// What has come of what was received.
@@ -61,11 +76,23 @@ pub struct Request {
 }
 
 impl Http2Connection {
-    /// A connection of which nothing was received yet.
-    pub fn new(settings: Settings) -> Self {
+    /// A connection with a client, of which nothing was received yet.
+    pub fn with_client(settings: Settings) -> Self {
         Self {
-            core: Rc::new(RefCell::new(Core::new(settings))),
+            core: Rc::new(RefCell::new(Core::new(Peer::Client, settings))),
         }
+    }
+
+    /// A connection with a server, of which nothing was received yet.
+    pub fn with_server(settings: Settings) -> Self {
+        Self {
+            core: Rc::new(RefCell::new(Core::new(Peer::Server, settings))),
+        }
+    }
+
+    /// What opens streams to the server.
+    pub fn opener(&self) -> Opener {
+        Opener::new(Rc::clone(&self.core))
     }
 
     /// Takes received bytes. An error is the end of the connection, of which the client is told.
@@ -87,6 +114,28 @@ impl Http2Connection {
         })
     }
 
+    /// Ready with an error where the server has ended the connection, or broken a rule. Receives into `room`.
+    pub fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        stream: &mut Stream,
+        room: &mut [u8],
+    ) -> Poll<io::Error> {
+        loop {
+            let count = match ready!(stream.poll_read(cx, room)) {
+                Ok(0) => return Poll::Ready(io::ErrorKind::UnexpectedEof.into()),
+                Ok(count) => count,
+                Err(error) => return Poll::Ready(error),
+            };
+            if let Err(reason) = self.receive(room.get(..count).unwrap_or_default(), &mut ()) {
+                self.fail(reason);
+                // It goes out if it can.
+                let _ = self.poll_send(cx, stream);
+                return Poll::Ready(io::ErrorKind::InvalidData.into());
+            }
+        }
+    }
+
     /// Whether so much waits to be sent that nothing more should be received.
     pub fn is_clogged(&self) -> bool {
         let core = self.core.borrow();
@@ -106,7 +155,7 @@ impl Http2Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Whether the client has said what it begins with: the preface and its settings.
+    /// Whether the other side has said what it begins with: its settings.
     pub fn has_greeted(&self) -> bool {
         self.core.borrow().has_settings
     }
@@ -116,7 +165,7 @@ impl Http2Connection {
         std::mem::take(&mut self.core.borrow_mut().heard)
     }
 
-    /// Asks the client whether it is there.
+    /// Asks the other side whether it is there.
     pub fn ping(&mut self) {
         let mut core = self.core.borrow_mut();
         core.write_frame(Kind::Ping, 0, 0, b"are you?");
@@ -128,10 +177,11 @@ impl Http2Connection {
         self.core.borrow_mut().leave();
     }
 
-    /// Whether the client knows that the connection ends, and all was served.
+    /// Whether it is known on both sides that the connection ends, and all was served.
     pub fn is_finished(&self) -> bool {
         let core = self.core.borrow();
-        core.farewell == Farewell::Said && core.streams.is_empty() && core.begun.is_empty()
+        let is_ending = core.farewell == Farewell::Said || core.is_let_go;
+        is_ending && core.streams.is_empty() && core.begun.is_empty()
     }
 
     /// What there is to be sent.
@@ -143,7 +193,7 @@ impl Http2Connection {
         unsent
     }
 
-    /// Ends all streams, and tells the client why.
+    /// Ends all streams, and tells the other side why.
     pub fn fail(&mut self, reason: Reason) {
         self.core.borrow_mut().fail(reason);
     }

@@ -8,11 +8,12 @@ use std::task::{Context, Waker};
 
 use sluice_wire::h1::ResponseHead;
 use sluice_wire::h2::{
-    Flags, FrameHeader, INITIAL_WINDOW, Kind, LARGEST, MAX_FRAME, Reason, Setting,
+    Flags, FrameHeader, INITIAL_WINDOW, Kind, LARGEST, MAX_FRAME, PREFACE, Reason, Setting,
 };
 use sluice_wire::hpack::{Decoder, Encoder};
 
 use super::answer;
+use super::answered::{Answer, Expected};
 use super::block::Block;
 use super::connection::Settings;
 use super::noise::Patience;
@@ -27,15 +28,20 @@ use crate::exchange::Refusal;
     reason = "six independent facts of the connection"
 )]
 pub(super) struct Core {
+    pub(super) peer: Peer,
     pub(super) settings: Settings,
     pub(super) decoder: Decoder,
     pub(super) encoder: Encoder,
     pub(super) streams: Streams,
     /// Streams that are not closed.
     pub(super) active: u32,
-    /// The largest number of a stream that the client has opened.
+    /// The largest number of a stream that was opened, by the client: by it or by us.
     pub(super) last_opened: u32,
     pub(super) draft: Draft,
+    /// What a server has said of itself.
+    pub(super) server: ServerSays,
+    /// Who waits until a stream may be opened.
+    openers: Vec<Waker>,
     pub(super) begun: VecDeque<Begun>,
 
     // Receiving.
@@ -69,8 +75,28 @@ pub(super) struct Core {
     session: Option<Waker>,
     is_scheduled: bool,
     pub(super) farewell: Farewell,
+    /// Whether nobody opens streams any more.
+    pub(super) is_let_go: bool,
     /// Whether nothing is received or sent any more.
     pub(super) is_over: bool,
+}
+
+/// Whom a connection is with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    Client,
+    Server,
+}
+
+/// What a server allows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ServerSays {
+    /// Streams at a time.
+    pub(super) max_streams: u32,
+    /// Extended CONNECT (RFC 8441, 3).
+    pub(super) takes_connect: bool,
+    /// Whether it has said GOAWAY.
+    pub(super) is_leaving: bool,
 }
 
 /// A request that has begun, or was refused.
@@ -96,9 +122,10 @@ pub(super) enum Farewell {
 
 impl Core {
     /// A connection whose first frames are on their way.
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(peer: Peer, settings: Settings) -> Self {
         let window = connection_window(&settings);
         let mut core = Self {
+            peer,
             settings,
             decoder: Decoder::new(),
             encoder: Encoder::new(),
@@ -106,8 +133,18 @@ impl Core {
             active: 0,
             last_opened: 0,
             draft: Draft::default(),
+            server: ServerSays {
+                max_streams: u32::MAX,
+                takes_connect: false,
+                is_leaving: false,
+            },
+            openers: Vec::new(),
             begun: VecDeque::new(),
-            preface: 0,
+            preface: if peer == Peer::Server {
+                PREFACE.len()
+            } else {
+                0
+            },
             partial: Vec::new(),
             block: None,
             has_settings: false,
@@ -126,8 +163,12 @@ impl Core {
             session: None,
             is_scheduled: false,
             farewell: Farewell::No,
+            is_let_go: false,
             is_over: false,
         };
+        if peer == Peer::Server {
+            core.out.extend_from_slice(PREFACE);
+        }
         core.write_settings();
         let more = window.saturating_sub(INITIAL_WINDOW.unsigned_abs());
         if more > 0 {
@@ -137,6 +178,47 @@ impl Core {
     }
 
     // What streams ask for.
+
+    /// Whether a stream to the server may be opened now. Where it may not, whoever asks is woken when something changes.
+    pub(super) fn may_open(&mut self, cx: &Context<'_>) -> bool {
+        let may = self.active < self.server.max_streams;
+        if !may {
+            self.openers.push(cx.waker().clone());
+        }
+        may
+    }
+
+    /// Opens a stream to the server with a request; where `is_last`, nothing follows its head. `None` where no more streams can be.
+    pub(super) fn ask(
+        &mut self,
+        is_last: bool,
+        answer: Expected,
+        encode: impl FnOnce(&mut Encoder, &mut Vec<u8>),
+    ) -> Option<usize> {
+        if !self.is_usable() {
+            return None;
+        }
+        let id = if self.last_opened == 0 {
+            1
+        } else {
+            self.last_opened + 2
+        };
+        self.last_opened = id;
+        let mut stream =
+            StreamState::new(id, self.receive_window_of_new(), self.initial_send_window);
+        stream.local_ended = is_last;
+        stream.answer = Some(Box::new(Answer::new(answer)));
+        self.active += 1;
+        let key = self.streams.insert(stream);
+        self.write_block(id, is_last, encode);
+        self.schedule();
+        Some(key)
+    }
+
+    /// Whether streams can be opened, now or later.
+    pub(super) fn is_usable(&self) -> bool {
+        !self.is_over && !self.server.is_leaving && self.last_opened < LARGEST - 2
+    }
 
     /// Sends a head; where `is_last`, nothing follows.
     pub(super) fn send_head(&mut self, key: usize, head: &ResponseHead<'_, '_>, is_last: bool) {
@@ -219,7 +301,7 @@ impl Core {
         };
         let id = stream.id;
         stream.reset = Some(reason);
-        self.active = self.active.saturating_sub(1);
+        self.one_less();
         self.write_reset(id, reason);
     }
 
@@ -261,7 +343,7 @@ impl Core {
         };
         let unread = u32::try_from(stream.received.len()).unwrap_or(u32::MAX);
         self.release_shared(unread);
-        if self.farewell != Farewell::No {
+        if self.farewell != Farewell::No || self.is_let_go {
             self.schedule();
         }
     }
@@ -291,6 +373,7 @@ impl Core {
         for stream in self.streams.each() {
             stream.wake();
         }
+        self.wake_openers();
     }
 
     /// All of `out` went out, or so much of it.
@@ -317,6 +400,27 @@ impl Core {
     }
 
     // Within.
+
+    /// A stream has closed.
+    pub(super) fn one_less(&mut self) {
+        self.active = self.active.saturating_sub(1);
+        self.wake_openers();
+    }
+
+    pub(super) fn wake_openers(&mut self) {
+        for opener in self.openers.drain(..) {
+            opener.wake();
+        }
+    }
+
+    /// What the other side may send on a new stream.
+    pub(super) fn receive_window_of_new(&self) -> i32 {
+        if self.acknowledged {
+            i32::try_from(self.settings.initial_window).unwrap_or(i32::MAX)
+        } else {
+            INITIAL_WINDOW
+        }
+    }
 
     /// Has the session send what lies in `out`, once everybody had their turn.
     pub(super) fn schedule(&mut self) {
@@ -352,11 +456,12 @@ impl Core {
     /// Resets a stream for what came on it, whether or not anybody serves it.
     pub(super) fn refuse(&mut self, id: u32, reason: Reason) {
         if let Some(stream) = self.streams.find(id) {
-            if !stream.is_closed() {
-                self.active = self.active.saturating_sub(1);
-            }
+            let was_open = !stream.is_closed();
             stream.reset = Some(reason);
             stream.wake();
+            if was_open {
+                self.one_less();
+            }
         }
         self.write_reset(id, reason);
     }
@@ -371,7 +476,7 @@ impl Core {
         if let Some(stream) = self.streams.get_mut(key) {
             stream.local_ended = true;
             if stream.remote_ended {
-                self.active = self.active.saturating_sub(1);
+                self.one_less();
             }
         }
     }
@@ -445,12 +550,23 @@ impl Core {
             max_concurrent_streams,
             initial_window,
             max_head,
+            ..
         } = self.settings;
+        let [first, last] = match self.peer {
+            Peer::Client => [
+                (Setting::MAX_CONCURRENT_STREAMS, max_concurrent_streams),
+                (Setting::ENABLE_CONNECT_PROTOCOL, 1),
+            ],
+            Peer::Server => [
+                (Setting::ENABLE_PUSH, 0),
+                (Setting::MAX_CONCURRENT_STREAMS, 0),
+            ],
+        };
         let values = [
-            (Setting::MAX_CONCURRENT_STREAMS, max_concurrent_streams),
+            first,
             (Setting::INITIAL_WINDOW_SIZE, initial_window),
             (Setting::MAX_HEADER_LIST_SIZE, max_head),
-            (Setting::ENABLE_CONNECT_PROTOCOL, 1),
+            last,
         ];
         let mut payload = Vec::with_capacity(values.len() * SETTING);
         for (name, value) in values {
@@ -461,9 +577,9 @@ impl Core {
     }
 }
 
-/// What a client may send on all its streams together before any of it was read.
+/// What may come on all streams together before any of it was read.
 fn connection_window(settings: &Settings) -> u32 {
-    let window = settings.initial_window.saturating_mul(WINDOWS);
+    let window = settings.connection_window;
     window.clamp(INITIAL_WINDOW.unsigned_abs(), LARGEST)
 }
 
@@ -475,8 +591,6 @@ pub(super) fn remember(streams: &mut VecDeque<u32>, id: u32) {
     streams.push_back(id);
 }
 
-/// The window of a connection, in windows of its streams.
-const WINDOWS: u32 = 4;
 /// What the streams of a connection may have waiting to be sent.
 const MOST_UNSENT: usize = 64 * 1024;
 /// The room that is kept for the next frames.

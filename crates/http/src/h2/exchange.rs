@@ -1,4 +1,4 @@
-//! A stream of a client's connection as an [`Exchange`].
+//! A stream of a connection, and a client's as an [`Exchange`].
 
 use std::cell::RefCell;
 use std::io;
@@ -9,11 +9,12 @@ use bytes::Bytes;
 use sluice_wire::h1::ResponseHead;
 use sluice_wire::h2::Reason;
 
+use super::answered::Untouched;
 use super::core::Core;
 use super::streams::StreamState;
-use crate::exchange::{Exchange, Receiving, Sending};
+use crate::exchange::{Exchange, Form, Receiving, Sending};
 
-/// A client's stream of HTTP/2.
+/// A stream of HTTP/2.
 #[derive(Debug)]
 pub struct Http2Exchange {
     core: Rc<RefCell<Core>>,
@@ -25,6 +26,39 @@ impl Http2Exchange {
         Self { core, key }
     }
 
+    /// What a server has answered so far: its head, with what came before it, and how its body follows. Ready when there is
+    /// anything of it.
+    pub(super) fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Vec<u8>, Option<Form>)>> {
+        let core = &mut self.core.borrow_mut();
+        if let Some(answer) = core
+            .streams
+            .get_mut(self.key)
+            .and_then(|stream| stream.answer.as_deref_mut())
+            && !answer.head.is_empty()
+        {
+            return Poll::Ready(Ok((std::mem::take(&mut answer.head), answer.form)));
+        }
+        match with(core, self.key, |stream| stream.watch(cx)) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Whether nothing more can be sent, though nothing failed: the server has answered, and wants no more.
+    pub(super) fn has_enough(&self) -> bool {
+        let mut core = self.core.borrow_mut();
+        let stream = core.streams.get_mut(self.key);
+        stream.is_some_and(|stream| stream.reset.is_none() && stream.is_closed())
+    }
+
+    /// Breaks it off.
+    pub(super) fn cancel(&mut self) {
+        self.core.borrow_mut().reset(self.key, Reason::CANCEL);
+    }
+
     /// Whether the client has reset the stream already.
     pub fn is_gone(&self) -> bool {
         with(&mut self.core.borrow_mut(), self.key, |_| ()).is_err()
@@ -34,18 +68,20 @@ impl Http2Exchange {
 impl Receiving for Http2Exchange {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
         let core = &mut self.core.borrow_mut();
-        let read = with(core, self.key, |stream| {
+        // What came before its end is good, whatever became of the connection since.
+        if let Some(stream) = core.streams.get_mut(self.key)
+            && stream.reset.is_none()
+        {
             if !stream.received.is_empty() {
-                return Poll::Ready(Some(std::mem::take(&mut stream.received).into()));
+                let data = std::mem::take(&mut stream.received);
+                return Poll::Ready(Ok(Some(data.into())));
             }
             if stream.remote_ended {
-                return Poll::Ready(None);
+                return Poll::Ready(Ok(None));
             }
-            stream.watch(cx);
-            Poll::Pending
-        });
-        match read {
-            Ok(read) => read.map(Ok),
+        }
+        match with(core, self.key, |stream| stream.watch(cx)) {
+            Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
     }
@@ -56,16 +92,15 @@ impl Receiving for Http2Exchange {
 
     fn poll_trailers(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<()>> {
         let core = &mut self.core.borrow_mut();
-        let read = with(core, self.key, |stream| {
-            if !stream.remote_ended {
-                stream.watch(cx);
-                return Poll::Pending;
-            }
+        if let Some(stream) = core.streams.get_mut(self.key)
+            && stream.reset.is_none()
+            && stream.remote_ended
+        {
             out.append(&mut stream.trailers);
-            Poll::Ready(())
-        });
-        match read {
-            Ok(read) => read.map(Ok),
+            return Poll::Ready(Ok(()));
+        }
+        match with(core, self.key, |stream| stream.watch(cx)) {
+            Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error)),
         }
     }
@@ -151,6 +186,11 @@ fn with<T>(core: &mut Core, key: usize, act: impl FnOnce(&mut StreamState) -> T)
     let is_over = core.is_over;
     match core.streams.get_mut(key) {
         Some(stream) if !is_over && stream.reset.is_none() => Ok(act(stream)),
-        _ => Err(io::ErrorKind::ConnectionReset.into()),
+        Some(stream) => Err(match stream.reset {
+            Some(_) if stream.is_left_out => Untouched::Leaving.into(),
+            Some(Reason::REFUSED_STREAM) => Untouched::Refused.into(),
+            _ => io::ErrorKind::ConnectionReset.into(),
+        }),
+        None => Err(io::ErrorKind::ConnectionReset.into()),
     }
 }

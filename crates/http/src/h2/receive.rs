@@ -8,7 +8,7 @@ use sluice_wire::h2::{
 };
 
 use super::connection::Supplies;
-use super::core::{Core, FAREWELL, Farewell, SETTING, remember};
+use super::core::{Core, FAREWELL, Farewell, Peer, SETTING, remember};
 
 impl Core {
     /// Takes received bytes.
@@ -101,7 +101,8 @@ impl Core {
                 Ok(())
             }
         }?;
-        if self.patience.is_exhausted() {
+        // A server is trusted to have a reason.
+        if self.peer == Peer::Client && self.patience.is_exhausted() {
             return Err(Reason::ENHANCE_YOUR_CALM);
         }
         Ok(())
@@ -178,14 +179,14 @@ impl Core {
         Ok(data.len())
     }
 
-    /// The client has ended its side of a stream.
+    /// The other side has ended its part of a stream.
     pub(super) fn end_remote(&mut self, id: u32) {
         remember(&mut self.ended, id);
         if let Some(stream) = self.streams.find(id) {
             stream.remote_ended = true;
             stream.wake();
             if stream.local_ended && stream.reset.is_none() {
-                self.active = self.active.saturating_sub(1);
+                self.one_less();
             }
         }
     }
@@ -245,11 +246,17 @@ impl Core {
         if let Some(stream) = self.streams.find(header.stream)
             && stream.reset.is_none()
         {
-            if !stream.is_closed() {
-                self.active = self.active.saturating_sub(1);
+            let was_open = !stream.is_closed();
+            if self.peer == Peer::Server && stream.remote_ended {
+                // The answer is whole: the server only wants no more of the request (8.1).
+                stream.local_ended = true;
+            } else {
+                stream.reset = Some(Reason(code));
             }
-            stream.reset = Some(Reason(code));
             stream.wake();
+            if was_open {
+                self.one_less();
+            }
         }
         Ok(())
     }
@@ -277,7 +284,7 @@ impl Core {
         Ok(())
     }
 
-    /// The client follows our settings from here on: it was bound to the defaults before.
+    /// The other side follows our settings from here on: it was bound to the defaults before.
     fn our_settings_hold(&mut self) {
         if std::mem::replace(&mut self.acknowledged, true) {
             return;
@@ -312,6 +319,11 @@ impl Core {
             Setting::MAX_FRAME_SIZE if !(MAX_FRAME..1 << 24).contains(&(value as usize)) => {
                 return Err(Reason::PROTOCOL_ERROR);
             }
+            Setting::MAX_CONCURRENT_STREAMS => {
+                self.server.max_streams = value;
+                self.wake_openers();
+            }
+            Setting::ENABLE_CONNECT_PROTOCOL => self.server.takes_connect = value == 1,
             // The others are about what we do not do, or advice.
             _ => {}
         }
@@ -336,16 +348,38 @@ impl Core {
         Ok(())
     }
 
-    /// The client opens no more streams, or says why it goes: either it closes.
+    /// A client closes when it is done. A server names the last stream that it looks at (6.8).
     fn take_goaway(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), Reason> {
         self.patience.spend();
         if header.stream != 0 {
             return Err(Reason::PROTOCOL_ERROR);
         }
-        if payload.len() < 8 {
+        let Some((last, [_, _, _, _, ..])) = payload.split_first_chunk() else {
             return Err(Reason::FRAME_SIZE_ERROR);
+        };
+        if self.peer == Peer::Server {
+            self.server.is_leaving = true;
+            self.leave_out(u32::from_be_bytes(*last) & LARGEST);
         }
         Ok(())
+    }
+
+    /// Streams after the `last` were not looked at.
+    fn leave_out(&mut self, last: u32) {
+        let mut left_out = 0;
+        for stream in self.streams.each().filter(|stream| stream.id > last) {
+            if !stream.is_closed() {
+                left_out += 1;
+                stream.is_left_out = true;
+                stream.reset = Some(Reason::REFUSED_STREAM);
+                stream.wake();
+            }
+        }
+        for _ in 0..left_out {
+            self.one_less();
+        }
+        self.wake_openers();
+        self.schedule();
     }
 
     fn take_window_update(&mut self, header: FrameHeader, payload: &[u8]) -> Result<(), Reason> {

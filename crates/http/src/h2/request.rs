@@ -247,7 +247,7 @@ pub(super) fn take_trailer(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool
 }
 
 /// Whether a field may be there (8.2.1, 8.2.2).
-fn is_field(name: &[u8], value: &[u8]) -> bool {
+pub(super) fn is_field(name: &[u8], value: &[u8]) -> bool {
     let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     let is_name = !name.is_empty() && name.iter().all(|byte| is_name_byte(*byte));
     let is_value = !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
@@ -268,14 +268,14 @@ fn is_name_byte(byte: u8) -> bool {
     matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
 }
 
-fn parse_length(value: &[u8]) -> Option<u64> {
+pub(super) fn parse_length(value: &[u8]) -> Option<u64> {
     let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(value).ok().filter(|_| is_number)?;
     text.parse().ok()
 }
 
 #[inline]
-fn write_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub(super) fn write_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.reserve(name.len() + value.len() + 4);
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");

@@ -6,8 +6,14 @@ use std::task::{Context, Waker};
 use slab::Slab;
 use sluice_wire::h2::Reason;
 
+use super::answered::Answer;
+
 /// A stream, from its first frame until whoever serves it lets go of it.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts of the stream"
+)]
 pub(super) struct StreamState {
     pub(super) id: u32,
     /// Whoever serves it.
@@ -16,17 +22,21 @@ pub(super) struct StreamState {
     pub(super) received: Vec<u8>,
     /// Trailers, as lines of HTTP/1.1.
     pub(super) trailers: Vec<u8>,
-    /// Whether the client has ended its side.
+    /// What a server answers; `None` towards clients.
+    pub(super) answer: Option<Box<Answer>>,
+    /// Whether the other side has ended its part.
     pub(super) remote_ended: bool,
     /// Whether we have ended ours.
     pub(super) local_ended: bool,
     /// Why it broke off, whoever did it.
     pub(super) reset: Option<Reason>,
+    /// Whether the server said farewell before it came to this one.
+    pub(super) is_left_out: bool,
     /// Bytes of the body to come, where its length was said.
     pub(super) expected: Option<u64>,
-    /// What the client may still send.
+    /// What the other side may still send.
     pub(super) receive_window: i32,
-    /// What was read and not given back to the client's window yet.
+    /// What was read and not given back to its window yet.
     pub(super) unannounced: u32,
     /// What may still be sent.
     pub(super) send_window: i32,
@@ -41,15 +51,24 @@ impl StreamState {
             waker: None,
             received: Vec::new(),
             trailers: Vec::new(),
+            answer: None,
             remote_ended: false,
             local_ended: false,
             reset: None,
+            is_left_out: false,
             expected: None,
             receive_window,
             unannounced: 0,
             send_window,
             waits_for_room: false,
         }
+    }
+
+    /// Whether it is a server's, whose answer has not begun.
+    pub(super) fn awaits_head(&mut self) -> bool {
+        self.answer
+            .as_ref()
+            .is_none_or(|answer| answer.form.is_none())
     }
 
     /// Whether nothing more comes or goes.

@@ -24,9 +24,10 @@ impl Supplies for Plain {
 }
 
 fn connection() -> Http2Connection {
-    Http2Connection::new(Settings {
+    Http2Connection::with_client(Settings {
         max_concurrent_streams: 4,
         initial_window: 70_000,
+        connection_window: 280_000,
         max_head: 4096,
     })
 }

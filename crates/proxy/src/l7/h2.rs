@@ -51,9 +51,10 @@ pub(super) async fn serve(downstream: Downstream) {
     };
     let local_address = stream.local_address();
     guard.takes_leave();
-    let connection = Http2Connection::new(Settings {
+    let connection = Http2Connection::with_client(Settings {
         max_concurrent_streams: http2.max_concurrent_streams,
         initial_window: http2.initial_window,
+        connection_window: http2.initial_window.saturating_mul(WINDOWS),
         max_head: u32::try_from(settings.max_head).unwrap_or(u32::MAX),
     });
     let idle_timeout = listener
@@ -281,6 +282,8 @@ impl Supplies for &Worker {
     }
 }
 
+/// The window of a connection, in windows of its streams.
+const WINDOWS: u32 = 4;
 /// How long a client with streams under way may be silent before it is asked whether it is there, and then again.
 const SILENCE: Duration = Duration::from_secs(20);
 /// How long a client may take to hear that the connection ends.

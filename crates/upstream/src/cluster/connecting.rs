@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::uri::Scheme;
 use sluice_config::plan::{SourceAddress, UpstreamProtocol};
 use sluice_model::ServerAddress;
 use sluice_net::connect::{Destination, Source, connect};
@@ -234,12 +233,11 @@ impl Cluster {
         client: SocketAddr,
         connection: Box<Connection>,
     ) -> Result<Session, ConnectError> {
-        let scheme = match self.settings.tls {
-            Some(_) if !connection.agreed_on_http2 => return Err(ConnectError::Protocol),
-            Some(_) => Scheme::HTTPS,
-            None => Scheme::HTTP,
-        };
-        let beginning = Session::start(*connection, scheme, self.bound_to(client));
+        let is_ciphered = self.settings.tls.is_some();
+        if is_ciphered && !connection.agreed_on_http2 {
+            return Err(ConnectError::Protocol);
+        }
+        let beginning = Session::start(*connection, is_ciphered, self.bound_to(client));
         let begun = timeout(self.settings.connect_timeout, beginning).await;
         begun.map_err(|_| ConnectError::Timeout)?
     }

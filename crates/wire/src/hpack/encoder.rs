@@ -74,6 +74,20 @@ impl Encoder {
         out.push(0x80 | index);
     }
 
+    /// Appends `:method`.
+    pub fn method(&mut self, method: &str, out: &mut Vec<u8>) {
+        match method {
+            "GET" => out.push(0x82),
+            "POST" => out.push(0x83),
+            _ => self.field(b":method", method.as_bytes(), out),
+        }
+    }
+
+    /// Appends `:scheme`: `https` where `is_ciphered`.
+    pub fn scheme(&mut self, is_ciphered: bool, out: &mut Vec<u8>) {
+        out.push(if is_ciphered { 0x87 } else { 0x86 });
+    }
+
     /// Appends a field. Its name is in lowercase.
     pub fn field(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
         if name == b"set-cookie" || name == b"authorization" {

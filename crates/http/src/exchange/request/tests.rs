@@ -1,8 +1,11 @@
-use h2::ext::Protocol;
 use http::Request;
 use http::request::Builder;
 
 use super::*;
+
+/// `:protocol`, as a request brings it.
+#[derive(Clone, Copy)]
+struct Protocol(&'static str);
 
 fn get(uri: &str) -> Builder {
     Request::get(uri)
@@ -13,7 +16,10 @@ fn composed(builder: Builder, has_body: bool) -> Result<(RequestBody, String), R
     let mut out = Vec::new();
     let request = RequestHead {
         parts: &parts,
-        protocol: parts.extensions.get::<Protocol>().map(Protocol::as_str),
+        protocol: parts
+            .extensions
+            .get::<Protocol>()
+            .map(|protocol| protocol.0),
         has_body,
     };
     let body = compose_head(request, "KEY", &mut out)?;
@@ -96,7 +102,7 @@ fn heads() {
         ),
         (
             Request::connect("http://a/chat")
-                .extension(Protocol::from_static("websocket"))
+                .extension(Protocol("websocket"))
                 .header("sec-websocket-version", "13")
                 .header("sec-websocket-key", "not this one"),
             true,
@@ -121,6 +127,6 @@ fn refused() {
         );
     }
     assert_eq!(composed(get("ftp://a/"), false), Err(Refusal::Malformed));
-    let request = Request::connect("http://a/").extension(Protocol::from_static("connect-udp"));
+    let request = Request::connect("http://a/").extension(Protocol("connect-udp"));
     assert_eq!(composed(request, true), Err(Refusal::Protocol));
 }
