@@ -14,6 +14,8 @@ mod client;
 mod early;
 mod facts;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod handshake;
 mod issued;
 mod ocsp;
