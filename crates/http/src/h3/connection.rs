@@ -33,7 +33,7 @@ impl Connection {
     /// # Errors
     /// The connection is gone.
     pub async fn new(quinn: quinn::Connection, max_head: usize) -> Result<Self, ConnectionError> {
-        let noise = Noise::new();
+        let noise = Noise::default();
         let link = Link::new(quinn.clone(), noise.clone());
         let server = h3::server::builder()
             .max_field_section_size(max_head as u64)

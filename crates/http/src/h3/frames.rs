@@ -8,7 +8,7 @@ use super::noise::{FRAME, Noise};
 
 /// Reads frames from what is received.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub struct Frames {
     state: State,
     header: [u8; HEADER],
     filled: usize,
@@ -26,7 +26,7 @@ enum State {
 
 /// What a frame carries.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece {
+pub enum Piece {
     /// A part of a body.
     Data(Bytes),
     /// A field section, encoded.
@@ -35,7 +35,7 @@ pub(super) enum Piece {
 
 impl Frames {
     /// Field sections of more than `max_section` bytes are refused.
-    pub(super) fn new(max_section: usize, noise: Noise) -> Self {
+    pub fn new(max_section: usize, noise: Noise) -> Self {
         Self {
             state: State::Header,
             header: [0; HEADER],
@@ -46,7 +46,10 @@ impl Frames {
     }
 
     /// The next piece in `bytes`; `None` where all of them are used.
-    pub(super) fn next(&mut self, bytes: &mut Bytes) -> Result<Option<Piece>, Fault> {
+    ///
+    /// # Errors
+    /// A frame where it must not be, a field section that is too long, or too much that means nothing.
+    pub fn next(&mut self, bytes: &mut Bytes) -> Result<Option<Piece>, Fault> {
         while !bytes.is_empty() {
             match &mut self.state {
                 State::Header => {
@@ -94,7 +97,10 @@ impl Frames {
     }
 
     /// The stream has ended: whether where it may (7.1).
-    pub(super) fn end(&self) -> Result<(), Fault> {
+    ///
+    /// # Errors
+    /// Within a frame.
+    pub fn end(&self) -> Result<(), Fault> {
         if self.filled == 0 && matches!(self.state, State::Header) {
             Ok(())
         } else {
@@ -216,7 +222,7 @@ mod tests {
     use super::*;
 
     fn pieces(bytes: &[u8], chunk: usize) -> Result<(Vec<u8>, Vec<Bytes>), Fault> {
-        let mut frames = Frames::new(100, Noise::new());
+        let mut frames = Frames::new(100, Noise::default());
         let (mut data, mut sections) = (Vec::new(), Vec::new());
         for part in bytes.chunks(chunk) {
             let mut part = Bytes::copy_from_slice(part);

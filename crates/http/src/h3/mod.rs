@@ -25,4 +25,7 @@ pub use codec::Codec;
 pub use connection::Connection;
 pub use exchange::Http3Exchange;
 pub use fault::{Code, Fault};
+pub use frames::{Frames, Piece};
+pub use noise::Noise;
+pub use section::{Malformed, Protocol, Section, has_pseudo, look_at};
 pub use stream::{Head, RequestStream};

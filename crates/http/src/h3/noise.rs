@@ -5,17 +5,20 @@ use std::rc::Rc;
 
 /// The budget of a connection, shared by its streams.
 #[derive(Clone, Debug)]
-pub(super) struct Noise {
+pub struct Noise {
     budget: Rc<Cell<i64>>,
 }
 
-impl Noise {
-    pub(super) fn new() -> Self {
+impl Default for Noise {
+    /// A new connection's.
+    fn default() -> Self {
         Self {
             budget: Rc::new(Cell::new(BUDGET)),
         }
     }
+}
 
+impl Noise {
     /// Takes note of something that costs us about as much as so many bytes; `false` where it was too much.
     pub(super) fn spend(&self, bytes: usize) -> bool {
         let left = self

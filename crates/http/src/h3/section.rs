@@ -9,19 +9,21 @@ use bytes::Bytes;
 
 /// What a section says in its pseudo-fields.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Section {
+pub struct Section {
     /// The section, without `:protocol`.
-    pub(super) encoded: Bytes,
+    pub encoded: Bytes,
     /// `:protocol`
-    pub(super) protocol: Option<Protocol>,
+    pub protocol: Option<Protocol>,
     /// `:scheme` and `:path` are there.
-    pub(super) has_target: bool,
+    pub has_target: bool,
 }
 
 /// What an extended CONNECT asks for (RFC 9220).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub enum Protocol {
+    /// `websocket`
     WebSocket,
+    /// Anything else.
     Other,
 }
 
@@ -36,10 +38,13 @@ impl Protocol {
 
 /// A pseudo-field is where it must not be, or there twice.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub struct Malformed;
 
 /// Looks at the section of a request.
-pub(super) fn look_at(encoded: Bytes) -> Result<Section, Malformed> {
+///
+/// # Errors
+/// A pseudo-field is where it must not be, or there twice.
+pub fn look_at(encoded: Bytes) -> Result<Section, Malformed> {
     let mut seen = Seen::default();
     let mut protocol = None;
     let mut without = None;
@@ -78,7 +83,7 @@ pub(super) fn look_at(encoded: Bytes) -> Result<Section, Malformed> {
 }
 
 /// Whether trailers hold a pseudo-field (RFC 9114, 4.3).
-pub(super) fn has_pseudo(encoded: &Bytes) -> bool {
+pub fn has_pseudo(encoded: &Bytes) -> bool {
     let mut lines = Lines::new(encoded);
     while let Some(line) = lines.next() {
         if line.name.pseudo().is_some() {
