@@ -124,6 +124,8 @@ fn requests_are_served_as_over_the_other_versions() {
         line.contains("HTTP/3.0") && line.contains("TLSv1.3") && line.contains("www.example.com"),
         "{line}"
     );
+    let line = site.balancer.wait_for_stdout("\"status\":431");
+    assert!(line.contains("\"end\":\"bad-request\""), "{line}");
 }
 
 #[test]
@@ -160,6 +162,11 @@ fn malformed_messages_are_refused_and_the_rest_goes_on() {
     let server = EchoServer::start("one");
     let site = Site::start(server.address(), 1, "");
     assert_eq!(site.aioquic("malformed"), "ok\n");
+    // Each is logged; what was reset, without a status.
+    site.balancer.wait_for_stdout("\"end\":\"bad-request\"");
+    let said = site.balancer.stdout();
+    let mut refused = said.lines().filter(|line| line.contains("bad-request"));
+    assert!(refused.any(|line| !line.contains("\"status\"")), "{said}");
 }
 
 #[test]
