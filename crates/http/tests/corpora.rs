@@ -30,6 +30,11 @@ fn exchange_request() {
 }
 
 #[test]
+fn h2_frames() {
+    check_corpus("h2_frames", invariants::h2_frames::check);
+}
+
+#[test]
 fn h3_frames() {
     check_corpus("h3_frames", invariants::h3_frames::check);
 }
