@@ -6,19 +6,14 @@
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
-use sluice_wire::h1::ResponseHead;
-use sluice_wire::h2::{
-    Flags, FrameHeader, INITIAL_WINDOW, Kind, LARGEST, MAX_FRAME, PREFACE, Reason, Setting,
-};
+use sluice_wire::h2::{INITIAL_WINDOW, Kind, LARGEST, PREFACE, Reason};
 use sluice_wire::hpack::{Decoder, Encoder};
 
-use super::answer;
-use super::answered::{Answer, Expected};
 use super::block::Block;
 use super::connection::Settings;
 use super::noise::Patience;
 use super::request::{Draft, Drafted};
-use super::streams::{StreamState, Streams};
+use super::streams::Streams;
 use crate::exchange::Refusal;
 
 /// A connection.
@@ -41,7 +36,7 @@ pub(super) struct Core {
     /// What a server has said of itself.
     pub(super) server: ServerSays,
     /// Who waits until a stream may be opened.
-    openers: Vec<Waker>,
+    pub(super) openers: Vec<Waker>,
     pub(super) begun: VecDeque<Begun>,
 
     // Receiving.
@@ -177,179 +172,6 @@ impl Core {
         core
     }
 
-    // What streams ask for.
-
-    /// Whether a stream to the server may be opened now. Where it may not, whoever asks is woken when something changes.
-    pub(super) fn may_open(&mut self, cx: &Context<'_>) -> bool {
-        let may = self.active < self.server.max_streams;
-        if !may {
-            self.openers.push(cx.waker().clone());
-        }
-        may
-    }
-
-    /// Opens a stream to the server with a request; where `is_last`, nothing follows its head. `None` where no more streams can be.
-    pub(super) fn ask(
-        &mut self,
-        is_last: bool,
-        answer: Expected,
-        encode: impl FnOnce(&mut Encoder, &mut Vec<u8>),
-    ) -> Option<usize> {
-        if !self.is_usable() {
-            return None;
-        }
-        let id = if self.last_opened == 0 {
-            1
-        } else {
-            self.last_opened + 2
-        };
-        self.last_opened = id;
-        let mut stream =
-            StreamState::new(id, self.receive_window_of_new(), self.initial_send_window);
-        stream.local_ended = is_last;
-        stream.answer = Some(Box::new(Answer::new(answer)));
-        self.active += 1;
-        let key = self.streams.insert(stream);
-        self.write_block(id, is_last, encode);
-        self.schedule();
-        Some(key)
-    }
-
-    /// Whether streams can be opened, now or later.
-    pub(super) fn is_usable(&self) -> bool {
-        !self.is_over && !self.server.is_leaving && self.last_opened < LARGEST - 2
-    }
-
-    /// Sends a head; where `is_last`, nothing follows.
-    pub(super) fn send_head(&mut self, key: usize, head: &ResponseHead<'_, '_>, is_last: bool) {
-        let Some(stream) = self.open(key) else {
-            return;
-        };
-        let id = stream.id;
-        self.write_block(id, is_last, |encoder, out| {
-            answer::encode(head, encoder, out);
-        });
-        if is_last {
-            self.end_local(key);
-        }
-        self.schedule();
-    }
-
-    /// Sends the end of a body; `false` where `section` is none.
-    pub(super) fn send_trailers(&mut self, key: usize, section: &[u8]) -> bool {
-        let Some(stream) = self.open(key) else {
-            return true;
-        };
-        let id = stream.id;
-        let mut is_good = true;
-        self.write_block(id, true, |encoder, out| {
-            is_good = answer::encode_trailers(section, encoder, out);
-        });
-        self.end_local(key);
-        self.schedule();
-        is_good
-    }
-
-    /// How much may be sent now on a stream; 0 where it has to wait, and will be woken.
-    pub(super) fn room(&mut self, key: usize, cx: &Context<'_>) -> usize {
-        let unsent = self.out.len() - self.sent;
-        let room = MOST_UNSENT.saturating_sub(unsent);
-        let shared = self.send_window;
-        let Some(stream) = self.streams.get_mut(key) else {
-            return 0;
-        };
-        let window = stream.send_window.min(shared);
-        let room = usize::try_from(window).unwrap_or_default().min(room);
-        if room == 0 {
-            stream.waits_for_room = true;
-            stream.watch(cx);
-            self.anyone_waits = true;
-        }
-        room
-    }
-
-    /// Sends a part of a body, not more than there is room for; where `is_last`, nothing follows.
-    pub(super) fn send_data(&mut self, key: usize, data: &[u8], is_last: bool) {
-        let Some(stream) = self.open(key) else {
-            return;
-        };
-        let id = stream.id;
-        let length = i32::try_from(data.len()).unwrap_or(i32::MAX);
-        stream.send_window = stream.send_window.saturating_sub(length);
-        self.send_window = self.send_window.saturating_sub(length);
-        let mut rest = data;
-        loop {
-            let (now, after) = rest.split_at(rest.len().min(MAX_FRAME));
-            rest = after;
-            let ends = is_last && rest.is_empty();
-            let flags = if ends { Flags::END_STREAM } else { 0 };
-            self.write_frame(Kind::Data, flags, id, now);
-            if rest.is_empty() {
-                break;
-            }
-        }
-        if is_last {
-            self.end_local(key);
-        }
-        self.schedule();
-    }
-
-    /// Breaks a stream off.
-    pub(super) fn reset(&mut self, key: usize, reason: Reason) {
-        let Some(stream) = self.open(key) else {
-            return;
-        };
-        let id = stream.id;
-        stream.reset = Some(reason);
-        self.one_less();
-        self.write_reset(id, reason);
-    }
-
-    /// So many bytes of a stream's body were read.
-    pub(super) fn release(&mut self, key: usize, count: usize) {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        let half = self.settings.initial_window / 2;
-        if let Some(stream) = self.streams.get_mut(key)
-            && !stream.remote_ended
-            && stream.reset.is_none()
-        {
-            stream.unannounced = stream.unannounced.saturating_add(count);
-            if stream.unannounced >= half.max(1) {
-                let more = std::mem::take(&mut stream.unannounced);
-                let id = stream.id;
-                stream.receive_window = stream.receive_window.saturating_add_unsigned(more);
-                self.write_window_update(id, more);
-                self.schedule();
-            }
-        }
-        self.release_shared(count);
-    }
-
-    /// Lets go of a stream.
-    pub(super) fn drop_stream(&mut self, key: usize) {
-        if let Some(stream) = self.streams.get_mut(key)
-            && !stream.is_closed()
-        {
-            // Whoever has the whole answer need not send the rest of its request (8.1).
-            let reason = if stream.local_ended {
-                Reason::NO_ERROR
-            } else {
-                Reason::CANCEL
-            };
-            self.reset(key, reason);
-        }
-        let Some(stream) = self.streams.remove(key) else {
-            return;
-        };
-        let unread = u32::try_from(stream.received.len()).unwrap_or(u32::MAX);
-        self.release_shared(unread);
-        if self.farewell != Farewell::No || self.is_let_go {
-            self.schedule();
-        }
-    }
-
-    // What the session asks for.
-
     /// Sends what it is asked for to say that the connection ends; streams that have begun go on.
     pub(super) fn leave(&mut self) {
         if self.farewell == Farewell::No {
@@ -465,116 +287,6 @@ impl Core {
         }
         self.write_reset(id, reason);
     }
-
-    /// A stream that we may still send on.
-    fn open(&mut self, key: usize) -> Option<&mut StreamState> {
-        let stream = self.streams.get_mut(key);
-        stream.filter(|stream| !stream.is_closed())
-    }
-
-    fn end_local(&mut self, key: usize) {
-        if let Some(stream) = self.streams.get_mut(key) {
-            stream.local_ended = true;
-            if stream.remote_ended {
-                self.one_less();
-            }
-        }
-    }
-
-    pub(super) fn write_frame(&mut self, kind: Kind, flags: u8, stream: u32, payload: &[u8]) {
-        let header = FrameHeader::bytes(payload.len(), kind, flags, stream);
-        self.out.extend_from_slice(&header);
-        self.out.extend_from_slice(payload);
-    }
-
-    /// Writes a field block, in as many frames as it takes.
-    pub(super) fn write_block(
-        &mut self,
-        stream: u32,
-        is_last: bool,
-        encode: impl FnOnce(&mut Encoder, &mut Vec<u8>),
-    ) {
-        let end = if is_last { Flags::END_STREAM } else { 0 };
-        let start = self.out.len();
-        let placeholder = FrameHeader::bytes(0, Kind::Headers, 0, stream);
-        self.out.extend_from_slice(&placeholder);
-        let first = self.out.len();
-        encode(&mut self.encoder, &mut self.out);
-        let length = self.out.len() - first;
-        if length <= MAX_FRAME {
-            let flags = end | Flags::END_HEADERS;
-            let header = FrameHeader::bytes(length, Kind::Headers, flags, stream);
-            if let Some(room) = self.out.get_mut(start..first) {
-                room.copy_from_slice(&header);
-            }
-            return;
-        }
-        let block = self.out.split_off(first);
-        self.out.truncate(start);
-        let parts = block.len().div_ceil(MAX_FRAME);
-        for (number, part) in block.chunks(MAX_FRAME).enumerate() {
-            let whole = if number + 1 == parts {
-                Flags::END_HEADERS
-            } else {
-                0
-            };
-            if number == 0 {
-                self.write_frame(Kind::Headers, end | whole, stream, part);
-            } else {
-                self.write_frame(Kind::Continuation, whole, stream, part);
-            }
-        }
-    }
-
-    /// Writes that a stream is over. What still comes on it is expected.
-    pub(super) fn write_reset(&mut self, stream: u32, reason: Reason) {
-        remember(&mut self.refused, stream);
-        let Reason(code) = reason;
-        self.write_frame(Kind::RstStream, 0, stream, &code.to_be_bytes());
-        self.schedule();
-    }
-
-    pub(super) fn write_goaway(&mut self, last: u32, reason: Reason) {
-        let Reason(code) = reason;
-        let payload = (u64::from(last) << 32 | u64::from(code)).to_be_bytes();
-        self.write_frame(Kind::Goaway, 0, 0, &payload);
-        self.schedule();
-    }
-
-    fn write_window_update(&mut self, stream: u32, more: u32) {
-        self.write_frame(Kind::WindowUpdate, 0, stream, &more.to_be_bytes());
-    }
-
-    fn write_settings(&mut self) {
-        let Settings {
-            max_concurrent_streams,
-            initial_window,
-            max_head,
-            ..
-        } = self.settings;
-        let [first, last] = match self.peer {
-            Peer::Client => [
-                (Setting::MAX_CONCURRENT_STREAMS, max_concurrent_streams),
-                (Setting::ENABLE_CONNECT_PROTOCOL, 1),
-            ],
-            Peer::Server => [
-                (Setting::ENABLE_PUSH, 0),
-                (Setting::MAX_CONCURRENT_STREAMS, 0),
-            ],
-        };
-        let values = [
-            first,
-            (Setting::INITIAL_WINDOW_SIZE, initial_window),
-            (Setting::MAX_HEADER_LIST_SIZE, max_head),
-            last,
-        ];
-        let mut payload = Vec::with_capacity(values.len() * SETTING);
-        for (name, value) in values {
-            payload.extend_from_slice(&name.to_be_bytes());
-            payload.extend_from_slice(&value.to_be_bytes());
-        }
-        self.write_frame(Kind::Settings, 0, 0, &payload);
-    }
 }
 
 /// What may come on all streams together before any of it was read.
@@ -591,8 +303,6 @@ pub(super) fn remember(streams: &mut VecDeque<u32>, id: u32) {
     streams.push_back(id);
 }
 
-/// What the streams of a connection may have waiting to be sent.
-const MOST_UNSENT: usize = 64 * 1024;
 /// The room that is kept for the next frames.
 const KEPT: usize = 8 * 1024;
 /// Streams that are remembered after their end.

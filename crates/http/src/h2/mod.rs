@@ -21,7 +21,9 @@ mod noise;
 mod opener;
 mod receive;
 mod request;
+mod sending;
 mod streams;
+mod writing;
 
 pub use answered::Untouched;
 pub use asked::Asked;
