@@ -1,9 +1,9 @@
 //! One request and its answer on a connection that carries many beside each other, in terms of HTTP/1.1: a byte stream
 //! that speaks it in memory. So whatever came in, the same strict parser reads it, and the same pipeline serves it.
 //!
-//! HTTP/2 and HTTP/3 have the same messages in other frames (RFC 9114, appendix A). What they share is here:
-//! [`compose_head`] turns a request's fields into a head, and [`Served`] is the byte stream over an [`Exchange`], which
-//! each of them has its own of.
+//! HTTP/2 and HTTP/3 have the same messages in other frames (RFC 9114, appendix A). What they share is here: [`Served`] is
+//! the byte stream over an [`Exchange`], which each of them has its own of. [`compose_head`] turns a request's fields, as the `h3`
+//! crate has them, into a head; HTTP/2 writes its heads while it decodes.
 
 mod fields;
 mod incoming;

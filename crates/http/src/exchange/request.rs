@@ -1,4 +1,4 @@
-//! A request of HTTP/2 or HTTP/3 as a head of HTTP/1.1 (RFC 9113, 8.2 to 8.5; RFC 9114, 4.2 to 4.4).
+//! A request of HTTP/3 as a head of HTTP/1.1 (RFC 9114, 4.2 to 4.4), and the words that HTTP/2 has for the same.
 //!
 //! What has been refused already is not looked for here: unknown, repeated, missing and late pseudo-fields, fields of the
 //! connection, `te` with anything but `trailers`, names with uppercase letters, values with CR, LF or NUL. What is written
