@@ -93,6 +93,17 @@ fn next_request(connection: &mut Http2Connection) -> Request {
     }
 }
 
+/// A connection on which a GET was sent.
+fn asked() -> (Http2Connection, Request) {
+    let mut connection = begun();
+    let bytes = request(1, "GET", Flags::END_STREAM);
+    connection
+        .receive(&bytes, &mut Plain)
+        .expect("a good frame");
+    let request = next_request(&mut connection);
+    (connection, request)
+}
+
 fn answer(request: &mut Request, text: &str, is_whole: bool) {
     let mut storage = FieldStorage::new();
     let head = parse_response(text.as_bytes(), &mut storage, &Limits::default(), false);
@@ -119,12 +130,7 @@ fn a_preface_is_told_from_a_request() {
 
 #[test]
 fn a_request_is_answered() {
-    let mut connection = begun();
-    let bytes = request(1, "GET", Flags::END_STREAM);
-    connection
-        .receive(&bytes, &mut Plain)
-        .expect("a good frame");
-    let mut request = next_request(&mut connection);
+    let (connection, mut request) = asked();
     assert_eq!(request.head, b"GET / HTTP/1.1\r\n\r\n");
     answer(
         &mut request,
@@ -146,12 +152,7 @@ fn a_request_is_answered() {
 
 #[test]
 fn a_long_head_takes_several_frames() {
-    let mut connection = begun();
-    let bytes = request(1, "GET", Flags::END_STREAM);
-    connection
-        .receive(&bytes, &mut Plain)
-        .expect("a good frame");
-    let mut request = next_request(&mut connection);
+    let (connection, mut request) = asked();
     let long = "x".repeat(MAX_FRAME);
     let head = format!("HTTP/1.1 200 OK\r\na: {long}\r\nb: {long}\r\n\r\n");
     let mut storage = FieldStorage::new();
@@ -183,12 +184,7 @@ fn a_long_head_takes_several_frames() {
 
 #[test]
 fn windows_bound_what_is_sent_and_open_again() {
-    let mut connection = begun();
-    let bytes = request(1, "GET", Flags::END_STREAM);
-    connection
-        .receive(&bytes, &mut Plain)
-        .expect("a good frame");
-    let mut request = next_request(&mut connection);
+    let (mut connection, mut request) = asked();
     answer(&mut request, "HTTP/1.1 200 OK\r\n\r\n", false);
     let cx = &mut Context::from_waker(Waker::noop());
     let mut total = 0;
