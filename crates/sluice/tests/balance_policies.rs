@@ -316,7 +316,7 @@ fn balancers_with_subsets_share_the_servers_out() {
     let used = |index: usize| {
         let configuration = format!(
             "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[upstreams.app]\nservers = {addresses:?}\n\
-             subset = 2\n[runtime]\nworkers = 1\nbalancer = {{ index = {index}, count = 2 }}\n"
+             subset = 2\nbalance = \"round-robin\"\n[runtime]\nworkers = 1\nbalancer = {{ index = {index}, count = 2 }}\n"
         );
         let balancer = Balancer::start(env!("CARGO_BIN_EXE_sluice"), &configuration);
         let mut used: Vec<char> = turns(&balancer, 8).chars().collect();
