@@ -1,0 +1,105 @@
+//! Routes: what is done with a request that meets their conditions, and how often it is tried.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_route::Template;
+
+use super::UpstreamId;
+
+/// `[[routes]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// `name`; `route-N` (counted from 1 in the file) where absent, `default` for the one made when there are no routes.
+    pub name: Arc<str>,
+    /// What is done with a request that matches.
+    pub action: Action,
+    /// `timeout`: from the request's last byte sent to the response's head received.
+    pub timeout: Duration,
+    /// `max-body`: bytes of a request body; 413 above. `None` is no limit.
+    pub max_body: Option<u64>,
+    /// `retry`
+    pub retry: Retry,
+}
+
+/// `retry = { attempts, on }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// `attempts`: servers tried at most, 1 to 8.
+    pub attempts: usize,
+    /// `connect-failure` in `on`
+    pub connect_failure: bool,
+    /// `reset` in `on`
+    pub reset: bool,
+    /// The statuses in `on`.
+    pub statuses: RetryStatuses,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 8,
+            connect_failure: true,
+            reset: true,
+            statuses: RetryStatuses::default(),
+        }
+    }
+}
+
+/// Statuses of answers that are not passed on where another server may do better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RetryStatuses(u8);
+
+impl RetryStatuses {
+    /// Adds a status; others than 429, 500, 502, 503 and 504 are left out.
+    pub fn insert(&mut self, status: u16) {
+        self.0 |= Self::bit(status);
+    }
+
+    /// Whether it is one of them.
+    pub fn contains(self, status: u16) -> bool {
+        self.0 & Self::bit(status) != 0
+    }
+
+    fn bit(status: u16) -> u8 {
+        match status {
+            429 => 1,
+            500 => 1 << 1,
+            502 => 1 << 2,
+            503 => 1 << 3,
+            504 => 1 << 4,
+            _ => 0,
+        }
+    }
+}
+
+/// What a route does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// `upstream`
+    Forward(UpstreamId),
+    /// `respond`
+    Respond(Respond),
+    /// `redirect`
+    Redirect(Redirect),
+}
+
+/// `respond = { status, body, content-type }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Respond {
+    /// 200 to 599
+    pub status: u16,
+    /// The body; variables are filled in.
+    pub body: Template,
+    /// `content-type`; `text/plain; charset=utf-8` by default.
+    pub content_type: Arc<str>,
+}
+
+/// `redirect = { to, status }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redirect {
+    /// The `Location`; captures and variables are filled in.
+    pub to: Template,
+    /// 301, 302, 303, 307 or 308; 308 by default.
+    pub status: u16,
+}
