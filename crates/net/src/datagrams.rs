@@ -414,6 +414,12 @@ impl ServerSocket {
     }
 }
 
+impl From<ServerSocket> for std::net::UdpSocket {
+    fn from(socket: ServerSocket) -> Self {
+        socket.0.into()
+    }
+}
+
 impl AsFd for ServerSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()

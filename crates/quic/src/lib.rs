@@ -4,6 +4,8 @@
 //! datagrams by the addresses of both sides; a client whose address changes may so come to another worker than the one
 //! that holds its connection. The connection's id names the worker ([`ids`]), and a worker hands over what is another's
 //! ([`handover`]).
+//!
+//! A connection to a server has a socket to itself ([`client`]), which the kernel tells whether anybody listens there.
 #![cfg_attr(
     not(test),
     deny(
@@ -14,13 +16,16 @@
     )
 )]
 
+mod client;
 mod endpoint;
 mod handover;
 mod ids;
 mod runtime;
+mod server_socket;
 mod session;
 mod socket;
 
+pub use client::{ClientSettings, ConnectFailure, Dialed, Windows, connect};
 pub use endpoint::{Limits, NoQuic, Settings, open};
 pub use handover::{Seat, seats};
 pub use quinn::rustls::pki_types::CertificateDer;
@@ -28,4 +33,5 @@ pub use quinn::{
     Connecting, Connection, ConnectionError, Endpoint, Incoming, ServerConfig, TransportErrorCode,
     VarInt, ZeroRttAccepted,
 };
+pub use server_socket::Unreachable;
 pub use session::HandshakeData;
