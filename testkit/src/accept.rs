@@ -1,11 +1,12 @@
 //! The accept loop under every server here: a thread for it, a thread for each connection, all ended on drop.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::ports::free_address;
 use crate::wait::{DEADLINE, wait_until};
 
 /// How many connections a server has seen and how many are open.
@@ -57,7 +58,8 @@ impl AcceptLoop {
     where
         F: Fn(TcpStream, usize) + Send + Sync + 'static,
     {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback listener");
+        // No port that another test could get once this server has stopped.
+        let listener = TcpListener::bind(free_address()).expect("a loopback listener");
         Self::on(listener, serve)
     }
 

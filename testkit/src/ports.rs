@@ -4,10 +4,11 @@
 //! ports come from below that range, each reserved by a file lock that lasts as long as the test process.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Mutex, PoisonError};
 
-/// A TCP port on loopback that nobody listens on and that no other test process will be given while this one runs.
+/// A port on loopback that nobody listens on, neither by TCP nor by UDP, and that nobody else will be given while this test
+/// process runs.
 pub fn free_port() -> u16 {
     let folder = std::env::temp_dir().join("sluice-test-ports");
     std::fs::create_dir_all(&folder).expect("a folder for port locks");
@@ -34,7 +35,8 @@ pub fn free_address() -> SocketAddr {
 }
 
 fn is_unused(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
+    let any = (Ipv4Addr::UNSPECIFIED, port);
+    TcpListener::bind(any).is_ok() && UdpSocket::bind(any).is_ok()
 }
 
 static HELD: Mutex<Vec<(u16, File)>> = Mutex::new(Vec::new());
@@ -58,7 +60,10 @@ mod tests {
 
     #[test]
     fn a_port_in_use_is_not_given() {
-        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
-        assert!(!is_unused(taken.local_addr().expect("its address").port()));
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a listener");
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket");
+        for taken in [tcp.local_addr(), udp.local_addr()] {
+            assert!(!is_unused(taken.expect("its address").port()));
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::ports::free_address;
 use crate::wait::DEADLINE;
 
 /// A client on a port of its own.
@@ -110,7 +111,8 @@ impl UdpServer {
 
     /// Starts a server that answers each datagram with any number of others.
     pub fn answering(answer: impl Fn(&[u8], SocketAddr) -> Vec<Vec<u8>> + Send + 'static) -> Self {
-        Self::at((Ipv4Addr::LOCALHOST, 0).into(), answer)
+        // No port that another test could get while this server is dead.
+        Self::at(free_address(), answer)
     }
 
     /// The same at an address.

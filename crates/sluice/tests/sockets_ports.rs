@@ -16,7 +16,10 @@ const PORTS: usize = 8;
 /// of an odd number.)
 fn with_few_ports(name: &str, test: impl FnOnce()) {
     let range = format!("40000 {}", 40_000 + PORTS + 2 - 1);
-    in_private_network(name, &[("net/ipv4/ip_local_port_range", &range)], test);
+    in_private_network(name, &[("net/ipv4/ip_local_port_range", &range)], || {
+        let _taken = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a listener"));
+        test();
+    });
 }
 
 /// Clients come in by a file beside the configuration.
@@ -64,7 +67,6 @@ fn ports_run_out_with_a_warning_before_and_a_502_after() {
     with_few_ports(
         "ports_run_out_with_a_warning_before_and_a_502_after",
         || {
-            let _second = TcpListener::bind("127.0.0.1:0").expect("a listener");
             let server = ScriptedServer::start([Script::silent()]);
             let source = "source-addresses = [\"127.0.0.2\"]";
             let (folder, balancer) =
@@ -125,7 +127,6 @@ fn each_source_address_and_each_server_brings_ports_of_its_own() {
 #[test]
 fn a_source_address_that_has_ports_left_is_found() {
     with_few_ports("a_source_address_that_has_ports_left_is_found", || {
-        let _second = TcpListener::bind("127.0.0.1:0").expect("a listener");
         let server = TcpEchoServer::start("in");
         let list = [format!("\"{}\"", server.address())];
         let connect = |sources: &str| {

@@ -153,7 +153,10 @@ fn answers_come_from_the_address_that_was_asked() {
 #[test]
 fn nobody_there_is_an_error() {
     run(async {
-        let gone = client().local_addr().expect("an address");
+        // Its port is taken, but it hears itself alone.
+        let deaf = client();
+        let gone = deaf.local_addr().expect("an address");
+        deaf.connect(gone).expect("connect");
         let socket = ServerSocket::connect(gone, Source::Any).expect("connecting asks nobody");
         socket.send(b"?").expect("sent");
         let mut set = ReadySet::new().expect("a set");
