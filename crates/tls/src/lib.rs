@@ -25,6 +25,8 @@ mod resumption;
 mod server;
 mod session;
 mod tickets;
+#[cfg(test)]
+mod trial;
 mod workspace;
 
 pub use authorities::{authorities, check_revoked, system_authorities};

@@ -2,12 +2,9 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rcgen::{CertificateParams, KeyPair};
-use sluice_config::plan::{Tls, TlsVersion, UpstreamTls};
-use tokio::net::{TcpListener, TcpStream};
-
 use super::*;
-use crate::{Handshake, Resumption, begin_session, client_config, load, server_config};
+use crate::trial::{client, pair, run, sockets};
+use crate::{Handshake, begin_session, trial};
 
 #[test]
 fn a_kept_session_that_was_closed_is_not_quiet_though_the_reactor_has_not_seen_it() {
@@ -83,25 +80,11 @@ fn tls12_hello() -> Vec<u8> {
     hello
 }
 
-fn run<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-        .block_on(test)
-}
-
 /// Both ends of a session whose handshake is done; the server's tickets have come with its first words.
 async fn sessions() -> (Box<Session>, Box<Session>) {
     let (near, far) = sockets().await;
-    let client = client_config(&UpstreamTls {
-        authorities: None,
-        server_name: None,
-        certificate: None,
-    })
-    .expect("a client");
     let host = "a.test".to_owned();
-    let mut near = begin_session(near, &client, host, &[], Rc::default()).expect("a name");
+    let mut near = begin_session(near, &client(), host, &[], Rc::default()).expect("a name");
     let mut far = Handshake::new(far, Vec::new(), server(), Rc::default());
     let ((), mut far) = tokio::join!(
         async {
@@ -121,30 +104,8 @@ async fn sessions() -> (Box<Session>, Box<Session>) {
 }
 
 fn server() -> Arc<crate::ServerConfig> {
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec!["a.test".to_owned()]).expect("a name");
-    let chain = params.self_signed(&key).expect("a certificate").pem();
-    let key = key.serialize_pem();
-    let certificate = load("a.pem".into(), "a.key".into(), &chain, &key).expect("a pair");
-    let tls = Tls {
-        certificates: vec![certificate],
-        acme: None,
-        min_version: TlsVersion::V1_2,
-        handshake_timeout: Duration::from_secs(10),
-        client_auth: None,
-        ticket_keys: Vec::new(),
-        ticket_keys_file: None,
-        early_data: None,
-    };
-    server_config(&tls, &[], &Resumption::new("test", &tls), None).expect("a server")
-}
-
-async fn sockets() -> (Socket, Socket) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
-    let address = listener.local_addr().expect("address");
-    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let near = Socket::Tcp(near.expect("connect"));
-    (near, Socket::Tcp(far.expect("accept").0))
+    let (chain, key) = pair("a.test");
+    trial::server(&chain, &key, &[])
 }
 
 /// Waits until the kernel has something for the session, with no turn of the reactor.
