@@ -5,6 +5,11 @@ mod invariants;
 use testkit::corpus_at_every_length;
 
 #[test]
+fn exchange_answer() {
+    corpus_at_every_length("exchange_answer", invariants::exchange_answer::check);
+}
+
+#[test]
 fn exchange_request() {
     corpus_at_every_length("exchange_request", invariants::exchange_request::check);
 }

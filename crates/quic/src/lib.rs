@@ -18,6 +18,8 @@
 
 mod client;
 mod endpoint;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod handover;
 mod ids;
 mod runtime;
