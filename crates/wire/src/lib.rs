@@ -1,4 +1,4 @@
-//! Sans-I/O codecs: HTTP/1 heads and bodies, frames and fields of HTTP/2, PROXY protocol, the first message of TLS.
+//! Sans-I/O codecs: HTTP/1 heads and bodies, frames and fields of HTTP/2, fields of HTTP/3, PROXY protocol, the first message of TLS.
 //!
 //! Bytes in, values out. Nothing here reads a socket, asks for the time, or holds more than a few dozen bytes between
 //! calls. Everything is strict: what two implementations might read in two ways is refused, because the proxy's
@@ -19,4 +19,5 @@ pub mod h1;
 pub mod h2;
 pub mod hpack;
 pub mod proxy_protocol;
+pub mod qpack;
 pub mod tls;

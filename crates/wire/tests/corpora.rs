@@ -28,3 +28,8 @@ fn proxy_protocol() {
 fn client_hello() {
     corpus_at_every_length("client_hello", invariants::client_hello::check);
 }
+
+#[test]
+fn qpack_section() {
+    corpus_at_every_length("qpack_section", invariants::qpack_section::check);
+}

@@ -175,6 +175,11 @@ proptest! {
     }
 
     #[test]
+    fn any_bytes_as_section(bytes in vec(any::<u8>(), 0..300)) {
+        invariants::qpack_section::check(&bytes);
+    }
+
+    #[test]
     fn any_bytes_as_hello(bytes in vec(any::<u8>(), 0..300)) {
         invariants::client_hello::check(&bytes);
     }

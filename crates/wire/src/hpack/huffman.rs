@@ -4,7 +4,7 @@
 //! are looked up; longer ones are searched by length.
 
 /// Appends what `input` stands for to `out`; `None` where it is no text of this code.
-pub(super) fn decode(input: &[u8], out: &mut Vec<u8>) -> Option<()> {
+pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> Option<()> {
     // The bits to come, from the highest on.
     let mut bits: u64 = 0;
     let mut count: u32 = 0;

@@ -3,7 +3,7 @@
 /// Reads an integer whose first byte's lowest `bits` bits hold its beginning; `None` where `input` ends within it or it is larger
 /// than anything here means. Advances `input`.
 #[inline]
-pub(super) fn read(input: &mut &[u8], bits: u32) -> Option<usize> {
+pub(crate) fn read(input: &mut &[u8], bits: u32) -> Option<usize> {
     let (first, mut rest) = input.split_first()?;
     let mask = (1 << bits) - 1;
     let mut value = usize::from(*first) & mask;
@@ -28,7 +28,7 @@ pub(super) fn read(input: &mut &[u8], bits: u32) -> Option<usize> {
 
 /// Appends `value`, whose first byte begins with the bits of `pattern`.
 #[inline]
-pub(super) fn write(value: usize, bits: u32, pattern: u8, out: &mut Vec<u8>) {
+pub(crate) fn write(value: usize, bits: u32, pattern: u8, out: &mut Vec<u8>) {
     let mask = (1_usize << bits) - 1;
     let low = |value: usize| value.to_le_bytes()[0];
     if value < mask {

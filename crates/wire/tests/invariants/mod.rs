@@ -5,3 +5,4 @@ pub(crate) mod client_hello;
 pub(crate) mod h1_request;
 pub(crate) mod h1_response;
 pub(crate) mod proxy_protocol;
+pub(crate) mod qpack_section;
