@@ -25,6 +25,6 @@ fn h3_frames() {
 }
 
 #[test]
-fn h3_section() {
-    corpus_at_every_length("h3_section", invariants::h3_section::check);
+fn h3_control() {
+    corpus_at_every_length("h3_control", invariants::h3_control::check);
 }

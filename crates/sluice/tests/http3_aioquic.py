@@ -171,7 +171,7 @@ async def requests(port, ca):
             assert len((await whole(answer)).body) == 1000 * number
 
         answer = await whole(one.get(b"/", fields=[(b"x-long", b"x" * 100)] * 1000))
-        assert answer.reset == 0x107, (answer.head, answer.reset)
+        assert answer.status == 431, (answer.head, answer.reset)
         # Few bytes, which stand for many.
         answer = await whole(one.get(b"/", fields=[(b"accept", b"*/*")] * 1000))
         assert answer.status == 431, (answer.head, answer.reset)
@@ -234,7 +234,8 @@ async def malformed(port, ca):
     async with client(port, ca) as one:
         for name, headers in MALFORMED.items():
             answer = await whole(one.ask(headers))
-            assert answer.reset == MESSAGE_ERROR, (name, answer.reset, answer.head)
+            refused = answer.reset == MESSAGE_ERROR or answer.status == 400
+            assert refused, (name, answer.reset, answer.head)
         for name, (length, body) in LENGTHS.items():
             fields = [(b"content-length", length)]
             answer = await whole(one.get(b"/", b"POST", fields, body=body))

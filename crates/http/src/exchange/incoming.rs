@@ -29,7 +29,7 @@ enum Next {
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// There is none.
     None,
     /// As it comes; trailers are lost.

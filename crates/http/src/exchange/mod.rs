@@ -2,13 +2,16 @@
 //! that speaks it in memory. So whatever came in, the same strict parser reads it, and the same pipeline serves it.
 //!
 //! HTTP/2 and HTTP/3 have the same messages in other frames (RFC 9114, appendix A). What they share is here: [`Served`] is
-//! the byte stream over an [`Exchange`], which each of them has its own of. [`compose_head`] turns a request's fields, as the `h3`
-//! crate has them, into a head; HTTP/2 writes its heads while it decodes.
+//! the byte stream over an [`Exchange`] with a client, [`Asked`] over one with a server; each of them has its own of both.
+//! Fields become heads while they are decoded ([`RequestDraft`] and its like for answers), and heads become fields where they
+//! lie (`section`).
 
-mod fields;
+mod answered;
+mod asked;
 mod incoming;
 mod outgoing;
 mod request;
+mod section;
 mod served;
 
 use std::io;
@@ -17,11 +20,35 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use sluice_wire::h1::ResponseHead;
 
-pub(crate) use fields::{is_whole, read_trailers, response, write_lines};
-pub(crate) use incoming::{Form, Incoming};
+pub use answered::Untouched;
+pub(crate) use answered::{Answer, Expected};
+pub use asked::{Asked, AskedExchange, Requests};
+pub use incoming::Form;
+pub(crate) use incoming::Incoming;
 pub(crate) use outgoing::Outgoing;
-pub use request::{Refusal, RequestBody, RequestHead, compose_head};
+pub(crate) use request::take_trailer;
+pub use request::{DraftedRequest, Refusal, RequestBody, RequestDraft};
+pub(crate) use section::{encode_request, encode_response, encode_trailers, is_whole};
 pub use served::{Progress, Served};
+
+/// What a connection with a client needs from its surroundings.
+pub trait Supplies {
+    /// An empty buffer for a head.
+    fn buffer(&mut self) -> Vec<u8>;
+    /// 16 bytes that nobody expects.
+    fn random(&mut self) -> u128;
+}
+
+/// A server begins nothing.
+impl Supplies for () {
+    fn buffer(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn random(&mut self) -> u128 {
+        0
+    }
+}
 
 /// Where a body comes from.
 ///
@@ -37,7 +64,7 @@ pub trait Receiving {
     fn poll_trailers(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<()>>;
 }
 
-/// Where a body goes.
+/// Where a body goes. What is sent may be held until it is pushed.
 pub trait Sending {
     /// How many of `wanted` bytes may be sent now; at least one.
     fn poll_window(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>>;
@@ -47,6 +74,9 @@ pub trait Sending {
 
     /// Sends the lines of a trailer section, and ends the body.
     fn send_trailers(&mut self, cx: &mut Context<'_>, section: &[u8]) -> io::Result<()>;
+
+    /// Nothing else follows for now: what was sent goes out, as far as the other side takes it.
+    fn push(&mut self, cx: &mut Context<'_>) -> io::Result<()>;
 }
 
 /// One stream of a client's connection: a request that comes in and its answer.

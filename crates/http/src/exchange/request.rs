@@ -1,17 +1,11 @@
-//! A request of HTTP/3 as a head of HTTP/1.1 (RFC 9114, 4.2 to 4.4), and the words that HTTP/2 has for the same.
+//! The fields of a request as a head of HTTP/1.1 (RFC 9113, 8.2 and 8.3; RFC 9114, 4.2 and 4.3), written while they are decoded.
 //!
-//! What has been refused already is not looked for here: unknown, repeated, missing and late pseudo-fields, fields of the
-//! connection, `te` with anything but `trailers`, names with uppercase letters, values with CR, LF or NUL. What is written
-//! is read by the same parser as a head off the wire, so that anything which slipped through is refused there.
+//! What a field or its place makes malformed is found here. What is written is read by the same parser as a head off the wire, so
+//! that anything which slipped through is refused there.
 
-use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY};
-use http::request::Parts;
-use http::uri::{Authority, Scheme};
-use http::{Method, Uri};
+use std::ops::Range;
+
 use thiserror::Error;
-
-use super::fields::{write_field, write_line};
-use crate::websocket;
 
 /// Why a request is not served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -40,137 +34,288 @@ pub enum RequestBody {
     Tunnel,
 }
 
-/// A request as it came in fields.
+/// A request's head that is being written.
+#[derive(Debug, Default)]
+pub struct RequestDraft {
+    /// Values of pseudo-fields.
+    text: Vec<u8>,
+    method: Option<Range<usize>>,
+    path: Option<Range<usize>>,
+    authority: Option<Range<usize>>,
+    protocol: Option<Range<usize>>,
+    scheme: Option<Scheme>,
+    cookie: Vec<u8>,
+    length: Option<u64>,
+    /// Of the fields so far, as `SETTINGS_MAX_HEADER_LIST_SIZE` counts them.
+    size: usize,
+    max_size: usize,
+    has_begun: bool,
+    is_malformed: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Other,
+}
+
+/// What a head says of what follows it.
 #[derive(Clone, Copy, Debug)]
-pub struct RequestHead<'a> {
-    /// Method, target and fields.
-    pub parts: &'a Parts,
-    /// `:protocol` of an extended CONNECT.
-    pub protocol: Option<&'a str>,
-    /// Whether anything follows the fields.
-    pub has_body: bool,
+pub struct DraftedRequest {
+    /// How the body follows.
+    pub kind: RequestBody,
+    /// Whether the request is `HEAD`.
+    pub is_head: bool,
+    /// The body's length, where it was said.
+    pub length: Option<u64>,
 }
 
-/// Appends to `out` the head that says what `request` says.
-///
-/// An extended CONNECT for `websocket` becomes the upgrade of
-/// HTTP/1.1 (RFC 6455), with `key` for the one that HTTP/2 does not have.
-///
-/// Where `host` differs from `:authority` both are written, which the parser refuses with 400.
-pub fn compose_head(
-    request: RequestHead<'_>,
-    key: &str,
-    out: &mut Vec<u8>,
-) -> Result<RequestBody, Refusal> {
-    let RequestHead {
-        parts,
-        protocol,
-        has_body,
-    } = request;
-    let is_tunnel = match protocol {
-        None => false,
-        Some(protocol) if websocket::is_meant(protocol) => true,
-        Some(_) => return Err(Refusal::Protocol),
-    };
-    check(parts)?;
-    write_request_line(&parts.method, &parts.uri, is_tunnel, out);
-    write_host(parts, out);
-    for (name, value) in &parts.headers {
-        if name == COOKIE || name == HOST || (is_tunnel && name == SEC_WEBSOCKET_KEY) {
-            continue;
+impl RequestDraft {
+    /// Makes it ready for another head, whose fields may have `max_size` in all.
+    pub fn clear(&mut self, max_size: usize) {
+        self.text.clear();
+        self.cookie.clear();
+        (self.method, self.path, self.authority, self.protocol) = (None, None, None, None);
+        (self.scheme, self.length) = (None, None);
+        (self.size, self.max_size) = (0, max_size);
+        (self.has_begun, self.is_malformed) = (false, false);
+    }
+
+    /// Takes a field, and appends to `out` what can be written.
+    #[inline]
+    pub fn take(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+        self.size += name.len() + value.len() + FIELD_OVERHEAD;
+        if self.is_malformed || self.size > self.max_size {
+            return;
         }
-        write_field(out, name, value);
+        let is_good = match name.first() {
+            Some(b':') => self.take_pseudo(name, value),
+            _ => self.take_field(name, value, out),
+        };
+        self.is_malformed = !is_good;
     }
-    write_cookie(&parts.headers, out);
-    let body = if is_tunnel {
-        out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ");
-        out.extend_from_slice(key.as_bytes());
-        out.extend_from_slice(b"\r\n");
-        RequestBody::Tunnel
-    } else {
-        write_framing(parts, has_body, out)
-    };
-    out.extend_from_slice(b"\r\n");
-    Ok(body)
-}
 
-fn check(parts: &Parts) -> Result<(), Refusal> {
-    // 8.2.1: whoever writes the value into a line would lose them.
-    let has_edge = |value: &HeaderValue| {
-        let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
-        is_blank(value.as_bytes().first()) || is_blank(value.as_bytes().last())
-    };
-    if parts.headers.values().any(has_edge) {
-        return Err(Refusal::Malformed);
-    }
-    match parts.uri.scheme() {
-        Some(scheme) if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS => {
-            Err(Refusal::Malformed)
+    /// The end of the fields. Where `has_body`, something follows them. `key` is for an upgrade to WebSocket, which HTTP/2 has
+    /// none for.
+    ///
+    /// # Errors
+    /// The request is not to be served; what was appended to `out` is no head.
+    pub fn finish(
+        &mut self,
+        has_body: bool,
+        key: impl FnOnce() -> String,
+        out: &mut Vec<u8>,
+    ) -> Result<DraftedRequest, Refusal> {
+        if self.size > self.max_size {
+            return Err(Refusal::TooLarge);
         }
-        _ => Ok(()),
-    }
-}
-
-fn write_request_line(method: &Method, uri: &Uri, is_tunnel: bool, out: &mut Vec<u8>) {
-    let method = if is_tunnel { &Method::GET } else { method };
-    out.extend_from_slice(method.as_str().as_bytes());
-    out.push(b' ');
-    let target = match uri.path_and_query() {
-        Some(path) => path.as_str(),
-        None => uri.authority().map_or("", Authority::as_str),
-    };
-    out.extend_from_slice(target.as_bytes());
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-}
-
-/// 8.3.1: `:authority` is the host; `host` may be there too if it says the same.
-fn write_host(parts: &Parts, out: &mut Vec<u8>) {
-    let authority = parts.uri.authority().map(Authority::as_str);
-    if let Some(authority) = authority {
-        write_line(out, b"host", authority.as_bytes());
-    }
-    for host in parts.headers.get_all(HOST) {
-        let is_same = authority
-            .is_some_and(|authority| host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()));
-        if !is_same {
-            write_field(out, &HOST, host);
+        if self.is_malformed || !(self.has_begun || self.begin(out)) {
+            return Err(Refusal::Malformed);
         }
-    }
-}
-
-/// 8.2.3: crumbs of one cookie field.
-fn write_cookie(fields: &HeaderMap, out: &mut Vec<u8>) {
-    let mut crumbs = fields.get_all(COOKIE).iter();
-    let Some(first) = crumbs.next() else {
-        return;
-    };
-    out.extend_from_slice(b"cookie: ");
-    out.extend_from_slice(first.as_bytes());
-    for crumb in crumbs {
-        out.extend_from_slice(b"; ");
-        out.extend_from_slice(crumb.as_bytes());
-    }
-    out.extend_from_slice(b"\r\n");
-}
-
-fn write_framing(parts: &Parts, has_body: bool, out: &mut Vec<u8>) -> RequestBody {
-    let says_length = parts.headers.contains_key(CONTENT_LENGTH);
-    match (has_body, says_length) {
-        (true, true) => RequestBody::AsIs,
-        (true, false) => {
-            out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-            RequestBody::Chunked
+        if !self.cookie.is_empty() {
+            write_line(out, b"cookie", &self.cookie);
         }
-        (false, true) => RequestBody::None,
-        (false, false) => {
-            // Servers of HTTP/1.1 ask for it where a body is to be expected (RFC 9110, 8.6).
-            if matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) {
-                out.extend_from_slice(b"content-length: 0\r\n");
+        let kind = if self.protocol.is_some() {
+            if !self
+                .part(self.protocol.as_ref())
+                .eq_ignore_ascii_case(b"websocket")
+            {
+                return Err(Refusal::Protocol);
             }
-            RequestBody::None
+            out.extend_from_slice(
+                b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ",
+            );
+            out.extend_from_slice(key().as_bytes());
+            out.extend_from_slice(b"\r\n");
+            RequestBody::Tunnel
+        } else {
+            self.write_framing(has_body, out)?
+        };
+        out.extend_from_slice(b"\r\n");
+        let is_tunnel = kind == RequestBody::Tunnel;
+        Ok(DraftedRequest {
+            kind,
+            is_head: self.part(self.method.as_ref()) == b"HEAD",
+            length: self.length.filter(|_| !is_tunnel),
+        })
+    }
+
+    fn take_pseudo(&mut self, name: &[u8], value: &[u8]) -> bool {
+        // What stands in the first line must not reach beyond its place in it.
+        let is_one_word = value.iter().all(|byte| *byte > b' ' && *byte != 0x7F);
+        if self.has_begun || !is_one_word {
+            return false;
         }
+        let start = self.text.len();
+        let here = start..start + value.len();
+        let slot = match name {
+            b":method" => &mut self.method,
+            b":path" => &mut self.path,
+            b":authority" => &mut self.authority,
+            b":protocol" => &mut self.protocol,
+            b":scheme" => {
+                let is_http = matches!(value, b"http" | b"https");
+                let scheme = if is_http { Scheme::Http } else { Scheme::Other };
+                return self.scheme.replace(scheme).is_none();
+            }
+            _ => return false,
+        };
+        if slot.replace(here).is_some() {
+            return false;
+        }
+        self.text.extend_from_slice(value);
+        true
+    }
+
+    fn take_field(&mut self, name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
+        if !self.has_begun && !self.begin(out) {
+            return false;
+        }
+        if !is_field(name, value) {
+            return false;
+        }
+        match name {
+            b"cookie" => {
+                // 8.2.3: crumbs of one field.
+                if !self.cookie.is_empty() {
+                    self.cookie.extend_from_slice(b"; ");
+                }
+                self.cookie.extend_from_slice(value);
+                return true;
+            }
+            // 8.3.1: it may be there beside `:authority` if it says the same. Where it does not both are written, which the
+            // parser refuses.
+            b"host"
+                if self.authority.is_some()
+                    && value.eq_ignore_ascii_case(self.part(self.authority.as_ref())) =>
+            {
+                return true;
+            }
+            b"content-length" => {
+                let length = parse_length(value);
+                if length.is_none() || self.length.is_some_and(|before| Some(before) != length) {
+                    return false;
+                }
+                if self.length.replace(length.unwrap_or_default()).is_some() {
+                    return true;
+                }
+            }
+            b"sec-websocket-key" if self.protocol.is_some() => return true,
+            _ => {}
+        }
+        write_line(out, name, value);
+        true
+    }
+
+    /// Writes the first line and the host, once the pseudo-fields are there; whether they are all that have to be.
+    fn begin(&mut self, out: &mut Vec<u8>) -> bool {
+        self.has_begun = true;
+        let method = self.part(self.method.as_ref());
+        let is_connect = method == b"CONNECT";
+        let is_tunnel = self.protocol.is_some();
+        let (has_path, has_scheme) = (self.path.is_some(), self.scheme.is_some());
+        let path = self.part(self.path.as_ref());
+        let is_good = if is_connect && !is_tunnel {
+            !has_path && !has_scheme && !self.part(self.authority.as_ref()).is_empty()
+        } else if is_tunnel {
+            // RFC 8441, 4
+            is_connect && has_path && has_scheme && self.authority.is_some()
+        } else {
+            !method.is_empty() && has_path && has_scheme
+        };
+        let is_path = path.first() == Some(&b'/') || path == b"*";
+        if !is_good || (has_path && !is_path) || self.scheme == Some(Scheme::Other) {
+            return false;
+        }
+        let target = if has_path {
+            path
+        } else {
+            self.part(self.authority.as_ref())
+        };
+        let method = if is_tunnel { b"GET".as_slice() } else { method };
+        for part in [method, b" ", target, b" HTTP/1.1\r\n"] {
+            out.extend_from_slice(part);
+        }
+        if self.authority.is_some() {
+            write_line(out, b"host", self.part(self.authority.as_ref()));
+        }
+        true
+    }
+
+    fn write_framing(&self, has_body: bool, out: &mut Vec<u8>) -> Result<RequestBody, Refusal> {
+        Ok(match (has_body, self.length) {
+            (true, Some(_)) => RequestBody::AsIs,
+            (true, None) => {
+                out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+                RequestBody::Chunked
+            }
+            (false, Some(1..)) => return Err(Refusal::Malformed),
+            (false, Some(0)) => RequestBody::None,
+            (false, None) => {
+                // Servers of HTTP/1.1 ask for it where a body is to be expected (RFC 9110, 8.6).
+                if matches!(self.part(self.method.as_ref()), b"POST" | b"PUT" | b"PATCH") {
+                    out.extend_from_slice(b"content-length: 0\r\n");
+                }
+                RequestBody::None
+            }
+        })
+    }
+
+    fn part(&self, range: Option<&Range<usize>>) -> &[u8] {
+        range
+            .and_then(|range| self.text.get(range.clone()))
+            .unwrap_or_default()
     }
 }
+
+/// Appends a trailer; `false` where it makes the request malformed.
+pub(crate) fn take_trailer(name: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
+    let is_good = is_field(name, value);
+    if is_good {
+        write_line(out, name, value);
+    }
+    is_good
+}
+
+/// Whether a field may be there (8.2.1, 8.2.2).
+pub(super) fn is_field(name: &[u8], value: &[u8]) -> bool {
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let is_name = !name.is_empty() && name.iter().all(|byte| is_name_byte(*byte));
+    let is_value = !value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'))
+        && !is_blank(value.first())
+        && !is_blank(value.last());
+    is_name
+        && is_value
+        && match name {
+            b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding"
+            | b"upgrade" => false,
+            b"te" => value == b"trailers",
+            _ => true,
+        }
+}
+
+/// What a name is made of: a token without uppercase letters.
+fn is_name_byte(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
+}
+
+pub(super) fn parse_length(value: &[u8]) -> Option<u64> {
+    let is_number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(value).ok().filter(|_| is_number)?;
+    text.parse().ok()
+}
+
+#[inline]
+pub(super) fn write_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.reserve(name.len() + value.len() + 4);
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What a field counts beyond its bytes (RFC 9113, 6.5.2).
+const FIELD_OVERHEAD: usize = 32;
 
 #[cfg(test)]
 mod tests;

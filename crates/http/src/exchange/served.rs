@@ -14,10 +14,11 @@ use std::task::{Context, Poll, Waker, ready};
 use sluice_net::Layered;
 use sluice_wire::h1::{FieldStorage, Limits, ResponseHead, parse_response};
 
+use super::Exchange;
 use super::incoming::{Form, Incoming};
 use super::outgoing::{Outgoing, Unsent};
 use super::request::RequestBody;
-use super::{Exchange, fields};
+use super::section::is_whole;
 
 /// How far a stream has come, for whoever counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub enum Progress {
     Abandoned,
 }
 
-/// A client's stream. Its head is not read from here: [`super::compose_head`] writes it.
+/// A client's stream. Its head is not read from here: it was written while it was decoded.
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -158,7 +159,7 @@ impl<E: Exchange> Served<E> {
                 self.answering = Answering::Head(Vec::new());
             }
             _ => {
-                let is_whole = fields::is_whole(head.framing);
+                let is_whole = is_whole(head.framing);
                 let sent = self.exchange.send_head(cx, head, is_whole);
                 sent.map_err(|error| self.broken(error))?;
                 if is_whole {
@@ -247,6 +248,9 @@ impl<E: Exchange + Debug> Layered for Served<E> {
                 Poll::Pending => break,
             }
         }
+        if let Err(error) = self.exchange.push(cx) {
+            return Poll::Ready(Err(self.broken(error)));
+        }
         Poll::Ready(Ok(taken))
     }
 
@@ -257,7 +261,7 @@ impl<E: Exchange + Debug> Layered for Served<E> {
                 return Poll::Ready(Ok(()));
             }
             let sent = self.exchange.send_data(cx, &[], true);
-            if let Err(error) = sent {
+            if let Err(error) = sent.and_then(|()| self.exchange.push(cx)) {
                 return Poll::Ready(Err(self.broken(error)));
             }
             self.ended();
@@ -291,7 +295,8 @@ impl<E: Exchange> Drop for Served<E> {
             Answering::Tunnel if !self.breaks => {
                 // Fails where the stream is gone already.
                 let cx = &mut Context::from_waker(Waker::noop());
-                let _ = self.exchange.send_data(cx, &[], true);
+                let sent = self.exchange.send_data(cx, &[], true);
+                let _ = sent.and_then(|()| self.exchange.push(cx));
             }
             Answering::Head(_) | Answering::Body(_) | Answering::Tunnel => self.exchange.reset(),
             Answering::Ended => {}

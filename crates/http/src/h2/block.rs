@@ -2,12 +2,10 @@
 
 use sluice_wire::h2::{Flags, FrameHeader, LARGEST, Reason};
 
-use super::connection::Supplies;
 use super::core::{Begun, Core, Farewell, Peer};
 use super::receive::without_padding;
-use super::request::{Drafted, take_trailer};
 use super::streams::StreamState;
-use crate::exchange::Refusal;
+use crate::exchange::{DraftedRequest, Refusal, Supplies, take_trailer};
 use crate::websocket;
 
 /// A block that is not whole.
@@ -142,7 +140,7 @@ impl Core {
         Ok(())
     }
 
-    fn begin(&mut self, id: u32, ends: bool, head: Vec<u8>, drafted: Drafted) {
+    fn begin(&mut self, id: u32, ends: bool, head: Vec<u8>, drafted: DraftedRequest) {
         let window = self.receive_window_of_new();
         let mut stream = StreamState::new(id, window, self.initial_send_window);
         stream.remote_ended = ends;

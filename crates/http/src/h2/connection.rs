@@ -11,7 +11,7 @@ use sluice_wire::h2::{Kind, Reason};
 use super::core::{Begun, Core, Farewell, Peer};
 use super::exchange::Http2Exchange;
 use super::opener::Opener;
-use crate::exchange::{Refusal, RequestBody};
+use crate::exchange::{Refusal, RequestBody, Supplies};
 
 /// A connection of HTTP/2. What is received goes in by [`receive`](Self::receive), and [`poll_send`](Self::poll_send) sends what
 /// there is to be sent. What comes of a client's is told by [`next_event`](Self::next_event); streams to a server are opened by its
@@ -32,25 +32,6 @@ pub struct Settings {
     pub connection_window: u32,
     /// Bytes of the fields of a message, 32 added for each.
     pub max_head: u32,
-}
-
-/// What a connection with a client needs from its surroundings.
-pub trait Supplies {
-    /// An empty buffer for a head.
-    fn buffer(&mut self) -> Vec<u8>;
-    /// 16 bytes that nobody expects.
-    fn random(&mut self) -> u128;
-}
-
-/// A server begins nothing.
-impl Supplies for () {
-    fn buffer(&mut self) -> Vec<u8> {
-        Vec::new()
-    }
-
-    fn random(&mut self) -> u128 {
-        0
-    }
 }
 
 /// What has come of what was received.

@@ -12,9 +12,8 @@ use sluice_wire::hpack::{Decoder, Encoder};
 use super::block::Block;
 use super::connection::Settings;
 use super::noise::Patience;
-use super::request::{Draft, Drafted};
 use super::streams::Streams;
-use crate::exchange::Refusal;
+use crate::exchange::{DraftedRequest, Refusal, RequestDraft};
 
 /// A connection.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub(super) struct Core {
     pub(super) active: u32,
     /// The largest number of a stream that was opened, by the client: by it or by us.
     pub(super) last_opened: u32,
-    pub(super) draft: Draft,
+    pub(super) draft: RequestDraft,
     /// What a server has said of itself.
     pub(super) server: ServerSays,
     /// Who waits until a stream may be opened.
@@ -100,7 +99,7 @@ pub(super) enum Begun {
     Request {
         key: usize,
         head: Vec<u8>,
-        drafted: Drafted,
+        drafted: DraftedRequest,
     },
     Refused(Refusal),
 }
@@ -127,7 +126,7 @@ impl Core {
             streams: Streams::default(),
             active: 0,
             last_opened: 0,
-            draft: Draft::default(),
+            draft: RequestDraft::default(),
             server: ServerSays {
                 max_streams: u32::MAX,
                 takes_connect: false,

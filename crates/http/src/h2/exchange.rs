@@ -9,10 +9,9 @@ use bytes::Bytes;
 use sluice_wire::h1::ResponseHead;
 use sluice_wire::h2::Reason;
 
-use super::answered::Untouched;
 use super::core::Core;
 use super::streams::StreamState;
-use crate::exchange::{Exchange, Form, Receiving, Sending};
+use crate::exchange::{AskedExchange, Exchange, Form, Receiving, Sending, Untouched};
 
 /// A stream of HTTP/2.
 #[derive(Debug)]
@@ -24,39 +23,6 @@ pub struct Http2Exchange {
 impl Http2Exchange {
     pub(super) fn new(core: Rc<RefCell<Core>>, key: usize) -> Self {
         Self { core, key }
-    }
-
-    /// What a server has answered so far: its head, with what came before it, and how its body follows. Ready when there is
-    /// anything of it.
-    pub(super) fn poll_head(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<(Vec<u8>, Option<Form>)>> {
-        let core = &mut self.core.borrow_mut();
-        if let Some(answer) = core
-            .streams
-            .get_mut(self.key)
-            .and_then(|stream| stream.answer.as_deref_mut())
-            && !answer.head.is_empty()
-        {
-            return Poll::Ready(Ok((std::mem::take(&mut answer.head), answer.form)));
-        }
-        match with(core, self.key, |stream| stream.watch(cx)) {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
-    }
-
-    /// Whether nothing more can be sent, though nothing failed: the server has answered, and wants no more.
-    pub(super) fn has_enough(&self) -> bool {
-        let mut core = self.core.borrow_mut();
-        let stream = core.streams.get_mut(self.key);
-        stream.is_some_and(|stream| stream.reset.is_none() && stream.is_closed())
-    }
-
-    /// Breaks it off.
-    pub(super) fn cancel(&mut self) {
-        self.core.borrow_mut().reset(self.key, Reason::CANCEL);
     }
 
     /// Whether the client has reset the stream already.
@@ -132,6 +98,39 @@ impl Sending for Http2Exchange {
         is_section
             .then_some(())
             .ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// What was sent is the connection's, which sends it.
+    fn push(&mut self, _: &mut Context<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl AskedExchange for Http2Exchange {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Vec<u8>, Option<Form>)>> {
+        let core = &mut self.core.borrow_mut();
+        if let Some(answer) = core
+            .streams
+            .get_mut(self.key)
+            .and_then(|stream| stream.answer.as_deref_mut())
+            && !answer.head.is_empty()
+        {
+            return Poll::Ready(Ok((std::mem::take(&mut answer.head), answer.form)));
+        }
+        match with(core, self.key, |stream| stream.watch(cx)) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn has_enough(&self) -> bool {
+        let mut core = self.core.borrow_mut();
+        let stream = core.streams.get_mut(self.key);
+        stream.is_some_and(|stream| stream.reset.is_none() && stream.is_closed())
+    }
+
+    fn cancel(&mut self) {
+        self.core.borrow_mut().reset(self.key, Reason::CANCEL);
     }
 }
 

@@ -7,12 +7,9 @@
 //!                 ◄─ poll_send ──┘◄──────── heads, bodies ──────────┘
 //! ```
 //!
-//! A client's streams are told of as they begin. Streams to a server are opened by an [`Opener`]; each is an [`Asked`], a byte
-//! stream that speaks HTTP/1.1.
+//! A client's streams are told of as they begin. Streams to a server are opened by an [`Opener`]; each is an
+//! [`Asked`](crate::exchange::Asked), a byte stream that speaks HTTP/1.1.
 
-mod answer;
-mod answered;
-mod asked;
 mod block;
 mod connection;
 mod core;
@@ -20,16 +17,13 @@ mod exchange;
 mod noise;
 mod opener;
 mod receive;
-mod request;
 mod sending;
 mod streams;
 mod writing;
 
-pub use answered::Untouched;
-pub use asked::Asked;
-pub use connection::{Event, Http2Connection, Request, Settings, Supplies};
+pub use connection::{Event, Http2Connection, Request, Settings};
 pub use exchange::Http2Exchange;
-pub use opener::Opener;
+pub use opener::{Http2Requests, Opener};
 pub use sluice_wire::h2::{PREFACE, Reason};
 
 /// Whether `bytes` are the start of a connection of HTTP/2; `None` where more have to come to tell.

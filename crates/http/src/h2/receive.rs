@@ -7,8 +7,8 @@ use sluice_wire::h2::{
     Setting,
 };
 
-use super::connection::Supplies;
 use super::core::{Core, FAREWELL, Farewell, Peer, SETTING, remember};
+use crate::exchange::Supplies;
 
 impl Core {
     /// Takes received bytes.

@@ -6,10 +6,9 @@ use sluice_wire::h1::ResponseHead;
 use sluice_wire::h2::{Flags, Kind, LARGEST, MAX_FRAME, Reason};
 use sluice_wire::hpack::Encoder;
 
-use super::answer;
-use super::answered::{Answer, Expected};
 use super::core::{Core, Farewell};
 use super::streams::StreamState;
+use crate::exchange::{self, Answer, Expected};
 
 impl Core {
     /// Whether a stream to the server may be opened now. Where it may not, whoever asks is woken when something changes.
@@ -60,7 +59,7 @@ impl Core {
         };
         let id = stream.id;
         self.write_block(id, is_last, |encoder, out| {
-            answer::encode(head, encoder, out);
+            exchange::encode_response(head, encoder, out);
         });
         if is_last {
             self.end_local(key);
@@ -76,7 +75,7 @@ impl Core {
         let id = stream.id;
         let mut is_good = true;
         self.write_block(id, true, |encoder, out| {
-            is_good = answer::encode_trailers(section, encoder, out);
+            is_good = exchange::encode_trailers(section, encoder, out);
         });
         self.end_local(key);
         self.schedule();

@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use slab::Slab;
 use sluice_wire::h2::Reason;
 
-use super::answered::Answer;
+use crate::exchange::Answer;
 
 /// A stream, from its first frame until whoever serves it lets go of it.
 #[derive(Debug)]

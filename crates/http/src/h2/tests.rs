@@ -7,9 +7,9 @@ use sluice_wire::h1::{FieldStorage, Limits, parse_response};
 use sluice_wire::h2::{Flags, FrameHeader, Kind, MAX_FRAME};
 use sluice_wire::hpack::Encoder;
 
-use super::connection::{Event, Http2Connection, Request, Settings, Supplies};
+use super::connection::{Event, Http2Connection, Request, Settings};
 use super::{PREFACE, Reason, begins_with_preface};
-use crate::exchange::{Exchange, Receiving, Sending};
+use crate::exchange::{Exchange, Receiving, Sending, Supplies};
 
 struct Plain;
 

@@ -1,69 +1,56 @@
-//! A client's connection of HTTP/3: its settings, its requests as they begin, and its end.
+//! A connection, for whoever looks after it.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use h3::error::ConnectionError;
 use quinn::{RecvStream, SendStream};
 
-use super::codec::{Codec, Server, at_once};
+use super::control::Peer;
+use super::core::{Core, number_of};
+use super::driver::{Driver, Waiting};
 use super::fault::Code;
-use super::link::{Link, Waiting, id};
-use super::noise::Noise;
-use super::stream::RequestStream;
+use super::opener::Opener;
+use super::request::RequestStream;
 
-/// A connection whose handshake is done.
-pub struct Connection {
-    server: Rc<RefCell<Server>>,
-    quinn: quinn::Connection,
+/// A client's connection, whose handshake is done.
+pub struct Http3Connection {
+    core: Rc<Core>,
     accepting: Option<Waiting<(SendStream, RecvStream)>>,
-    noise: Noise,
-    max_head: usize,
-    /// The stream that was accepted last.
-    last: Option<quinn::StreamId>,
-    /// Whether GOAWAY was said.
-    leaving: bool,
+    /// The number that the next request will have.
+    next: u64,
 }
 
-impl Connection {
-    /// Sends our settings. Field sections are taken up to `max_head` bytes (RFC 9114, 4.2.2).
-    ///
-    /// # Errors
-    /// The connection is gone.
-    pub async fn new(quinn: quinn::Connection, max_head: usize) -> Result<Self, ConnectionError> {
-        let noise = Noise::default();
-        let link = Link::new(quinn.clone(), noise.clone());
-        let server = h3::server::builder()
-            .max_field_section_size(max_head as u64)
-            .enable_extended_connect(true)
-            .send_grease(false)
-            .build(link)
-            .await?;
-        Ok(Self {
-            server: Rc::new(RefCell::new(server)),
-            quinn,
+impl Http3Connection {
+    /// Speaks HTTP/3 with a client, whose requests may have fields of `max_head` bytes (RFC 9114, 4.2.2). The driver has to be
+    /// polled until the connection has ended.
+    pub fn with_client(quinn: quinn::Connection, max_head: usize) -> (Self, Driver) {
+        let core = Rc::new(Core::new(quinn, Peer::Client, max_head));
+        let driver = Driver::new(Rc::clone(&core));
+        let connection = Self {
+            core,
             accepting: None,
-            noise,
-            max_head,
-            last: None,
-            leaving: false,
-        })
+            next: 0,
+        };
+        (connection, driver)
+    }
+
+    /// Speaks HTTP/3 with a server, whose answers may have heads of `max_head` bytes. The driver has to be polled until the
+    /// connection has ended.
+    pub fn with_server(quinn: quinn::Connection, max_head: usize) -> (Opener, Driver) {
+        let core = Rc::new(Core::new(quinn, Peer::Server, max_head));
+        let driver = Driver::new(Rc::clone(&core));
+        (Opener::new(core), driver)
     }
 
     /// The next request to begin; `None` where the connection has ended.
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Option<RequestStream>> {
-        let control = self.server.borrow_mut().poll_accept_request_stream(cx);
-        if let Poll::Ready(Err(_)) = control {
-            return Poll::Ready(None);
-        }
-        if self.noise.is_too_much() {
+        if self.core.noise.is_too_much() {
             self.close(Code::ExcessiveLoad);
             return Poll::Ready(None);
         }
         loop {
-            let quinn = &self.quinn;
+            let quinn = &self.core.quinn;
             let accepting = self.accepting.get_or_insert_with(|| {
                 let quinn = quinn.clone();
                 Box::pin(async move { quinn.accept_bi().await })
@@ -73,46 +60,37 @@ impl Connection {
             let Ok((mut send, mut receive)) = accepted else {
                 return Poll::Ready(None);
             };
-            if self.leaving {
+            if self.core.farewell.get().is_some() {
                 // Fails where the client has given it up itself.
                 let _ = send.reset(Code::RequestRejected.into());
                 let _ = receive.stop(Code::RequestRejected.into());
                 continue;
             }
-            self.last = self.last.max(Some(send.id()));
-            self.noise.earn();
-            let stream = RequestStream::new(
-                send,
-                receive,
-                self.quinn.clone(),
-                Codec::new(Rc::clone(&self.server)),
-                self.noise.clone(),
-                self.max_head,
-            );
-            return Poll::Ready(Some(stream));
+            self.next = self.next.max(number_of(send.id()) + NEXT);
+            self.core.noise.earn();
+            return Poll::Ready(Some(RequestStream::new(send, receive, &self.core)));
         }
     }
 
     /// Says that no further requests are served (GOAWAY); those under way are.
     pub fn leave(&mut self) {
-        self.leaving = true;
-        let next = match self.last {
-            Some(last) => id(last) + 1,
-            None => id(quinn::StreamId::new(quinn::Side::Client, quinn::Dir::Bi, 0)),
-        };
-        let mut server = self.server.borrow_mut();
-        // Where the client's window for so few bytes is used up, it does not hear of it.
-        let _ = at_once(server.inner.shutdown(&mut None, next));
+        self.core.farewell.set(Some(self.next));
+        self.core.wake_driver();
     }
 
     /// Ends the connection.
     pub fn close(&self, code: Code) {
-        self.quinn.close(code.into(), b"");
+        self.core.close(code);
     }
 }
 
-impl fmt::Debug for Connection {
+impl fmt::Debug for Http3Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").finish_non_exhaustive()
+        f.debug_struct("Http3Connection")
+            .field("core", &self.core)
+            .finish_non_exhaustive()
     }
 }
+
+/// From one number of a client's requests to the next (RFC 9000, 2.1).
+const NEXT: u64 = 4;

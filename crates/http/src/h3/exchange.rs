@@ -1,4 +1,4 @@
-//! A request stream as an [`Exchange`], once its head is whole.
+//! A stream of requests, once its head is whole: as an [`Exchange`] with a client, or an [`AskedExchange`] with a server.
 
 use std::fmt;
 use std::future::Future;
@@ -7,30 +7,33 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
 use quinn::{StoppedError, VarInt};
 use sluice_wire::h1::ResponseHead;
+use sluice_wire::qpack::Encoder;
 
-use super::codec::Clerk;
+use super::core::AskedPlace;
 use super::fault::{Code, Fault};
-use super::frames::{Piece, data_header};
+use super::frames::Piece;
 use super::stream::{Out, Wire};
-use crate::exchange::{self, Exchange, Receiving, Sending};
+use crate::exchange::{
+    self, Answer, AskedExchange, Exchange, Expected, Form, Receiving, Sending, Untouched,
+};
 
-/// A client's stream of HTTP/3.
+/// A stream of HTTP/3.
 pub struct Http3Exchange {
     wire: Wire,
-    clerk: Clerk,
     rest: Rest,
     /// Bytes of the body to come, where its length was said.
     length: Option<u64>,
     /// Ready when the client has taken all, or wants no more.
     stopped: Option<Stopped>,
+    /// What a server answers, and the stream's place among those that wait for one.
+    asked: Option<(Answer, AskedPlace)>,
 }
 
 type Stopped = Pin<Box<dyn Future<Output = Result<Option<VarInt>, StoppedError>>>>;
 
-/// What is there of a request beyond its head.
+/// What is there of a message beyond its head.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Rest {
     /// Nothing was received yet.
@@ -41,101 +44,123 @@ pub(super) enum Rest {
     Ended,
 }
 
+impl From<Option<Piece>> for Rest {
+    fn from(piece: Option<Piece>) -> Self {
+        match piece {
+            Some(Piece::Data(data)) => Self::Data(data),
+            Some(Piece::Section(section)) => Self::Trailers(section),
+            None => Self::Ended,
+        }
+    }
+}
+
 impl Http3Exchange {
-    pub(super) fn new(wire: Wire, clerk: Clerk, rest: Rest, length: Option<u64>) -> Self {
+    /// A client's, whose body has this `length` where it was said.
+    pub(super) fn served(wire: Wire, rest: Rest, length: Option<u64>) -> Self {
         Self {
             wire,
-            clerk,
             rest,
             length,
             stopped: None,
+            asked: None,
         }
     }
 
-    /// Resets the stream of a request that is not served.
-    pub fn refuse(mut self, code: Code) {
-        self.wire.break_off(code);
-    }
-
-    /// Answers with nothing but a status.
-    pub fn send_status(&mut self, cx: &mut Context<'_>, status: u16) -> io::Result<()> {
-        let mut head = Response::new(());
-        *head.status_mut() =
-            StatusCode::from_u16(status).map_err(|_| io::ErrorKind::InvalidInput)?;
-        self.send_response(cx, head, true)
-    }
-
-    fn send_response(
-        &mut self,
-        cx: &mut Context<'_>,
-        head: Response<()>,
-        is_whole: bool,
-    ) -> io::Result<()> {
-        let frame = self.clerk.head(head);
-        let frame = frame.map_err(|fault| self.failed(fault))?;
-        if is_whole {
-            self.wire.sending = Out::Ending;
+    /// A server's, that was sent a request.
+    pub(super) fn asked(wire: Wire, expected: Expected) -> Self {
+        let place = wire.core.begin_asked();
+        Self {
+            asked: Some((Answer::new(expected), place)),
+            ..Self::served(wire, Rest::ToCome, None)
         }
-        self.send(cx, frame)
     }
 
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         if self.rest == Rest::ToCome {
-            self.rest = match ready!(self.wire.poll_piece(cx))? {
-                Some(Piece::Data(data)) => Rest::Data(data),
-                Some(Piece::Section(section)) => Rest::Trailers(section),
-                None => Rest::Ended,
-            };
+            self.rest = ready!(self.wire.poll_piece(cx))?.into();
         }
         Poll::Ready(Ok(()))
     }
 
-    /// The next part of the body; it must be as long as was said (RFC 9114, 4.1.2).
+    /// The next part of the body; it must be as long as was said (RFC 9114, 4.1.2). The last part is not handed out before it is
+    /// known to be the last.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Fault>> {
+        let malformed = Fault::Stream(Code::MessageError);
         ready!(self.poll_rest(cx))?;
-        let Rest::Data(data) = &mut self.rest else {
+        let Rest::Data(data) = &self.rest else {
             return Poll::Ready(match self.length {
-                Some(1..) => Err(Fault::Stream(Code::MessageError)),
+                Some(1..) => Err(malformed),
                 _ => Ok(None),
             });
         };
-        let data = std::mem::take(data);
-        self.rest = Rest::ToCome;
-        if let Some(length) = &mut self.length {
-            let left = length.checked_sub(data.len() as u64);
-            *length = left.ok_or(Fault::Stream(Code::MessageError))?;
+        let mut next = Rest::ToCome;
+        if let Some(length) = self.length {
+            let left = length.checked_sub(data.len() as u64).ok_or(malformed)?;
+            if left == 0 {
+                next = ready!(self.wire.poll_piece(cx))?.into();
+                if matches!(next, Rest::Data(_)) {
+                    return Poll::Ready(Err(malformed));
+                }
+            }
+            self.length = Some(left);
         }
-        Poll::Ready(Ok(Some(data)))
+        let data = match std::mem::replace(&mut self.rest, next) {
+            Rest::Data(data) => Some(data),
+            Rest::ToCome | Rest::Trailers(_) | Rest::Ended => None,
+        };
+        Poll::Ready(Ok(data))
     }
 
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<HeaderMap>, Fault>> {
+    fn poll_end(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<Result<(), Fault>> {
         ready!(self.poll_rest(cx))?;
-        let mut trailers = None;
         if let Rest::Trailers(section) = &self.rest {
             // Only what means nothing may come after them.
-            match ready!(self.wire.poll_piece(cx))? {
-                None => trailers = Some(self.clerk.read_trailers(section)?),
-                Some(_) => return Poll::Ready(Err(Fault::Connection(Code::FrameUnexpected))),
+            if ready!(self.wire.poll_piece(cx))?.is_some() {
+                return Poll::Ready(Err(Fault::Connection(Code::FrameUnexpected)));
             }
+            self.wire.core.read_trailers(section, out)?;
             self.rest = Rest::Ended;
         }
-        Poll::Ready(Ok(trailers))
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads on until there is something of the answer.
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let Some((answer, _)) = &mut self.asked else {
+            return Poll::Ready(Err(Fault::Gone));
+        };
+        if !answer.head.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let section = match ready!(self.wire.poll_piece(cx))? {
+            Some(Piece::Section(section)) => section,
+            Some(Piece::Data(_)) => {
+                return Poll::Ready(Err(Fault::Connection(Code::FrameUnexpected)));
+            }
+            None => return Poll::Ready(Err(Fault::Stream(Code::MessageError))),
+        };
+        let core = &self.wire.core;
+        let mut draft = answer.begin(core.max_head);
+        core.decode(&section, |name, value| draft.take(name, value))?;
+        if !draft.is_interim() {
+            // The end has often come with the head.
+            self.rest = match self.wire.poll_piece(cx)? {
+                Poll::Pending => Rest::ToCome,
+                Poll::Ready(piece) => piece.into(),
+            };
+        }
+        let finished = draft.finish(self.rest == Rest::Ended);
+        self.length = finished.ok_or(Fault::Stream(Code::MessageError))?.length;
+        Poll::Ready(Ok(()))
     }
 
     fn failed(&mut self, fault: Fault) -> io::Error {
+        let is_left_out = self.wire.core.is_left_out(self.wire.send.id());
         self.wire.fail(fault);
+        if is_left_out {
+            return Untouched::Leaving.into();
+        }
         fault.into()
-    }
-
-    /// Sends as much as can be sent; the rest is held.
-    fn send(&mut self, cx: &mut Context<'_>, frame: Bytes) -> io::Result<()> {
-        if !frame.is_empty() {
-            self.wire.outbox.push_back(frame);
-        }
-        match self.wire.poll_send(cx) {
-            Poll::Ready(Err(fault)) => Err(self.failed(fault)),
-            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
-        }
     }
 
     fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<VarInt>, StoppedError>> {
@@ -144,6 +169,18 @@ impl Http3Exchange {
         let outcome = ready!(stopped.as_mut().poll(cx));
         self.stopped = None;
         Poll::Ready(outcome)
+    }
+
+    /// Sends what is held. Of a server that has enough, nothing is.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match ready!(self.wire.poll_send(cx)) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(Fault::Enough) if self.asked.is_some() => {
+                self.wire.stop_sending();
+                Poll::Ready(Ok(()))
+            }
+            Err(fault) => Poll::Ready(Err(self.failed(fault))),
+        }
     }
 }
 
@@ -154,47 +191,52 @@ impl Receiving for Http3Exchange {
     }
 
     fn release(&mut self, _: usize) {
-        // Nothing is received before it is asked for; the client's window follows from that.
+        // Nothing is received before it is asked for; the other side's window follows from that.
     }
 
     fn poll_trailers(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<()>> {
-        let trailers = ready!(self.poll_end(cx)).map_err(|fault| self.failed(fault))?;
-        exchange::write_lines(&trailers.unwrap_or_default(), out);
-        Poll::Ready(Ok(()))
+        let ended = ready!(self.poll_end(cx, out));
+        Poll::Ready(ended.map_err(|fault| self.failed(fault)))
     }
 }
 
 impl Sending for Http3Exchange {
     fn poll_window(&mut self, cx: &mut Context<'_>, wanted: usize) -> Poll<io::Result<usize>> {
-        match ready!(self.wire.poll_send(cx)) {
-            Ok(()) => Poll::Ready(Ok(wanted.min(WINDOW))),
-            Err(fault) => Poll::Ready(Err(self.failed(fault))),
-        }
+        ready!(self.poll_send(cx))?;
+        Poll::Ready(Ok(wanted.min(WINDOW)))
     }
 
-    fn send_data(&mut self, cx: &mut Context<'_>, data: &[u8], is_last: bool) -> io::Result<()> {
-        if is_last {
-            self.wire.sending = Out::Ending;
+    fn send_data(&mut self, _: &mut Context<'_>, data: &[u8], is_last: bool) -> io::Result<()> {
+        if self.wire.sending == Out::Open {
+            self.wire.put_data(data);
+            if is_last {
+                self.wire.sending = Out::Ending;
+            }
         }
-        if !data.is_empty() {
-            self.wire.outbox.push_back(data_header(data.len()));
-        }
-        self.send(cx, Bytes::copy_from_slice(data))
+        Ok(())
     }
 
-    fn send_trailers(&mut self, cx: &mut Context<'_>, section: &[u8]) -> io::Result<()> {
-        let trailers = exchange::read_trailers(section).ok_or(io::ErrorKind::InvalidData)?;
-        let frame = self.clerk.trailers(trailers);
-        let frame = frame.map_err(|fault| self.failed(fault))?;
+    fn send_trailers(&mut self, _: &mut Context<'_>, section: &[u8]) -> io::Result<()> {
+        let encode = |out: &mut Vec<u8>| exchange::encode_trailers(section, &mut Encoder, out);
+        if !self.wire.put_section(encode) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         self.wire.sending = Out::Ending;
-        self.send(cx, frame)
+        Ok(())
+    }
+
+    fn push(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.poll_send(cx) {
+            Poll::Ready(sent) => sent,
+            Poll::Pending => Ok(()),
+        }
     }
 }
 
 impl Exchange for Http3Exchange {
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        if let Poll::Ready(Err(fault)) = self.wire.poll_send(cx) {
-            return Poll::Ready(self.failed(fault));
+        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+            return Poll::Ready(error);
         }
         // It cannot have taken all of what has not ended.
         let _ = ready!(self.poll_stopped(cx));
@@ -211,19 +253,21 @@ impl Exchange for Http3Exchange {
 
     fn send_head(
         &mut self,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
         head: &ResponseHead<'_, '_>,
         is_whole: bool,
     ) -> io::Result<()> {
-        let head = exchange::response(head).ok_or(io::ErrorKind::InvalidData)?;
-        self.send_response(cx, head, is_whole)
+        self.wire
+            .put_section(|out| exchange::encode_response(head, &mut Encoder, out));
+        if is_whole {
+            self.wire.sending = Out::Ending;
+        }
+        Ok(())
     }
 
     /// Ready when the client has all of it: a connection that closes takes with it what is still under way.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Err(fault) = ready!(self.wire.poll_send(cx)) {
-            return Poll::Ready(Err(self.failed(fault)));
-        }
+        ready!(self.poll_send(cx))?;
         // Whatever else it says, it wants no more of it.
         let _ = ready!(self.poll_stopped(cx));
         Poll::Ready(Ok(()))
@@ -231,6 +275,40 @@ impl Exchange for Http3Exchange {
 
     fn reset(&mut self) {
         self.wire.break_off(Code::InternalError);
+    }
+}
+
+impl AskedExchange for Http3Exchange {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Vec<u8>, Option<Form>)>> {
+        // What could not be sent at once goes on while the answer is waited for.
+        if let Poll::Ready(Err(error)) = self.poll_send(cx) {
+            return Poll::Ready(Err(error));
+        }
+        match self.poll_answer(cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(fault)) => return Poll::Ready(Err(self.failed(fault))),
+            Poll::Pending if self.wire.core.is_left_out(self.wire.send.id()) => {
+                return Poll::Ready(Err(self.failed(Fault::Gone)));
+            }
+            Poll::Pending => {
+                if let Some((_, place)) = &self.asked {
+                    place.watch(cx);
+                }
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(match &mut self.asked {
+            Some((answer, _)) => Ok((std::mem::take(&mut answer.head), answer.form)),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        })
+    }
+
+    fn has_enough(&self) -> bool {
+        self.wire.sending == Out::Ended
+    }
+
+    fn cancel(&mut self) {
+        self.wire.break_off(Code::RequestCancelled);
     }
 }
 
@@ -243,5 +321,5 @@ impl fmt::Debug for Http3Exchange {
     }
 }
 
-/// What is taken of an answer at a time, and held at most where the client does not take it.
+/// What is taken of a body at a time, and held at most where the other side does not take it.
 const WINDOW: usize = 32 * 1024;

@@ -5,6 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use super::fault::{Code, Fault};
 use super::noise::{FRAME, Noise};
+use super::varint::{self, Written};
 
 /// Reads frames from what is received.
 #[derive(Debug)]
@@ -115,10 +116,10 @@ impl Frames {
             *self.header.get_mut(self.filled)? = byte;
             self.filled += 1;
             let header = self.header.get(..self.filled)?;
-            let Some((kind, rest)) = integer(header) else {
+            let Some((kind, rest)) = varint::read(header) else {
                 continue;
             };
-            if let Some((length, _)) = integer(rest) {
+            if let Some((length, _)) = varint::read(rest) {
                 self.filled = 0;
                 return Some((kind, length));
             }
@@ -132,7 +133,7 @@ impl Frames {
             HEADERS => {
                 let left = usize::try_from(length).unwrap_or(usize::MAX);
                 if left > self.max_section {
-                    return Err(Fault::Stream(Code::ExcessiveLoad));
+                    return Err(Fault::TooLarge);
                 }
                 State::Section {
                     left,
@@ -157,50 +158,19 @@ impl Frames {
     }
 }
 
-/// The header of a frame of DATA.
-pub(super) fn data_header(length: usize) -> Bytes {
-    header(DATA, length)
+/// Appends the header of a frame of DATA.
+pub(super) fn put_data_header(length: usize, out: &mut BytesMut) {
+    put_header(DATA, length, out);
 }
 
-/// The header of a frame of HEADERS.
-pub(super) fn section_header(length: usize) -> Bytes {
-    header(HEADERS, length)
+/// Appends the header of a frame of HEADERS.
+pub(super) fn put_section_header(length: usize, out: &mut BytesMut) {
+    put_header(HEADERS, length, out);
 }
 
-fn header(kind: u64, length: usize) -> Bytes {
-    let mut header = BytesMut::with_capacity(HEADER);
-    put_integer(&mut header, kind);
-    put_integer(&mut header, length as u64);
-    header.freeze()
-}
-
-fn put_integer(out: &mut BytesMut, value: u64) {
-    let bytes = value.to_be_bytes();
-    // Its two highest bits tell the length; what is longer than any buffer does not come up.
-    let (prefix, length) = match value {
-        0..=0x3F => (0, 1),
-        0x40..=0x3FFF => (0x40, 2),
-        0x4000..=0x3FFF_FFFF => (0x80, 4),
-        _ => (0xC0, 8),
-    };
-    let tail = bytes.get(8 - length..).unwrap_or_default();
-    let start = out.len();
-    out.extend_from_slice(tail);
-    if let Some(first) = out.get_mut(start) {
-        *first |= prefix;
-    }
-}
-
-fn integer(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let first = *bytes.first()?;
-    let length = 1_usize << (first >> 6);
-    let (value, rest) = bytes.split_at_checked(length)?;
-    let value = value
-        .iter()
-        .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    // Without the two bits that tell the length.
-    let mask = u64::MAX >> (64 - (length * 8 - 2));
-    Some((value & mask, rest))
+fn put_header(kind: u64, length: usize, out: &mut BytesMut) {
+    out.extend_from_slice(Written::new(kind).as_bytes());
+    out.extend_from_slice(Written::new(length as u64).as_bytes());
 }
 
 fn take(bytes: &mut Bytes, left: &mut u64) -> Bytes {
@@ -266,7 +236,7 @@ mod tests {
             (b"\x07\x01\x00", Fault::Connection(Code::FrameUnexpected)),
             (b"\x0d\x01\x00", Fault::Connection(Code::FrameUnexpected)),
             (b"\x09\x01\x00", Fault::Connection(Code::FrameUnexpected)),
-            (b"\x01\x40\x65", Fault::Stream(Code::ExcessiveLoad)),
+            (b"\x01\x40\x65", Fault::TooLarge),
             (
                 b"\x21\xc0\x00\x00\xff\x00\x00\x00\x00",
                 Fault::Connection(Code::ExcessiveLoad),
@@ -287,10 +257,11 @@ mod tests {
     #[test]
     fn headers_are_written_as_they_are_read() {
         for length in [0, 63, 64, 16_383, 16_384, 1 << 20] {
-            let header = data_header(length);
-            let (kind, rest) = integer(&header).expect("a kind");
+            let mut header = BytesMut::new();
+            put_data_header(length, &mut header);
+            let (kind, rest) = varint::read(&header).expect("a kind");
             assert_eq!(
-                (kind, integer(rest)),
+                (kind, varint::read(rest)),
                 (DATA, Some((length as u64, &[][..])))
             );
         }

@@ -1,31 +1,34 @@
 //! HTTP/3 (RFC 9114) in terms of HTTP/1.1: each request stream of a connection is an
 //! [`Exchange`](crate::exchange::Exchange).
 //!
-//! ```text
-//! Connection ── settings, GOAWAY: the `h3` crate, over `link`
-//!   └─ RequestStream ── frames (own: `frames`) ── Head ─► Http3Exchange
-//!        └─ Codec ── QPACK and the rules for fields: the `h3` crate at a `desk`, after a look at the `section`
-//! ```
+//! QUIC is `quinn`'s; HTTP/3 is spoken here: fields become a head of HTTP/1.1 while they are decoded, and a head becomes fields where
+//! it lies.
 //!
-//! QUIC is `quinn`'s. Of the `h3` crate the control streams and QPACK are used, and nothing of it is seen outside of this
-//! room. The frames of requests are read and written here, because so nothing is collected beyond what was asked for.
+//! ```text
+//! Driver ── settings, GOAWAY, what means nothing: `control`
+//! Http3Connection ── a client's ─► RequestStream ── head ─► Http3Exchange ── frames, both ways: `stream`
+//! Opener ── to a server ─► Http3Requests ── ask ─► Http3Exchange
+//! ```
 
-mod codec;
 mod connection;
-mod desk;
+mod control;
+mod core;
+mod driver;
 mod exchange;
 mod fault;
 mod frames;
-mod link;
 mod noise;
-mod section;
+mod opener;
+mod request;
 mod stream;
+mod varint;
 
-pub use codec::Codec;
-pub use connection::Connection;
+pub use connection::Http3Connection;
+pub use control::{Heard, Peer, Speech};
+pub use driver::Driver;
 pub use exchange::Http3Exchange;
 pub use fault::{Code, Fault};
 pub use frames::{Frames, Piece};
 pub use noise::Noise;
-pub use section::{Malformed, Protocol, Section, has_pseudo, look_at};
-pub use stream::{Head, RequestStream};
+pub use opener::{Http3Requests, Opener};
+pub use request::{Request, RequestStream, Unserved};

@@ -297,6 +297,10 @@ impl Sending for Client {
         self.end(End::Whole);
         Ok(())
     }
+
+    fn push(&mut self, _: &mut Context<'_>) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The request has no body.

@@ -3,5 +3,5 @@
 pub(crate) mod exchange_answer;
 pub(crate) mod exchange_request;
 pub(crate) mod h2_frames;
+pub(crate) mod h3_control;
 pub(crate) mod h3_frames;
-pub(crate) mod h3_section;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use sluice_config::plan::{Retry, SourceAddress};
-use sluice_http::h2::Untouched;
+use sluice_http::exchange::Untouched;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight, Offer, Tried};

@@ -16,8 +16,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use sluice_http::exchange::{Progress, Refusal, Served};
-use sluice_http::h2::{Event, Http2Connection, Reason, Request, Settings, Supplies};
+use sluice_http::exchange::{Progress, Refusal, Served, Supplies};
+use sluice_http::h2::{Event, Http2Connection, Reason, Request, Settings};
 use sluice_net::Stream;
 use sluice_tls::Facts;
 use tokio::task::spawn_local;

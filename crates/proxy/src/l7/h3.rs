@@ -8,17 +8,15 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use http::Method;
-use sluice_http::exchange::{Exchange, Progress, Refusal, RequestHead, Served, compose_head};
-use sluice_http::h3::{Code, Connection, Fault, Head, Http3Exchange, RequestStream};
-use sluice_http::websocket;
+use sluice_http::exchange::{Progress, Refusal, Served};
+use sluice_http::h3::{Code, Http3Connection, Request, RequestStream, Unserved};
 use sluice_net::Stream;
 use sluice_quic::{
     CertificateDer, Connecting, ConnectionError, HandshakeData, TransportErrorCode, ZeroRttAccepted,
 };
 use sluice_telemetry::metrics::{EarlyData, ListenerMetrics, TlsFailure, TlsVersion};
 use sluice_tls::{Early, Facts};
-use tokio::task::spawn_local;
+use tokio::task::{JoinSet, spawn_local};
 
 use super::record;
 use super::serve::{Carrier, Downstream};
@@ -52,9 +50,10 @@ pub(crate) async fn serve(
         return;
     };
     guard.takes_leave();
-    let Ok(connection) = Connection::new(quinn.clone(), max_head).await else {
-        return;
-    };
+    let (connection, driver) = Http3Connection::with_client(quinn.clone(), max_head);
+    // A task of its own, so that it is not looked at with every request. It ends with this one.
+    let mut driving = JoinSet::new();
+    driving.spawn_local(driver);
     let mut facts = facts(&quinn, &data);
     facts.early = confirming.as_ref().map(|one| one.early.clone());
     let session = Session {
@@ -75,7 +74,7 @@ pub(crate) async fn serve(
 
 /// A connection that is being served.
 struct Session {
-    connection: Connection,
+    connection: Http3Connection,
     quinn: sluice_quic::Connection,
     /// The handshake, where requests are taken before it is done.
     confirming: Option<Confirming>,
@@ -164,7 +163,7 @@ impl Session {
         let progress = Rc::new(Cell::new(Progress::UnderWay));
         let guard = self.worker.connections().enter_stream(&self.slot);
         let task_slot = guard.entry();
-        let request = Request {
+        let beginning = Beginning {
             place: Place::new(&self.shared, Rc::clone(&progress)),
             progress,
             guard,
@@ -176,13 +175,13 @@ impl Session {
             worker: Rc::clone(&self.worker),
             tls: Rc::clone(&self.tls),
         };
-        let task = spawn_local(request.serve(stream));
+        let task = spawn_local(beginning.serve(stream));
         task_slot.served_by(task.abort_handle());
     }
 }
 
 /// A request from its first byte on.
-struct Request {
+struct Beginning {
     place: Place,
     progress: Rc<Cell<Progress>>,
     guard: Guard,
@@ -194,42 +193,25 @@ struct Request {
     tls: Rc<Facts>,
 }
 
-impl Request {
+impl Beginning {
     async fn serve(mut self, stream: RequestStream) {
-        let Some(head) = self.head(stream).await else {
+        let Some(request) = self.head(stream).await else {
             return;
         };
-        let mut bytes = self.worker.buffers().take();
-        let key = match head.protocol {
-            Some(_) => websocket::key(self.worker.random_id()),
-            None => String::new(),
-        };
-        let request = RequestHead {
-            parts: &head.parts,
-            protocol: head.protocol,
-            has_body: head.has_body,
-        };
-        let kind = match compose_head(request, &key, &mut bytes) {
-            Ok(kind) => kind,
-            Err(refusal) => {
-                self.worker.buffers().give_back(bytes);
-                return self.refuse(refusal, head.exchange).await;
-            }
-        };
-        let metrics = self.guard.metrics();
-        metrics.bytes_received.add(bytes.len() as u64);
-        let served = Served::new(
-            head.exchange,
+        let Request {
+            head,
             kind,
-            head.parts.method == Method::HEAD,
-            self.local_address,
-            self.progress,
-        );
+            is_head,
+            exchange,
+        } = request;
+        let metrics = self.guard.metrics();
+        metrics.bytes_received.add(head.len() as u64);
+        let served = Served::new(exchange, kind, is_head, self.local_address, self.progress);
         let downstream = Downstream {
             stream: Stream::Layered(Box::new(served)),
             carrier: Some(Carrier::Http3),
             client: self.client,
-            carry: bytes,
+            carry: head,
             deadline: self.deadline,
             slot: self.slot,
             guard: self.guard,
@@ -240,10 +222,12 @@ impl Request {
     }
 
     /// Receives the head; `None` where there is none that can be served.
-    async fn head(&mut self, stream: RequestStream) -> Option<Head> {
+    async fn head(&mut self, stream: RequestStream) -> Option<Request> {
         let head_timeout = self.slot.current().http()?.head_timeout;
         self.deadline.set(Instant::now() + head_timeout);
-        let mut head = pin!(stream.head());
+        let worker = Rc::clone(&self.worker);
+        let mut supplies = &*worker;
+        let mut head = pin!(stream.head(&mut supplies));
         let deadline = &mut self.deadline;
         let outcome = poll_fn(|cx| match head.as_mut().poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
@@ -251,10 +235,9 @@ impl Request {
         })
         .await?;
         match outcome {
-            Ok(head) => return Some(head),
-            Err(Fault::TooLarge) => self.refused(Refusal::TooLarge),
-            Err(Fault::Stream(_) | Fault::Connection(_)) => self.refused(Refusal::Malformed),
-            Err(Fault::Gone) => self.progress.set(Progress::Abandoned),
+            Ok(request) => return Some(request),
+            Err(Unserved::Refused(refusal)) => self.refused(refusal),
+            Err(Unserved::Gone) => self.progress.set(Progress::Abandoned),
         }
         None
     }
@@ -267,29 +250,6 @@ impl Request {
             tls: Some(&self.tls),
         };
         record::refused(&client, &self.slot.current(), refusal);
-    }
-
-    async fn refuse(&self, refusal: Refusal, mut exchange: Http3Exchange) {
-        self.refused(refusal);
-        match refusal {
-            Refusal::Malformed => exchange.refuse(Code::MessageError),
-            Refusal::Protocol | Refusal::TooLarge => {
-                let status = if refusal == Refusal::TooLarge {
-                    431
-                } else {
-                    501
-                };
-                let mut is_sent = false;
-                // Fails where the client has left already.
-                let _ = poll_fn(|cx| {
-                    if !std::mem::replace(&mut is_sent, true) {
-                        exchange.send_status(cx, status)?;
-                    }
-                    exchange.poll_flush(cx)
-                })
-                .await;
-            }
-        }
     }
 }
 

@@ -1,132 +1,217 @@
-use http::Request;
-use http::request::Builder;
+//! From fields to heads, and what is malformed.
 
 use super::*;
 
-/// `:protocol`, as a request brings it.
-#[derive(Clone, Copy)]
-struct Protocol(&'static str);
+const GET: &[(&str, &str)] = &[
+    (":method", "GET"),
+    (":scheme", "https"),
+    (":path", "/"),
+    (":authority", "a.example"),
+];
 
-fn get(uri: &str) -> Builder {
-    Request::get(uri)
+/// The head and what is said of the body; as HTTP/1.1 has them.
+fn drafted(fields: &[(&str, &str)], has_body: bool) -> Result<(String, RequestBody), Refusal> {
+    let (mut draft, mut head) = (RequestDraft::default(), Vec::new());
+    draft.clear(1000);
+    for (name, value) in fields {
+        draft.take(name.as_bytes(), value.as_bytes(), &mut head);
+    }
+    let drafted = draft.finish(has_body, || "key".to_owned(), &mut head)?;
+    Ok((String::from_utf8(head).expect("text"), drafted.kind))
 }
 
-fn composed(builder: Builder, has_body: bool) -> Result<(RequestBody, String), Refusal> {
-    let (parts, ()) = builder.body(()).expect("a request").into_parts();
-    let mut out = Vec::new();
-    let request = RequestHead {
-        parts: &parts,
-        protocol: parts
-            .extensions
-            .get::<Protocol>()
-            .map(|protocol| protocol.0),
-        has_body,
-    };
-    let body = compose_head(request, "KEY", &mut out)?;
-    Ok((body, String::from_utf8(out).expect("text")))
+fn get_with(fields: &[(&str, &str)]) -> Result<(String, RequestBody), Refusal> {
+    drafted(&[GET, fields].concat(), false)
 }
 
 #[test]
-fn heads() {
-    let table: Vec<(Builder, bool, RequestBody, &str)> = vec![
+fn fields_become_a_head() {
+    let text = |fields: &[(&str, &str)], has_body| drafted(fields, has_body).expect("a request");
+    let head = "GET / HTTP/1.1\r\nhost: a.example\r\n";
+    assert_eq!(text(GET, false), (format!("{head}\r\n"), RequestBody::None));
+    let fields = [
+        GET,
+        &[
+            ("x", "1"),
+            ("cookie", "a=1"),
+            ("te", "trailers"),
+            ("cookie", "b=2"),
+            ("host", "A.example"),
+        ],
+    ]
+    .concat();
+    assert_eq!(
+        text(&fields, true),
         (
-            get("http://a/b?c=d"),
-            false,
-            RequestBody::None,
-            "GET /b?c=d HTTP/1.1\r\nhost: a\r\n\r\n",
-        ),
+            format!(
+                "{head}x: 1\r\nte: trailers\r\ncookie: a=1; b=2\r\ntransfer-encoding: chunked\r\n\r\n"
+            ),
+            RequestBody::Chunked
+        )
+    );
+    let fields = [GET, &[("content-length", "5"), ("content-length", "5")]].concat();
+    assert_eq!(
+        text(&fields, true),
         (
-            get("https://a:8443/").header("x-y", "z").header("x-y", ""),
-            false,
-            RequestBody::None,
-            "GET / HTTP/1.1\r\nhost: a:8443\r\nx-y: z\r\nx-y: \r\n\r\n",
-        ),
-        (
-            get("http://a/")
-                .header("cookie", "a=1")
-                .header("cookie", "b=2")
-                .header("x", "y")
-                .header("cookie", "c=3"),
-            false,
-            RequestBody::None,
-            "GET / HTTP/1.1\r\nhost: a\r\nx: y\r\ncookie: a=1; b=2; c=3\r\n\r\n",
-        ),
-        (
-            get("/only-path").header("host", "b"),
-            false,
-            RequestBody::None,
-            "GET /only-path HTTP/1.1\r\nhost: b\r\n\r\n",
-        ),
-        (
-            get("http://a/").header("host", "A"),
-            false,
-            RequestBody::None,
-            "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
-        ),
-        // Both are written: the parser refuses that.
-        (
-            get("http://a/").header("host", "b"),
-            false,
-            RequestBody::None,
-            "GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n",
-        ),
-        (
-            Request::post("http://a/"),
-            false,
-            RequestBody::None,
-            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n",
-        ),
-        (
-            Request::post("http://a/").header("content-length", "5"),
-            true,
-            RequestBody::AsIs,
-            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n",
-        ),
-        (
-            Request::post("http://a/").header("te", "trailers"),
-            true,
-            RequestBody::Chunked,
-            "POST / HTTP/1.1\r\nhost: a\r\nte: trailers\r\ntransfer-encoding: chunked\r\n\r\n",
-        ),
-        (
-            Request::options("*").header("host", "a"),
-            false,
-            RequestBody::None,
-            "OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n",
-        ),
-        (
-            Request::connect("a:443"),
-            true,
-            RequestBody::Chunked,
-            "CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\ntransfer-encoding: chunked\r\n\r\n",
-        ),
-        (
-            Request::connect("http://a/chat")
-                .extension(Protocol("websocket"))
-                .header("sec-websocket-version", "13")
-                .header("sec-websocket-key", "not this one"),
-            true,
-            RequestBody::Tunnel,
-            "GET /chat HTTP/1.1\r\nhost: a\r\nsec-websocket-version: 13\r\nconnection: upgrade\r\n\
-             upgrade: websocket\r\nsec-websocket-key: KEY\r\n\r\n",
-        ),
+            format!("{head}content-length: 5\r\n\r\n"),
+            RequestBody::AsIs
+        )
+    );
+    let fields = [
+        (":path", "/p?q"),
+        (":scheme", "http"),
+        (":method", "POST"),
+        ("host", "b"),
     ];
-    for (builder, has_body, body, head) in table {
-        assert_eq!(composed(builder, has_body), Ok((body, head.to_owned())));
+    assert_eq!(
+        text(&fields, false),
+        (
+            "POST /p?q HTTP/1.1\r\nhost: b\r\ncontent-length: 0\r\n\r\n".to_owned(),
+            RequestBody::None
+        )
+    );
+    let fields = [(":method", "CONNECT"), (":authority", "a:1")];
+    assert_eq!(
+        text(&fields, false).0,
+        "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n"
+    );
+}
+
+#[test]
+fn an_extended_connect_becomes_an_upgrade() {
+    let fields = [
+        &[(":protocol", "websocket"), (":method", "CONNECT")],
+        &GET[1..],
+        &[
+            ("sec-websocket-key", "theirs"),
+            ("sec-websocket-version", "13"),
+        ],
+    ]
+    .concat();
+    let (head, kind) = drafted(&fields, true).expect("a request");
+    assert_eq!(kind, RequestBody::Tunnel);
+    assert_eq!(
+        head,
+        "GET / HTTP/1.1\r\nhost: a.example\r\nsec-websocket-version: 13\r\n\
+         connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: key\r\n\r\n"
+    );
+    let mut other = fields;
+    other[0].1 = "webtransport";
+    assert_eq!(drafted(&other, true), Err(Refusal::Protocol));
+}
+
+#[test]
+fn a_host_that_differs_is_left_to_the_parser() {
+    let (head, _) = get_with(&[("host", "b.example")]).expect("a request");
+    assert_eq!(
+        head,
+        "GET / HTTP/1.1\r\nhost: a.example\r\nhost: b.example\r\n\r\n"
+    );
+}
+
+#[test]
+fn a_fragment_is_left_to_the_parser_too() {
+    let fields = [GET[0], GET[1], (":path", "/a#b"), GET[3]];
+    let (head, _) = drafted(&fields, false).expect("a request");
+    assert!(head.starts_with("GET /a#b HTTP/1.1\r\n"), "{head}");
+}
+
+#[test]
+fn malformed_fields_are_refused() {
+    let table: &[&[(&str, &str)]] = &[
+        &[("connection", "close")],
+        &[("keep-alive", "1")],
+        &[("proxy-connection", "close")],
+        &[("transfer-encoding", "chunked")],
+        &[("upgrade", "h2c")],
+        &[("te", "gzip")],
+        &[("X", "a")],
+        &[("", "a")],
+        &[("a b", "c")],
+        &[("a:", "c")],
+        &[("x", "a\r\nb: c")],
+        &[("x", "a\nb")],
+        &[("x", "a\0")],
+        &[("x", " a")],
+        &[("x", "a\t")],
+        &[("content-length", "x")],
+        &[("content-length", "")],
+        &[("content-length", "+1")],
+        &[("content-length", "1"), ("content-length", "2")],
+        &[("content-length", "99999999999999999999")],
+        // Said, but nothing follows.
+        &[("content-length", "1")],
+        &[("x", "a"), (":path", "/late")],
+        &[(":path", "/again")],
+        &[(":status", "200")],
+        &[(":what", "a")],
+        &[(":protocol", "websocket")],
+    ];
+    for fields in table {
+        assert_eq!(get_with(fields), Err(Refusal::Malformed), "{fields:?}");
     }
 }
 
 #[test]
-fn refused() {
-    for value in [" a", "a ", "\ta", "a\t", " "] {
-        let request = get("http://a/").header("x", value);
-        assert_eq!(
-            composed(request, false),
-            Err(Refusal::Malformed),
-            "{value:?}"
-        );
+fn malformed_first_lines_are_refused() {
+    let table: &[(&str, &str)] = &[
+        (":method", "GET / HTTP/1.1\r\nx:"),
+        (":method", "G ET"),
+        (":method", ""),
+        (":path", ""),
+        (":path", "no-slash"),
+        (":path", "/a b"),
+        (":path", "/\r\nx: y"),
+        (":path", "http://a.example/"),
+        (":authority", "a\r\nx: y"),
+        (":scheme", "ftp"),
+        (":scheme", ""),
+        // Without its other half it is no CONNECT.
+        (":method", "CONNECT"),
+    ];
+    for (name, value) in table {
+        let fields: Vec<_> = GET
+            .iter()
+            .map(|(known, usual)| (*known, if known == name { *value } else { *usual }))
+            .collect();
+        let refused = drafted(&fields, false);
+        assert_eq!(refused, Err(Refusal::Malformed), "{name} {value:?}");
     }
-    assert_eq!(composed(get("ftp://a/"), false), Err(Refusal::Malformed));
-    let request = Request::connect("http://a/").extension(Protocol("connect-udp"));
-    assert_eq!(composed(request, true), Err(Refusal::Protocol));
+    for missing in [":method", ":path", ":scheme"] {
+        let fields: Vec<_> = GET
+            .iter()
+            .copied()
+            .filter(|(name, _)| *name != missing)
+            .collect();
+        assert_eq!(
+            drafted(&fields, false),
+            Err(Refusal::Malformed),
+            "{missing}"
+        );
+        let with_field = [&fields[..], &[("x", "y")]].concat();
+        assert_eq!(drafted(&with_field, false), Err(Refusal::Malformed));
+    }
+    assert_eq!(
+        drafted(&[(":method", "CONNECT")], false),
+        Err(Refusal::Malformed)
+    );
+}
+
+#[test]
+fn too_many_fields_are_refused_and_cost_nothing() {
+    let long = "a".repeat(300);
+    let (mut draft, mut head) = (RequestDraft::default(), Vec::new());
+    draft.clear(1000);
+    for (name, value) in GET.iter().chain(&[("x", long.as_str()); 100]) {
+        draft.take(name.as_bytes(), value.as_bytes(), &mut head);
+    }
+    let refused = draft.finish(false, String::new, &mut head);
+    assert_eq!(refused.map(|_| ()), Err(Refusal::TooLarge));
+    assert!(head.len() < 1000);
+    // The draft is good for the next one.
+    draft.clear(1000);
+    for (name, value) in GET {
+        draft.take(name.as_bytes(), value.as_bytes(), &mut head);
+    }
+    assert!(draft.finish(false, String::new, &mut head).is_ok());
 }

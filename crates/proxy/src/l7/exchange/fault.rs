@@ -2,8 +2,8 @@
 
 use std::io;
 
+use sluice_http::exchange::Untouched;
 use sluice_http::h1::relay::RelayError;
-use sluice_http::h2::Untouched;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::{BadRequest, ResponseFailure};
 

@@ -1,7 +1,0 @@
-//! Feeds arbitrary bytes to the checks that the tests of `sluice-http` run over `corpus/h3_section`.
-#![no_main]
-
-#[path = "../../crates/http/tests/invariants/h3_section.rs"]
-mod invariants;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| invariants::check(bytes));
