@@ -1,6 +1,6 @@
 //! The socket options that the safe wrappers lack, by `setsockopt(2)`.
 //!
-//! With `datagrams::watched` the only unsafe code of the data plane's crates. Interpreters such as Miri cannot run the call itself; that the kernel
+//! With `datagrams::watched::watched` the only unsafe code of the data plane's crates. Interpreters such as Miri cannot run the call itself; that the kernel
 //! reads the value that was meant is checked by reading each option back from it.
 
 use std::io;

@@ -1,12 +1,15 @@
 //! Datagrams over real sockets: whole, apart, and from the right address.
 
 use std::future::poll_fn;
-use std::net::UdpSocket as StdSocket;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket as StdSocket};
 use std::time::Duration;
 
+use quinn_udp::{Transmit, UdpSocketState};
 use sluice_model::BindAddress;
 
 use super::*;
+use crate::connect::Source;
 use crate::listen::{Bound, ListenOptions};
 
 const OPTIONS: ListenOptions = ListenOptions {
