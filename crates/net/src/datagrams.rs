@@ -1,21 +1,24 @@
 //! UDP: datagrams from many clients on one socket, and a socket of its own for each client towards its server.
 //!
-//! Datagrams are received in batches, and merged by the kernel where it can (`recvmmsg(2)`, `UDP_GRO`); answers go out in
-//! batches too (`sendmmsg(2)`, `UDP_SEGMENT`). What is merged on the way is told apart again: a datagram leaves as it came.
+//! Datagrams are received in batches, and merged by the kernel where it can (`recvmmsg(2)`, `UDP_GRO`); they go out in
+//! batches too (`sendmmsg(2)`), and those of one client or server as one run (`UDP_SEGMENT`). What is merged on the way is told apart
+//! again: a datagram leaves as it came.
 
 mod answers;
 mod arrivals;
 mod flow;
 mod listener;
 mod ready;
+mod runs;
 mod server;
 mod watched;
 
-pub use answers::Answers;
-pub use arrivals::{Arrival, Arrivals};
+pub use answers::{Answers, Received};
+pub use arrivals::Arrivals;
 pub use flow::Flow;
 pub use listener::Datagrams;
 pub use ready::ReadySet;
+pub use runs::{Offload, Run};
 pub use server::ServerSocket;
 
 /// More than the longest datagram (65,507 bytes over IPv4, 65,527 over IPv6).

@@ -33,6 +33,11 @@ pub(crate) fn transparent(socket: BorrowedFd<'_>, is_ipv6: bool) -> io::Result<(
     }
 }
 
+/// `UDP_GRO` (udp(7)): the kernel may merge datagrams of one length that come together, and says of what length they were.
+pub(crate) fn merge_datagrams(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket, libc::SOL_UDP, libc::UDP_GRO, 1)
+}
+
 /// Whether the kernel cuts IPv4 datagrams that are too long for the way into fragments, or refuses them (`EMSGSIZE`).
 pub(crate) fn cut_datagrams(socket: BorrowedFd<'_>, cuts: bool) -> io::Result<()> {
     let how = if cuts {

@@ -1,7 +1,7 @@
 //! The listener's side: datagrams of all clients, and answers to them.
 
 use std::cell::Cell;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 use std::task::{Context, Poll, ready};
 
@@ -10,11 +10,11 @@ use rustix::io::Errno;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
 use tokio::io::unix::AsyncFd;
 
-use super::answers::{Answer, Answers, run_length};
+use super::BATCH;
+use super::answers::{Answer, Answers, run_length, singles};
 use super::arrivals::Arrivals;
 use super::flow::Flow;
 use super::watched::watched;
-use super::{BATCH, STRIDE};
 use crate::kernel_option;
 use crate::listen::ListenSocket;
 
@@ -62,14 +62,11 @@ impl Datagrams {
     ) -> Poll<io::Result<()>> {
         loop {
             let mut ready = ready!(self.socket.poll_read_ready(cx))?;
-            let Arrivals { buffer, metas, .. } = arrivals;
-            let mut areas = buffer.chunks_mut(STRIDE).map(IoSliceMut::new);
-            let mut slices: [IoSliceMut<'_>; BATCH] =
-                std::array::from_fn(|_| areas.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
             let socket = self.socket.get_ref();
-            match self.state.recv(socket.into(), &mut slices, metas) {
+            let received =
+                arrivals.fill(|places, metas| self.state.recv(socket.into(), places, metas));
+            match received {
                 Ok(count) => {
-                    arrivals.count = count;
                     if count < BATCH {
                         // The next event of the reactor says that there is more, which saves asking for nothing.
                         ready.clear_ready();
@@ -85,30 +82,37 @@ impl Datagrams {
     /// Sends what was gathered, each from the address that its client spoke to. How many were not taken: UDP loses what
     /// there is no room for.
     pub fn send(&self, answers: &mut Answers) -> usize {
-        let lost = if self.has_one_address && !answers.has_runs(self.state.max_gso_segments()) {
-            self.send_batch(answers)
-        } else {
-            self.send_runs(answers)
-        };
-        answers.list.clear();
-        answers.used = 0;
+        let most = self.state.max_gso_segments();
+        let mut lost = 0;
+        let mut rest = answers.list();
+        while !rest.is_empty() {
+            let singles = if self.has_one_address {
+                singles(rest, most)
+            } else {
+                0
+            };
+            let count = singles.max(run_length(rest, most));
+            let (now, behind) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+            lost += if singles > 0 {
+                self.send_batch(answers, now)
+            } else {
+                self.send_run(answers, now)
+            };
+            rest = behind;
+        }
+        answers.clear();
         lost
     }
 
     /// All in one system call, where the kernel takes them.
-    fn send_batch(&self, answers: &Answers) -> usize {
-        let addresses: Vec<SocketAddrAny> = answers
-            .list
-            .iter()
-            .map(|answer| answer.flow.peer.into())
-            .collect();
-        let slices: Vec<[IoSlice<'_>; 1]> = answers
-            .list
-            .iter()
+    fn send_batch(&self, answers: &Answers, list: &[Answer]) -> usize {
+        let addresses: Vec<SocketAddrAny> =
+            list.iter().map(|answer| answer.flow.peer.into()).collect();
+        let slices: Vec<[IoSlice<'_>; 1]> = list
+            .chunks(1)
             .map(|answer| [IoSlice::new(answers.bytes(answer))])
             .collect();
-        let mut nothing: Vec<SendAncillaryBuffer<'_, '_, '_>> = answers
-            .list
+        let mut nothing: Vec<SendAncillaryBuffer<'_, '_, '_>> = list
             .iter()
             .map(|_| SendAncillaryBuffer::default())
             .collect();
@@ -135,25 +139,18 @@ impl Datagrams {
         lost
     }
 
-    fn send_runs(&self, answers: &Answers) -> usize {
-        let mut lost = 0;
-        let mut rest = answers.list.as_slice();
-        while let Some(first) = rest.first() {
-            let count = run_length(rest, self.state.max_gso_segments());
-            let (run, behind) = rest.split_at_checked(count).unwrap_or((rest, &[]));
-            rest = behind;
-            let length = run.iter().map(|answer| answer.length).sum();
-            let whole = answers.area(first.start, length);
-            if count > 1 && self.transmit(first.flow, whole, Some(first.length)).is_ok() {
-                continue;
-            }
-            let failed = |answer: &&Answer| {
-                self.transmit(answer.flow, answers.bytes(answer), None)
-                    .is_err()
-            };
-            lost += run.iter().filter(failed).count();
+    /// As one, or one by one where the kernel does not take them so.
+    fn send_run(&self, answers: &Answers, run: &[Answer]) -> usize {
+        let Some(first) = run.first() else { return 0 };
+        let whole = answers.bytes(run);
+        if run.len() > 1 && self.transmit(first.flow, whole, Some(first.length)).is_ok() {
+            return 0;
         }
-        lost
+        let failed = |answer: &&[Answer]| {
+            self.transmit(first.flow, answers.bytes(answer), None)
+                .is_err()
+        };
+        run.chunks(1).filter(failed).count()
     }
 
     fn transmit(&self, flow: Flow, contents: &[u8], segment: Option<usize>) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::{HashKey, Listener, Protocol, UdpListener};
-use sluice_net::datagrams::{Answers, Arrivals, Flow, ReadySet};
+use sluice_net::datagrams::{Answers, Arrivals, Flow, Offload, ReadySet, Run};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::DatagramDrop;
 use sluice_upstream::{Asked, ConnectError, Lane, Tried};
@@ -27,6 +27,7 @@ pub(super) struct Pump {
     worker: Rc<Worker>,
     table: Table<Flow, Session>,
     ready: ReadySet,
+    offload: Offload,
     look: Deadline,
 }
 
@@ -49,6 +50,7 @@ impl Pump {
             worker,
             table: Table::default(),
             ready: ReadySet::new()?,
+            offload: Offload::new()?,
             look: Deadline::new(Instant::now() + LOOK),
         })
     }
@@ -100,30 +102,32 @@ impl Pump {
         }
         let now = Instant::now();
         let listener = self.slot.current();
-        for arrival in arrivals.iter() {
-            for datagram in arrival.datagrams() {
-                listener.metrics.datagrams_received.increment();
-                listener.metrics.bytes_received.add(datagram.len() as u64);
-                self.pass_on(&listener, arrival.flow, Some(datagram), now);
-            }
+        arrivals.join(&self.offload);
+        for (flow, run) in arrivals.iter() {
+            let metrics = &listener.metrics;
+            metrics.datagrams_received.add(run.len() as u64);
+            metrics.bytes_received.add(run.bytes().len() as u64);
+            self.pass_on(&listener, flow, run, now);
         }
         true
     }
 
-    /// Sends a datagram to its client's server, or to another where that turns out to be gone, after what that one was
+    /// Sends datagrams to their client's server, or to another where that turns out to be gone, after what that one was
     /// sent and did not answer. Without a datagram: only the latter.
-    fn pass_on(
-        &mut self,
-        listener: &Rc<LiveListener>,
-        flow: Flow,
-        datagram: Option<&[u8]>,
-        now: Instant,
-    ) {
+    fn pass_on(&mut self, listener: &Rc<LiveListener>, flow: Flow, mut run: Run<'_>, now: Instant) {
         let mut left = Left::default();
-        if let Err(why) = self.find_taker(listener, flow, datagram, &mut left, now) {
-            let lost = left.unanswered.len() + usize::from(datagram.is_some());
+        while let Err(why) = self.find_taker(listener, flow, &mut run, &mut left, now) {
+            let lost = match why {
+                // Not this one, but maybe those behind it.
+                DatagramDrop::ToServer => run.take_first(1),
+                _ => std::mem::take(&mut run),
+            };
+            let lost = lost.len() + std::mem::take(&mut left.unanswered).len();
             for _ in 0..lost {
                 listener.metrics.datagrams_dropped.increment(why);
+            }
+            if run.is_empty() {
+                return;
             }
         }
     }
@@ -132,7 +136,7 @@ impl Pump {
         &mut self,
         listener: &Rc<LiveListener>,
         flow: Flow,
-        datagram: Option<&[u8]>,
+        run: &mut Run<'_>,
         left: &mut Left,
         now: Instant,
     ) -> Result<(), DatagramDrop> {
@@ -148,16 +152,13 @@ impl Pump {
             if is_new {
                 outcome = session.take_over(left, now);
             }
-            if let Some(datagram) = datagram {
-                outcome = outcome.and_then(|()| session.send(datagram, now));
-            }
-            match outcome {
+            match outcome.and_then(|()| session.send(run, &self.offload, now)) {
                 Ok(()) => {
                     self.table.touch(id, now);
                     return Ok(());
                 }
                 Err(error) if is_refusal(&error) => {
-                    // An earlier datagram met nobody; this one was not sent.
+                    // An earlier datagram met nobody; those that are left were not sent.
                     session.refuse(now);
                 }
                 Err(_) => return Err(DatagramDrop::ToServer),
@@ -286,50 +287,31 @@ impl Pump {
         responses: Option<u32>,
         now: Instant,
     ) {
-        let Some(most) = self.table.get_mut(id).map(|session| session.burst) else {
-            return;
-        };
-        let mut count = 0;
-        while count < most {
-            if answers.is_full() {
-                self.send(answers);
-            }
-            let Some(session) = self.table.get_mut(id) else {
-                return;
-            };
-            match answers.receive(session.flow, &session.association.socket) {
-                Ok(bytes) => {
-                    count += 1;
-                    session.answered(bytes, now);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    if is_refusal(&error) {
-                        session.refuse(now);
-                        if session.leaves_datagrams() {
-                            let flow = session.flow;
-                            self.pass_on(&self.slot.current(), flow, None, now);
-                        }
-                    }
-                    return;
-                }
-            }
+        if answers.is_full() {
+            self.send(answers);
         }
         let Some(session) = self.table.get_mut(id) else {
             return;
         };
-        // Asking for one more than there is costs a system call, so that is done where the server sends on by itself.
-        session.burst = if count == most && session.is_streaming() {
-            (most * 2).min(BURST)
-        } else {
-            count.max(1)
-        };
-        let is_complete = responses.is_some_and(|responses| session.is_complete(responses));
-        if is_complete && count > 0 {
+        let socket = &session.association.socket;
+        match answers.receive(session.flow, socket, session.expected(), &self.offload) {
+            Ok(received) => session.answered(received, now),
+            Err(error) => {
+                if is_refusal(&error) {
+                    session.refuse(now);
+                    if session.leaves_datagrams() {
+                        let flow = session.flow;
+                        self.pass_on(&self.slot.current(), flow, Run::default(), now);
+                    }
+                }
+                return;
+            }
+        }
+        if responses.is_some_and(|responses| session.is_complete(responses)) {
             if let Some(session) = self.table.remove(id) {
                 session.ended(End::Ok);
             }
-        } else if count > 0 {
+        } else {
             self.table.touch(id, now);
         }
     }
@@ -406,8 +388,6 @@ fn is_refusal(error: &io::Error) -> bool {
 const ROUNDS: usize = 8;
 /// Servers that one datagram is tried on.
 const SERVERS: usize = 4;
-/// Answers of one session before others have a turn.
-const BURST: u32 = 32;
 /// Between two looks for silent sessions.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long a session of a listener that closes may be silent.

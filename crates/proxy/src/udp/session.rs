@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use sluice_net::datagrams::Flow;
+use sluice_net::datagrams::{Flow, Offload, Received, Run};
 use sluice_telemetry::End;
 use sluice_telemetry::access::TcpRecord;
 use sluice_telemetry::metrics::ConnectFailure;
@@ -23,8 +23,10 @@ pub(super) struct Session {
     pub(super) association: Association,
     /// Set from outside when the session is to end.
     pub(super) is_cut: Rc<Cell<bool>>,
-    /// Datagrams that were there at once the last time, and so how many are asked for the next.
-    pub(super) burst: u32,
+    /// Arrivals that were there at once the last time, or may have been more.
+    burst: usize,
+    /// Datagrams that the server was sent since it last spoke.
+    asked: usize,
     started: Instant,
     listener: Rc<LiveListener>,
     cluster: Rc<Cluster>,
@@ -74,6 +76,7 @@ impl Session {
             association: parts.association,
             is_cut: parts.is_cut,
             burst: 1,
+            asked: 0,
             started: now,
             listener: parts.listener,
             cluster: parts.cluster,
@@ -101,56 +104,81 @@ impl Session {
         }
         for datagram in datagrams.iter() {
             self.association.socket.send(datagram)?;
-            self.passed_on(datagram.len(), now);
+            self.passed_on(1, datagram.len(), now);
         }
         Ok(())
     }
 
-    /// Sends a datagram of the client to the server.
+    /// Sends datagrams of the client to the server, and takes off `run` those that were sent. While they are kept for another server, each
+    /// goes alone, so that the first one that meets nobody is known before many are lost.
     ///
     /// # Errors
-    /// The kernel's. A refusal is that of an earlier datagram; this one was not sent.
-    pub(super) fn send(&mut self, datagram: &[u8], now: Instant) -> io::Result<()> {
-        self.association.socket.send(datagram)?;
-        if self.sent.datagrams == 0 {
-            self.unanswered.note(datagram);
+    /// The kernel's. A refusal is that of an earlier datagram; the first of the rest was not sent.
+    pub(super) fn send(
+        &mut self,
+        run: &mut Run<'_>,
+        offload: &Offload,
+        now: Instant,
+    ) -> io::Result<()> {
+        while let Some(first) = run.first() {
+            let count = if self.unanswered.is_open() {
+                self.association.socket.send(first)?;
+                self.unanswered.note(first);
+                1
+            } else {
+                self.association.socket.send_run(run, offload)?
+            };
+            let sent = run.take_first(count);
+            self.passed_on(sent.len(), sent.bytes().len(), now);
         }
-        self.passed_on(datagram.len(), now);
         Ok(())
     }
 
-    fn passed_on(&mut self, bytes: usize, now: Instant) {
-        let bytes = bytes as u64;
-        self.received.add(bytes);
+    fn passed_on(&mut self, datagrams: usize, bytes: usize, now: Instant) {
+        self.asked += datagrams;
+        self.received.add(datagrams, bytes);
         let lane = self.place.lane();
-        lane.metrics().bytes_sent.add(bytes);
-        self.cluster.moved(lane, now, bytes);
+        lane.metrics().bytes_sent.add(bytes as u64);
+        self.cluster.moved(lane, now, bytes as u64);
     }
 
-    /// A datagram of the server came for the client.
-    pub(super) fn answered(&mut self, bytes: usize, now: Instant) {
-        let bytes = bytes as u64;
+    /// How many arrivals from the server to ask for at once. Where it was asked one thing, one answer is there: asking for more than
+    /// there is costs a little more.
+    pub(super) fn expected(&self) -> usize {
+        self.burst.max(self.asked).clamp(1, BURST)
+    }
+
+    /// Datagrams of the server came for the client.
+    pub(super) fn answered(&mut self, received: Received, now: Instant) {
+        let bytes = received.bytes as u64;
         let lane = self.place.lane();
         if self.sent.datagrams == 0 {
             self.cluster.ended(lane, now, false);
             self.cluster.answered(lane, now, now - self.started);
             self.unanswered.give_up();
         }
-        self.sent.add(bytes);
+        let expected = self.expected();
+        self.sent.add(received.datagrams, received.bytes);
+        // A server that sends more than it is asked may have sent more than there was room for.
+        let is_streaming = self.sent.datagrams > self.received.datagrams;
+        self.burst = if received.is_full && is_streaming {
+            expected * 2
+        } else {
+            received.arrivals
+        };
+        self.asked = 0;
         lane.metrics().bytes_received.add(bytes);
         self.cluster.moved(lane, now, bytes);
-        self.listener.metrics.datagrams_sent.increment();
+        self.listener
+            .metrics
+            .datagrams_sent
+            .add(received.datagrams as u64);
         self.listener.metrics.bytes_sent.add(bytes);
     }
 
     /// Whether as many answers have come as each datagram gets.
     pub(super) fn is_complete(&self, responses: u32) -> bool {
         self.sent.datagrams >= self.received.datagrams.saturating_mul(responses.into())
-    }
-
-    /// Whether the server sends more than it is asked.
-    pub(super) fn is_streaming(&self) -> bool {
-        self.sent.datagrams > self.received.datagrams
     }
 
     /// The server's machine says that nobody listens there. The session stays until its client speaks again, so that it is
@@ -208,9 +236,9 @@ impl Session {
 }
 
 impl Tally {
-    fn add(&mut self, bytes: u64) {
-        self.datagrams += 1;
-        self.bytes += bytes;
+    fn add(&mut self, datagrams: usize, bytes: usize) {
+        self.datagrams += datagrams as u64;
+        self.bytes += bytes as u64;
     }
 }
 
@@ -240,3 +268,6 @@ impl Drop for Session {
         }
     }
 }
+
+/// Arrivals of one session before others have a turn.
+const BURST: usize = 32;

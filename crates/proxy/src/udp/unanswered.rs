@@ -35,6 +35,11 @@ impl Unanswered {
         };
     }
 
+    /// Whether what is sent now is still to be kept.
+    pub(super) fn is_open(&self) -> bool {
+        !self.has_given_up
+    }
+
     /// How many are kept.
     pub(super) fn len(&self) -> usize {
         self.count
