@@ -345,3 +345,30 @@ fn a_client_that_stops_inside_its_body_gets_408() {
         1
     );
 }
+
+/// An answer that breaks off has begun: nothing can follow it, from another server as little as on another connection.
+#[test]
+fn a_broken_answer_is_never_followed_by_another() {
+    let broken = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc";
+    let kept = Script::new().read_request().write(OK).read_request();
+    let server = ScriptedServer::start([kept.write_last(broken), Script::ok("again")]);
+    let balancer = start(&[server.address()], Setup::default());
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send(GET);
+    assert_eq!(client.response("GET").text(), "ok");
+    client.send(GET);
+    assert_breaks_off(&mut client);
+    let first = ScriptedServer::start([Script::new().read_request().write_last(broken)]);
+    let second = EchoServer::start("b");
+    let balancer = start(&[first.address(), second.address()], Setup::default());
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send(GET);
+    assert_breaks_off(&mut client);
+    assert_eq!(second.requests(), 0);
+}
+
+#[track_caller]
+fn assert_breaks_off(client: &mut RawClient) {
+    let answer = client.try_response("GET");
+    assert!(answer.is_err(), "{answer:?}");
+}

@@ -69,7 +69,9 @@ impl Exchange<'_> {
             Some(_) => ResponseFailure::Other,
         });
         let may_repeat = self.request.is_idempotent || self.sent == 0 || fault.untouched.is_some();
-        fault.repeatable = !spoke && self.all_is_kept() && may_repeat;
+        // What has begun to answer is not followed by another answer.
+        let is_silent = !spoke && !fault.answered;
+        fault.repeatable = is_silent && self.all_is_kept() && may_repeat;
         fault
     }
 
