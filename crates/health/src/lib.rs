@@ -1,0 +1,23 @@
+//! Who is well: what checks and traffic tell of a server, and whether it may take a request.
+//!
+//! Outcomes and the time flow in, decisions flow out. Pure: no I/O, no clock, and chance only as an argument.
+//!
+//! A [`Breaker`] for each server is told by all workers what becomes of their requests. Nothing imports this room yet: it is
+//! what upstreams will ask whether a server may take a request.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic
+    )
+)]
+
+mod atomic;
+mod breaker;
+
+pub use breaker::{
+    Breaker, BreakerSettings, BreakerState, Cause, Change, HALF_OPEN_REQUESTS_MAX,
+    MIN_REQUESTS_MAX, Outcome, Pass, SlowCalls,
+};
