@@ -2,8 +2,9 @@
 //!
 //! Outcomes and the time flow in, decisions flow out. Pure: no I/O, no clock, and chance only as an argument.
 //!
-//! A [`Breaker`] for each server is told by all workers what becomes of their requests. Nothing imports this room yet: it is
-//! what upstreams will ask whether a server may take a request.
+//! Of each server there is a [`Breaker`], which all workers tell what becomes of their requests, and a [`Check`], which
+//! belongs to whoever does the checks. Nothing imports this room yet: it is what upstreams will ask whether a server may
+//! take a request.
 #![cfg_attr(
     not(test),
     deny(
@@ -16,8 +17,10 @@
 
 mod atomic;
 mod breaker;
+mod check;
 
 pub use breaker::{
     Breaker, BreakerSettings, BreakerState, Cause, Change, HALF_OPEN_REQUESTS_MAX,
     MIN_REQUESTS_MAX, Outcome, Pass, SlowCalls,
 };
+pub use check::{Check, CheckSettings, Verdict};
