@@ -2,9 +2,15 @@
 //!
 //! Outcomes and the time flow in, decisions flow out. Pure: no I/O, no clock, and chance only as an argument.
 //!
+//! ```text
+//!   requests ──► Breaker ──┐
+//!   checks ────► Check ────┼──► Signs ────► Census ──► Admission
+//!   by hand ───────────────┘   of each      of all     of each
+//! ```
+//!
 //! Of each server there is a [`Breaker`], which all workers tell what becomes of their requests, and a [`Check`], which
-//! belongs to whoever does the checks. Nothing imports this room yet: it is what upstreams will ask whether a server may
-//! take a request.
+//! belongs to whoever does the checks. [`Census`] joins both with what was set by hand, by the bounds that hold for an
+//! upstream. Nothing imports this room yet: it is what upstreams will ask whether a server may take a request.
 #![cfg_attr(
     not(test),
     deny(
@@ -16,9 +22,11 @@
 )]
 
 mod atomic;
+mod availability;
 mod breaker;
 mod check;
 
+pub use availability::{Admission, Bounds, ByHand, Census, LastResort, Signs, WhenAllDown};
 pub use breaker::{
     Breaker, BreakerSettings, BreakerState, Cause, Change, HALF_OPEN_REQUESTS_MAX,
     MIN_REQUESTS_MAX, Outcome, Pass, SlowCalls,
