@@ -50,14 +50,14 @@ pub enum StartLine {
 }
 
 impl Head {
-    /// See [`Response::field`].
+    /// See [`Response::field`](super::Response::field).
     pub fn field(&self, name: &str) -> Option<&str> {
         let values = self.fields(name);
         assert!(values.len() < 2, "`{name}` came {} times", values.len());
         values.first().copied()
     }
 
-    /// See [`Response::fields`].
+    /// See [`Response::fields`](super::Response::fields).
     pub fn fields(&self, name: &str) -> Vec<&str> {
         let named = |(field, _): &&(String, String)| field.eq_ignore_ascii_case(name);
         let fields = self.fields.iter().filter(named);
