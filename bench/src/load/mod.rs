@@ -3,6 +3,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod bulk;
+pub(crate) mod bursts;
 pub(crate) mod ciphered;
 pub(crate) mod connects;
 pub(crate) mod datagrams;

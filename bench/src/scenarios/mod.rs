@@ -59,6 +59,8 @@ pub(crate) enum Scenario {
     TcpConnect,
     /// UDP: processor time for each datagram there and back.
     Udp,
+    /// UDP: the same where each client sends eight long ones at once, as QUIC does.
+    UdpBurst,
     /// Memory held by an idle keep-alive connection.
     IdleMemory,
     /// Memory held by an idle keep-alive connection over TLS.
@@ -99,6 +101,7 @@ impl Scenario {
             Self::TcpBulk => "tcp-bulk",
             Self::TcpConnect => "tcp-connect",
             Self::Udp => "udp",
+            Self::UdpBurst => "udp-burst",
             Self::IdleMemory => "idle-memory",
             Self::IdleTls => "idle-tls",
             Self::Start => "start",
@@ -129,6 +132,7 @@ impl Scenario {
             Self::TcpBulk => Ok(streams::bulk(subjects, timing)),
             Self::TcpConnect => Ok(streams::connects(subjects, timing)),
             Self::Udp => Ok(streams::datagrams(subjects, timing)),
+            Self::UdpBurst => Ok(streams::bursts(subjects, timing)),
             Self::IdleMemory => Ok(idle::run(self, subjects, timing, Protocol::Http)),
             Self::IdleTls => Ok(idle::run(self, subjects, timing, Protocol::Tls)),
             Self::Start => one_off::start(subjects, timing),
@@ -162,7 +166,7 @@ impl Scenario {
             }
             (Self::TcpBulk, CPU) => (against == Kind::Haproxy).then_some(0.6),
             (Self::TcpConnect, CPU) => (against == Kind::Haproxy).then_some(0.9),
-            (Self::Udp, CPU) => (against == Kind::Nginx).then_some(0.8),
+            (Self::Udp | Self::UdpBurst, CPU) => (against == Kind::Nginx).then_some(0.8),
             (Self::IdleMemory, MEMORY) => (against == Kind::Sluice).then_some(1.3),
             (Self::IdleTls, MEMORY) => (against == Kind::Sluice).then_some(7.0),
             (Self::Small64 | Self::Small256 | Self::TwoWorkers, RATE) | (Self::OpenLoop, P99) => {

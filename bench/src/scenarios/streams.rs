@@ -7,6 +7,7 @@ use anyhow::Result;
 use super::{CPU, RATE, Scenario, in_turn};
 use crate::cores;
 use crate::load::bulk::BulkClients;
+use crate::load::bursts::BurstClients;
 use crate::load::connects::ConnectClients;
 use crate::load::datagrams::DatagramClients;
 use crate::load::origin::{self, Service};
@@ -63,8 +64,25 @@ pub(super) fn connects(subjects: &[Subject], timing: Timing) -> Vec<Table> {
 }
 
 pub(super) fn datagrams(subjects: &[Subject], timing: Timing) -> Vec<Table> {
+    udp(Scenario::Udp, subjects, timing, |to, servers| {
+        DatagramClients::new(to, servers, UDP_CLIENTS)
+    })
+}
+
+pub(super) fn bursts(subjects: &[Subject], timing: Timing) -> Vec<Table> {
+    udp(Scenario::UdpBurst, subjects, timing, |to, servers| {
+        BurstClients::new(to, servers, BURST_CLIENTS)
+    })
+}
+
+fn udp<C: Clients>(
+    scenario: Scenario,
+    subjects: &[Subject],
+    timing: Timing,
+    clients: impl Fn(SocketAddr, &[SocketAddr]) -> C,
+) -> Vec<Table> {
     let subjects = Subject::able(subjects, Protocol::Udp);
-    let name = Scenario::Udp.name();
+    let name = scenario.name();
     let mut tables = vec![
         Table::new(
             name,
@@ -76,14 +94,12 @@ pub(super) fn datagrams(subjects: &[Subject], timing: Timing) -> Vec<Table> {
         Table::new(name, RATE, "answers a second", Better::Higher, &subjects),
     ];
     in_turn(
-        Scenario::Udp,
+        scenario,
         &subjects,
         timing.rounds,
         &mut tables,
         |subject, row, tables| {
-            let window = window(subject, timing, UDP_ECHO, UDP_SERVERS, |to, servers| {
-                DatagramClients::new(to, servers, UDP_CLIENTS)
-            })?;
+            let window = window(subject, timing, UDP_ECHO, UDP_SERVERS, &clients)?;
             tables[0].add(row, window.micros_each(), None);
             tables[1].add(row, window.rate(), window.doubt());
             Ok(())
@@ -124,6 +140,8 @@ const UDP_ECHO: (Protocol, Service) = (Protocol::Udp, Service::Echo);
 const UDP_SERVERS: usize = 3;
 /// Clients with one datagram under way each.
 const UDP_CLIENTS: usize = 128;
+/// Clients with one burst under way each: no more than a socket's buffer holds.
+const BURST_CLIENTS: usize = 8;
 /// Streams at the same time.
 const STREAMS: usize = 8;
 const BULK_SERVERS: usize = 3;
