@@ -10,7 +10,7 @@
 //!
 //! Of each server there is a [`Breaker`], which all workers tell what becomes of their requests, and a [`Check`], which
 //! belongs to whoever does the checks. [`Census`] joins both with what was set by hand, by the bounds that hold for an
-//! upstream. Nothing imports this room yet: it is what upstreams will ask whether a server may take a request.
+//! upstream.
 #![cfg_attr(
     not(test),
     deny(

@@ -9,11 +9,14 @@ use std::time::Instant;
 
 use sluice_balance::{Kind, Load, Policy};
 use sluice_config::plan::Upstream;
+use sluice_health::{ByHand, Verdict};
 use sluice_model::{Moment, ServerAddress};
 use sluice_net::connect::Destination;
 use thiserror::Error;
 
+use crate::health::Health;
 use crate::queue::Queue;
+use crate::standing::Standing;
 
 /// What a server is known by: state belongs to upstream and server, never to the bare address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +32,7 @@ pub struct EndpointKey {
 #[repr(align(128))]
 pub struct Endpoint {
     load: Load,
+    health: Health,
     connections: AtomicU32,
     closed: AtomicU64,
     /// Whether it chose HTTP/1.1 the last time that it had the choice.
@@ -47,12 +51,14 @@ impl Endpoint {
         key: EndpointKey,
         destination: Destination,
         id: u64,
-        queue: Arc<Queue>,
+        shared: &Shared,
+        verdict: Verdict,
     ) -> Self {
         Self {
             id,
-            queue,
+            queue: Arc::clone(&shared.queue),
             load: Load::default(),
+            health: Health::new(Arc::clone(&shared.standing), verdict),
             connections: AtomicU32::new(0),
             closed: AtomicU64::new(0),
             chose_http1: AtomicBool::new(false),
@@ -80,6 +86,41 @@ impl Endpoint {
     /// What is learned of it from its traffic. In flight are requests (http) or connections (tcp), from all workers.
     pub fn load(&self) -> &Load {
         &self.load
+    }
+
+    /// What checks say of it; [`Verdict::Healthy`] where there are none.
+    pub fn verdict(&self) -> Verdict {
+        self.health.verdict()
+    }
+
+    /// Says what checks have shown, and returns whether that is news. Whoever stops checking says [`Verdict::Healthy`]. A
+    /// server that was unhealthy and is not any more warms up, if its upstream has a slow start.
+    pub fn set_verdict(&self, verdict: Verdict) -> bool {
+        let before = self.health.set_verdict(verdict);
+        if (before, verdict) == (Verdict::Unhealthy, Verdict::Healthy) {
+            self.load.warm_up(self.health.standing().now());
+        }
+        before != verdict
+    }
+
+    /// What was set for it by hand.
+    pub fn by_hand(&self) -> ByHand {
+        self.health.by_hand()
+    }
+
+    /// Sets by hand what it takes, and returns whether that is another state. A server that was down warms up, if its
+    /// upstream has a slow start.
+    pub fn set_by_hand(&self, state: ByHand) -> bool {
+        let before = self.health.set_by_hand(state);
+        if (before, state) == (ByHand::Down, ByHand::Up) {
+            self.load.warm_up(self.health.standing().now());
+        }
+        before != state
+    }
+
+    #[expect(dead_code, reason = "for picks, which follow")]
+    pub(crate) fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Connections open now, idle ones included, from all workers.
@@ -120,6 +161,29 @@ impl Endpoint {
     pub(crate) fn closed_connection(&self) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
         self.closed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What the servers of an upstream have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    queue: Arc<Queue>,
+    standing: Arc<Standing>,
+}
+
+impl Shared {
+    pub(crate) fn new(epoch: Instant) -> Self {
+        Self {
+            queue: Arc::default(),
+            standing: Arc::new(Standing::new(epoch)),
+        }
+    }
+
+    fn of(endpoint: &Endpoint) -> Self {
+        Self {
+            queue: Arc::clone(&endpoint.queue),
+            standing: Arc::clone(endpoint.health.standing()),
+        }
     }
 }
 
@@ -168,7 +232,9 @@ impl Endpoints {
                 .live
                 .values()
                 .find(|one| one.key.upstream == upstream.name);
-            let queue = known.map_or_else(Arc::default, |one| Arc::clone(&one.queue));
+            let shared = known.map_or_else(|| Shared::new(self.epoch), |one| Shared::of(one));
+            // Where nobody checks, nothing speaks against a server.
+            let verdict = Verdict::Healthy;
             for server in &upstream.servers {
                 let key = EndpointKey {
                     upstream: Arc::clone(&upstream.name),
@@ -179,7 +245,7 @@ impl Endpoints {
                     Some(known) if known.destination == destination => Arc::clone(known),
                     _ => {
                         let new =
-                            Endpoint::new(key.clone(), destination, next_id, Arc::clone(&queue));
+                            Endpoint::new(key.clone(), destination, next_id, &shared, verdict);
                         next_id += 1;
                         if known.is_some() {
                             new.load.warm_up(now);

@@ -10,11 +10,13 @@ mod association;
 mod cluster;
 mod connection;
 mod endpoint;
+mod health;
 mod lane;
 mod learn;
 mod load_report;
 mod queue;
 mod session;
+mod standing;
 mod tried;
 mod waiting;
 

@@ -185,6 +185,26 @@ impl Breaker {
         }
     }
 
+    /// Closes it, and forgets what was learned; whether it was not closed before. What is recorded of requests from before
+    /// that says nothing then.
+    pub fn reset(&self) -> bool {
+        loop {
+            let word = self.load();
+            if word.phase == Phase::Closed {
+                return false;
+            }
+            self.window.clear();
+            self.failures_in_a_row.store(0, Ordering::Relaxed);
+            let next = Word {
+                openings: 0,
+                ..word.next(Phase::Closed, 0)
+            };
+            if self.replace(word, next) {
+                return true;
+            }
+        }
+    }
+
     fn record_closed(
         &self,
         word: Word,

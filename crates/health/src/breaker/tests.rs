@@ -91,6 +91,17 @@ fn cause(change: Option<Change>) -> Option<Cause> {
 }
 
 #[test]
+fn what_is_reset_is_closed_and_remembers_nothing() {
+    let tried = Tried::new(settings());
+    assert!(!tried.breaker.reset(), "it is closed");
+    tried.fail_in_a_row(1.0);
+    let late = tried.enter(32.0).expect("a trial");
+    assert!(tried.breaker.reset());
+    assert_eq!(tried.tell(32.0, late, Outcome::Failed), None, "too late");
+    assert_eq!(tried.fail_in_a_row(33.0), Duration::from_secs(30));
+}
+
+#[test]
 fn failures_in_a_row_open_it_and_a_success_between_does_not_let_them() {
     let tried = Tried::new(settings());
     for _ in 0..4 {

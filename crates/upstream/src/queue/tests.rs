@@ -1,12 +1,14 @@
 //! The line by itself: who gets a place, from how many threads it may be given back.
 
 use std::sync::atomic::AtomicU32;
+use std::time::Instant;
 
+use sluice_health::Verdict;
 use sluice_model::ServerAddress;
 use sluice_net::connect::Destination;
 
 use super::*;
-use crate::endpoint::EndpointKey;
+use crate::endpoint::{EndpointKey, Shared};
 
 const ANY: Wants = Wants {
     made_before: u64::MAX,
@@ -23,7 +25,8 @@ fn endpoint() -> Arc<Endpoint> {
         key,
         Destination::Ip(address),
         3,
-        Arc::default(),
+        &Shared::new(Instant::now()),
+        Verdict::Healthy,
     ))
 }
 
