@@ -199,10 +199,7 @@ impl Kind {
             }
             Self::Duration { .. } => "a duration such as \"5s\"".to_owned(),
             Self::Size { .. } => "a size such as \"64KiB\"".to_owned(),
-            Self::Choice(choices) => {
-                let built = choices.iter().filter(|choice| choice.built);
-                either_text(built.map(|choice| choice.word))
-            }
+            Self::Choice(choices) => either_text(choices.iter().map(|choice| choice.word)),
             Self::Secret { .. } => "a secret text".to_owned(),
             Self::Either(kinds) => {
                 let nouns: Vec<String> = kinds.iter().map(Self::noun).collect();
@@ -298,15 +295,10 @@ pub(crate) enum Form {
 #[derive(Debug)]
 pub(crate) struct Choice {
     pub(crate) word: &'static str,
-    pub(crate) built: bool,
 }
 
 impl Choice {
     const fn new(word: &'static str) -> Self {
-        Self { word, built: true }
-    }
-
-    const fn not_yet(word: &'static str) -> Self {
-        Self { word, built: false }
+        Self { word }
     }
 }

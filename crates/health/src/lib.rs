@@ -25,6 +25,7 @@ mod atomic;
 mod availability;
 mod breaker;
 mod check;
+mod retry_budget;
 
 pub use availability::{Admission, Bounds, ByHand, Census, LastResort, Signs, WhenAllDown};
 pub use breaker::{
@@ -32,3 +33,4 @@ pub use breaker::{
     MIN_REQUESTS_MAX, Outcome, Pass, SlowCalls,
 };
 pub use check::{Check, CheckSettings, Verdict};
+pub use retry_budget::RetryBudget;

@@ -12,6 +12,14 @@ impl Share {
     /// All of it.
     pub const ALL: Self = Self(100);
 
+    /// So many percent; what is more than all is all.
+    pub const fn of_percent(percent: u8) -> Self {
+        if percent > Self::ALL.0 {
+            return Self::ALL;
+        }
+        Self(percent)
+    }
+
     /// In percent, 0 to 100.
     pub const fn percent(self) -> u8 {
         self.0

@@ -160,7 +160,12 @@ fn a_body_that_is_not_kept_cannot_be_sent_again() {
         .write(OK)
         .read_until("second half");
     let server = ScriptedServer::start([script, Script::ok("fresh")]);
-    let balancer = start(&[server.address()], Setup::default());
+    let tables = "[[routes]]\nupstream = \"app\"\nretry = { buffer = \"10B\" }\n";
+    let setup = Setup {
+        tables,
+        ..Setup::default()
+    };
+    let balancer = start(&[server.address()], setup);
     assert_eq!(ask(&balancer, GET).text(), "ok");
     let mut client = RawClient::connect(balancer.address("web"));
     client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 21\r\n\r\nfirst half");

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use sluice_balance::{Kind, Load, Policy};
 use sluice_config::plan::Upstream;
-use sluice_health::{ByHand, Verdict};
+use sluice_health::{ByHand, RetryBudget, Verdict};
 use sluice_model::{Moment, ServerAddress};
 use sluice_net::connect::Destination;
 use thiserror::Error;
@@ -41,6 +41,8 @@ pub struct Endpoint {
     id: u64,
     /// Who waits for a place at the upstream's servers.
     queue: Arc<Queue>,
+    /// The upstream's retries under way.
+    retries: Arc<RetryBudget>,
     key: EndpointKey,
     label: Arc<str>,
     destination: Destination,
@@ -57,6 +59,7 @@ impl Endpoint {
         Self {
             id,
             queue: Arc::clone(&shared.queue),
+            retries: Arc::clone(&shared.retries),
             load: Load::default(),
             health: Health::new(Arc::clone(&shared.standing), verdict),
             connections: AtomicU32::new(0),
@@ -154,6 +157,10 @@ impl Endpoint {
         &self.queue
     }
 
+    pub(crate) fn retries(&self) -> &Arc<RetryBudget> {
+        &self.retries
+    }
+
     pub(crate) fn opened_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
@@ -168,6 +175,7 @@ impl Endpoint {
 #[derive(Debug)]
 pub(crate) struct Shared {
     queue: Arc<Queue>,
+    retries: Arc<RetryBudget>,
     standing: Arc<Standing>,
 }
 
@@ -175,6 +183,7 @@ impl Shared {
     pub(crate) fn new(epoch: Instant) -> Self {
         Self {
             queue: Arc::default(),
+            retries: Arc::default(),
             standing: Arc::new(Standing::new(epoch)),
         }
     }
@@ -182,6 +191,7 @@ impl Shared {
     fn of(endpoint: &Endpoint) -> Self {
         Self {
             queue: Arc::clone(&endpoint.queue),
+            retries: Arc::clone(&endpoint.retries),
             standing: Arc::clone(endpoint.health.standing()),
         }
     }

@@ -124,7 +124,7 @@ impl Builder<'_> {
             timeout: section.value("timeout")?,
             max_body: section.value("max-body"),
             retry: match section.table("retry") {
-                Some(section) => retry(section)?,
+                Some(section) => self.retry(section)?,
                 None => Retry::default(),
             },
         };
@@ -293,6 +293,47 @@ impl Builder<'_> {
         }
     }
 
+    fn retry(&mut self, section: &Section) -> Option<Retry> {
+        let words = section.items::<&'static str>("on")?;
+        let has = |sought| words.iter().any(|(word, _)| *word == sought);
+        let mut statuses = RetryStatuses::default();
+        for status in words.iter().filter_map(|(word, _)| word.parse().ok()) {
+            statuses.insert(status);
+        }
+        self.timeout_of_a_try(section, has("timeout"));
+        Some(Retry {
+            attempts: section.value("attempts")?,
+            connect_failure: has("connect-failure"),
+            reset: has("reset"),
+            statuses,
+            per_try_timeout: section.value("per-try-timeout").filter(|_| has("timeout")),
+            backoff: section.value("backoff")?,
+            budget: section.value("budget")?,
+            budget_floor: section.value("budget-floor")?,
+            buffer: section.value("buffer")?,
+            any_method: section.value("retry-unsafe")?,
+        })
+    }
+
+    /// Either says nothing without the other.
+    fn timeout_of_a_try(&mut self, section: &Section, is_retried: bool) {
+        match section.set_at("per-try-timeout") {
+            Some(span) if !is_retried => {
+                let what = "what takes longer is not tried again: `on` has no `timeout`";
+                let help = "add it: `on = [\"connect-failure\", \"reset\", \"timeout\"]`";
+                self.findings
+                    .push(Diagnostic::error(span.clone(), what).help(help));
+            }
+            None if is_retried => {
+                let what = "`timeout` here needs `per-try-timeout`: the route's own `timeout` is of all tries together";
+                let help = "add it: `per-try-timeout = \"2s\"`";
+                let at = section.set_at("on").cloned().unwrap_or_default();
+                self.findings.push(Diagnostic::error(at, what).help(help));
+            }
+            _ => {}
+        }
+    }
+
     fn wrong_template(
         &mut self,
         text: &str,
@@ -339,21 +380,6 @@ impl Builder<'_> {
 
 /// What a route can do; one of them is set.
 const ACTIONS: &[&str] = &["upstream", "respond", "redirect"];
-
-fn retry(section: &Section) -> Option<Retry> {
-    let words = section.items::<&'static str>("on")?;
-    let has = |sought| words.iter().any(|(word, _)| *word == sought);
-    let mut statuses = RetryStatuses::default();
-    for status in words.iter().filter_map(|(word, _)| word.parse().ok()) {
-        statuses.insert(status);
-    }
-    Some(Retry {
-        attempts: section.value("attempts")?,
-        connect_failure: has("connect-failure"),
-        reset: has("reset"),
-        statuses,
-    })
-}
 
 /// The names that the path of a route captures; `None` where the path is wrong.
 fn captures(section: &Section) -> Option<Vec<Box<str>>> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluice_model::Share;
 use sluice_route::Template;
 
 use super::UpstreamId;
@@ -22,10 +23,10 @@ pub struct Route {
     pub retry: Retry,
 }
 
-/// `retry = { attempts, on }`
+/// `retry = { attempts, on, … }`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// `attempts`: servers tried at most, 1 to 8.
+    /// `attempts`: tries at most, 1 to 8.
     pub attempts: usize,
     /// `connect-failure` in `on`
     pub connect_failure: bool,
@@ -33,6 +34,18 @@ pub struct Retry {
     pub reset: bool,
     /// The statuses in `on`.
     pub statuses: RetryStatuses,
+    /// `timeout` in `on`, with its `per-try-timeout`
+    pub per_try_timeout: Option<Duration>,
+    /// `backoff`: what the pauses begin with; `None` where there are none, and no server is tried twice.
+    pub backoff: Option<Duration>,
+    /// `budget`
+    pub budget: Share,
+    /// `budget-floor`
+    pub budget_floor: u32,
+    /// `buffer`: bytes of a body that are kept.
+    pub buffer: usize,
+    /// `retry-unsafe`
+    pub any_method: bool,
 }
 
 impl Default for Retry {
@@ -42,6 +55,12 @@ impl Default for Retry {
             connect_failure: true,
             reset: true,
             statuses: RetryStatuses::default(),
+            per_try_timeout: None,
+            backoff: None,
+            budget: Share::of_percent(20),
+            budget_floor: 3,
+            buffer: 64 << 10,
+            any_method: false,
         }
     }
 }

@@ -112,18 +112,8 @@ impl Reader<'_> {
         span: &Span,
         key: &Key,
     ) -> Option<Typed> {
-        match choices.iter().find(|choice| choice.word == text.value) {
-            Some(choice) if choice.built => return Some(Typed::Word(choice.word)),
-            Some(choice) => {
-                let value = match key.kind {
-                    Kind::List { .. } => format!("\"{}\" in `{}`", choice.word, key.name),
-                    _ => format!("`{} = \"{}\"`", key.name, choice.word),
-                };
-                self.findings
-                    .error(span, format!("{value} is not supported yet"));
-                return None;
-            }
-            None => {}
+        if let Some(choice) = choices.iter().find(|choice| choice.word == text.value) {
+            return Some(Typed::Word(choice.word));
         }
         let takes = match key.kind {
             Kind::Either(_) => key.kind.noun(),
@@ -133,14 +123,10 @@ impl Reader<'_> {
             self.does_not_stand_for(&takes, span);
             return None;
         }
-        let built = choices.iter().filter(|choice| choice.built);
-        let not_yet = choices.iter().filter(|choice| !choice.built);
-        let help = if let Some(word) = closest(&text.value, built.map(|choice| choice.word)) {
-            format!("did you mean \"{word}\"?")
-        } else if let Some(word) = closest(&text.value, not_yet.map(|choice| choice.word)) {
-            format!("did you mean \"{word}\"? It is not supported yet")
-        } else {
-            format!("it takes {takes}")
+        let known = choices.iter().map(|choice| choice.word);
+        let help = match closest(&text.value, known) {
+            Some(word) => format!("did you mean \"{word}\"?"),
+            None => format!("it takes {takes}"),
         };
         let message = format!("{} is not a value of `{}`", quote(&text.value), key.name);
         self.findings
@@ -464,10 +450,9 @@ pub(crate) fn quote(text: &str) -> String {
 
 const QUOTED_CHARACTERS: usize = 60;
 
-/// The words that can be used, in quotes.
+/// The words, in quotes.
 fn words(choices: &[Choice]) -> String {
-    let built = choices.iter().filter(|choice| choice.built);
-    either_text(built.map(|choice| choice.word))
+    either_text(choices.iter().map(|choice| choice.word))
 }
 
 fn text_shown(text: &Text) -> String {

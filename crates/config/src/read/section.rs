@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use sluice_model::{BindAddress, ServerAddress, Weight};
+use sluice_model::{BindAddress, ServerAddress, Share, Weight};
 use sluice_route::{HostPattern, PathPattern};
 
 use super::{Read, Typed};
@@ -192,6 +192,16 @@ impl FromTyped for f32 {
         match typed {
             Typed::Decimal(number) => Some(*number),
             Typed::Share(percent) => Some(Self::from(*percent) / 100.0),
+            _ => None,
+        }
+    }
+}
+
+/// Shares as they are compared with counts.
+impl FromTyped for Share {
+    fn from_typed(typed: &Typed) -> Option<Self> {
+        match typed {
+            Typed::Share(percent) => Self::try_from(*percent).ok(),
             _ => None,
         }
     }

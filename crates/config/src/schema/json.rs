@@ -105,11 +105,7 @@ fn kind(kind: &Kind) -> Value {
 }
 
 fn words(choices: &[Choice]) -> Vec<&'static str> {
-    choices
-        .iter()
-        .filter(|choice| choice.built)
-        .map(|choice| choice.word)
-        .collect()
+    choices.iter().map(|choice| choice.word).collect()
 }
 
 /// `"${NAME}"` may stand for a value of any type.

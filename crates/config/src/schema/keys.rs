@@ -75,6 +75,8 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 const SECOND: Duration = Duration::from_secs(1);
 
+const MINUTE: Duration = Duration::from_mins(1);
+
 const HOUR: Duration = Duration::from_hours(1);
 
 const DAY: Duration = Duration::from_hours(24);

@@ -81,17 +81,10 @@ fn takes(kind: &Kind) -> String {
         Kind::Size { max: u64::MAX, .. } => "a size".to_owned(),
         Kind::Size { min, max } => format!("a size from {} to {}", ShowSize(*min), ShowSize(*max)),
         Kind::Choice(choices) => {
-            let words = |built| {
-                let chosen = choices.iter().filter(move |choice| choice.built == built);
-                chosen
-                    .map(|choice| format!("`\"{}\"`", choice.word))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            };
-            match words(false) {
-                none if none.is_empty() => words(true),
-                not_yet => format!("{} (not supported yet: {not_yet})", words(true)),
-            }
+            let words = choices
+                .iter()
+                .map(|choice| format!("`\"{}\"`", choice.word));
+            words.collect::<Vec<_>>().join(", ")
         }
         Kind::Either(kinds) => kinds.iter().map(takes).collect::<Vec<_>>().join(", or "),
         Kind::List { item, .. } => format!("a list, each item {}", takes(item)),

@@ -6,6 +6,9 @@
 //! A long body of known length goes by `splice(2)`, inside the kernel: for 64 KiB that takes a third of the processor time
 //! of receiving and sending them.
 
+mod kept;
+mod outbox;
+
 use std::io;
 use std::task::{Context, Poll, ready};
 
@@ -17,104 +20,11 @@ use sluice_wire::h1::{
 };
 use thiserror::Error;
 
+use kept::Kept;
+pub use outbox::Outbox;
+
 use super::response::Delivery;
 use crate::scratch::{Buffers, Scratch};
-
-/// Bytes on their way to a stream that did not take them yet.
-#[derive(Debug, Default)]
-pub struct Outbox {
-    bytes: Vec<u8>,
-    sent: usize,
-    total: u64,
-}
-
-impl Outbox {
-    /// Begins with `bytes`.
-    pub fn holding(bytes: Vec<u8>) -> Self {
-        Self {
-            bytes,
-            ..Self::default()
-        }
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        self.sent == self.bytes.len()
-    }
-
-    /// Whether the target took some of the bytes, and others wait.
-    pub fn is_partly_sent(&self) -> bool {
-        self.sent > 0 && !self.is_empty()
-    }
-
-    /// Bytes that the target took, since the beginning.
-    pub fn total_sent(&self) -> u64 {
-        self.total
-    }
-
-    /// Adds `bytes` at the end.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    /// What waits, as one vector.
-    pub fn into_rest(mut self) -> Vec<u8> {
-        self.bytes.drain(..self.sent);
-        self.bytes
-    }
-
-    /// Sends what waits. Ready when nothing does any more; the vector goes back to `buffers` then.
-    pub fn poll_flush(
-        &mut self,
-        cx: &mut Context<'_>,
-        target: &mut Stream,
-        buffers: &mut Buffers,
-    ) -> Poll<io::Result<()>> {
-        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match ready!(target.poll_write(cx, rest))? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                taken => {
-                    self.sent += taken;
-                    self.total += taken as u64;
-                }
-            }
-        }
-        if !self.bytes.is_empty() {
-            buffers.give_back(std::mem::take(&mut self.bytes));
-            self.sent = 0;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Sends `bytes` after what waits already; what is not taken at once waits too.
-    fn send(
-        &mut self,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-        target: &mut Stream,
-        buffers: &mut Buffers,
-    ) -> io::Result<()> {
-        let mut rest = bytes;
-        while self.is_empty() && !rest.is_empty() {
-            match target.poll_write(cx, rest) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(taken)) => {
-                    rest = rest.get(taken..).unwrap_or_default();
-                    self.total += taken as u64;
-                }
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => break,
-            }
-        }
-        if !rest.is_empty() {
-            if self.bytes.capacity() == 0 {
-                self.bytes = buffers.take();
-            }
-            self.push(rest);
-        }
-        Ok(())
-    }
-}
 
 /// One body on its way.
 #[derive(Debug)]
@@ -125,6 +35,8 @@ pub struct Relay {
     /// The most payload bytes allowed.
     limit: u64,
     outbox: Outbox,
+    /// What was received, where it may have to be sent again.
+    kept: Option<Kept>,
     /// Holds what was received by splice and is not sent yet.
     pipe: Option<Pipe>,
     spliced: u64,
@@ -202,6 +114,7 @@ impl Relay {
             wraps,
             limit,
             outbox: Outbox::default(),
+            kept: None,
             pipe: None,
             spliced: 0,
             received: 0,
@@ -226,12 +139,14 @@ impl Relay {
 
     /// Bytes that the target took: framing, and what was sent before the body, included.
     pub fn sent(&self) -> u64 {
-        self.outbox.total_sent() + self.spliced
+        let kept = self.kept.as_ref().map_or(0, Kept::total_sent);
+        self.outbox.total_sent() + kept + self.spliced
     }
 
     /// Whether it is the target that the body waits for.
     pub fn waits_for_target(&self) -> bool {
-        !self.outbox.is_empty() || self.pipe.is_some()
+        let is_kept_sent = self.kept.as_ref().is_none_or(Kept::is_sent);
+        !self.outbox.is_empty() || !is_kept_sent || self.pipe.is_some()
     }
 
     /// A mark that differs whenever a byte was received or sent since the last.
@@ -344,6 +259,9 @@ impl Relay {
         cx: &mut Context<'_>,
         sides: &mut Sides<'_>,
     ) -> Poll<Result<(), RelayError>> {
+        if self.kept.is_some() && ready!(self.poll_kept(cx, sides))? {
+            return Poll::Ready(Ok(()));
+        }
         loop {
             ready!(self.outbox.poll_flush(cx, sides.target, sides.buffers))
                 .map_err(RelayError::Target)?;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_config::plan::{Action, HttpListener, Retry, Route, UpstreamId};
+use sluice_config::plan::{Action, HttpListener, Route, UpstreamId};
 use sluice_http::h1::relay::{Relay, RelayError};
 use sluice_http::h1::request::{Certificate, Forwarding, compose, kept_request_id};
 use sluice_http::websocket;
@@ -20,6 +20,7 @@ use sluice_wire::h1::{FieldKind, Fields, Framing, Method, RequestHead, Version};
 use super::grpc;
 use super::respond::{self, Answer};
 use super::serve::{Carrier, Downstream};
+use super::tries::Tries;
 use crate::live::LiveListener;
 use crate::trip::{Trip, Words};
 
@@ -57,10 +58,8 @@ pub(super) struct Outgoing {
     pub(super) is_head: bool,
     /// Whether it may be sent twice (RFC 9110, 9.2.2).
     pub(super) is_idempotent: bool,
-    /// When another server is tried.
-    pub(super) retry: Retry,
-    /// Whether whatever the server answers now is passed on.
-    pub(super) is_last_try: bool,
+    /// What is to be done where it fails.
+    pub(super) tries: Tries,
     /// Whether it asks to switch protocols.
     pub(super) wants_upgrade: bool,
     /// What it needs of a connection to a server.
@@ -69,8 +68,6 @@ pub(super) struct Outgoing {
     pub(super) accept: Option<Box<str>>,
     /// Whether the client waits for the server's `100 Continue` before it sends the body.
     pub(super) expects_continue: bool,
-    /// From the last byte sent until the head of the answer.
-    pub(super) timeout: Duration,
     /// How long a body may stand still.
     pub(super) body_timeout: Duration,
     /// Whether the client speaks gRPC.
@@ -320,6 +317,13 @@ impl<'b> Asked<'_, '_, 'b> {
             })?;
         trip.cluster = Some(Rc::clone(cluster));
         let key = websocket::key_of(head);
+        let is_idempotent = head.method.is_idempotent() || route.retry.any_method;
+        if is_idempotent && route.retry.attempts > 1 {
+            body.keep(route.retry.buffer);
+        }
+        let timeout = self
+            .grpc_timeout()
+            .map_or(route.timeout, |asked| asked.min(route.timeout));
         let outgoing = Outgoing {
             cluster: Rc::clone(cluster),
             bytes,
@@ -330,9 +334,8 @@ impl<'b> Asked<'_, '_, 'b> {
             version: head.version,
             persistent: head.persistent,
             is_head: head.method == Method::Head,
-            is_idempotent: head.method.is_idempotent(),
-            retry: route.retry,
-            is_last_try: false,
+            is_idempotent,
+            tries: Tries::new(route.retry, timeout),
             wants_upgrade: head.upgrade.is_some(),
             need: match key {
                 Some(_) => Need::WebSocket,
@@ -342,9 +345,6 @@ impl<'b> Asked<'_, '_, 'b> {
                 .filter(|_| self.downstream.carrier.is_some())
                 .map(|key| websocket::accept(key).into()),
             expects_continue: head.expect_continue,
-            timeout: self
-                .grpc_timeout()
-                .map_or(route.timeout, |asked| asked.min(route.timeout)),
             is_grpc: self.is_grpc(),
             body_timeout: self.http.body_timeout,
             via: self.http.via.as_deref().map(Rc::from),

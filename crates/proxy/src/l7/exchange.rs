@@ -102,14 +102,20 @@ impl<'a> Exchange<'a> {
         request: &'a mut Outgoing,
         trip: &'a mut Trip,
     ) -> Self {
+        let started = trip.now;
         // The time for the answer begins when the request has been sent.
         let patience = if request.body.is_received() {
-            request.timeout
+            request.tries.answer_deadline(started)
         } else {
-            request.body_timeout
+            started + request.body_timeout
         };
-        let started = trip.now;
-        downstream.deadline.set(started + patience);
+        downstream.deadline.set(patience);
+        request.body.rewind();
+        let counted = Traffic {
+            from_client: request.body.streamed(),
+            to_server: request.body.sent(),
+            ..Traffic::default()
+        };
         Self {
             downstream,
             server,
@@ -126,7 +132,7 @@ impl<'a> Exchange<'a> {
             },
             surplus: Vec::new(),
             received: 0,
-            counted: Traffic::default(),
+            counted,
             keep_alive: false,
             reusable: false,
             truncation_hidden: false,
@@ -188,7 +194,8 @@ impl<'a> Exchange<'a> {
                 self.sending = Sending::Done;
                 if matches!(self.answer, Answering::Head { .. }) {
                     let now = self.trip.tick();
-                    self.downstream.deadline.set(now + self.request.timeout);
+                    let by = self.request.tries.answer_deadline(now);
+                    self.downstream.deadline.set(by);
                 }
                 Ok(())
             }

@@ -9,17 +9,18 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use sluice_config::plan::{Retry, SourceAddress};
+use sluice_config::plan::SourceAddress;
 use sluice_http::exchange::Untouched;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
-use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight, Offer, Tried};
+use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight, Offer};
 
 use super::decide::Outgoing;
 use super::exchange::{Ended, Exchange, Fault};
 use super::pipeline::After;
 use super::respond::{self, Answer};
 use super::serve::Downstream;
+use super::tries::Tries;
 use super::tunnel;
 use crate::live::LiveListener;
 use crate::queue;
@@ -34,19 +35,20 @@ pub(super) async fn run(
     request: &mut Outgoing,
 ) -> After {
     let cluster = Rc::clone(&request.cluster);
-    let mut tried = Tried::default();
     let mut failure = Failure::of(End::NoServer);
     // What is rare is boxed here: its state would make every request's future larger.
     let after = loop {
-        let asked = Asked {
-            now: trip.now,
-            key: request.key,
-        };
         let mut next = None;
-        if failure.may_be_mended(request.retry, tried.count()) {
-            next = cluster.pick(&mut tried, asked);
+        if failure.may_be_mended(&mut request.tries, &cluster)
+            && pause(downstream, trip, request, &mut failure).await
+        {
+            let asked = Asked {
+                now: trip.now,
+                key: request.key,
+            };
+            next = cluster.pick(&mut request.tries.tried, asked);
             if next.is_none() && cluster.settings().queue.is_some() {
-                let waiting = wait(downstream, trip, request, &mut failure, &mut tried);
+                let waiting = wait(downstream, trip, request, &mut failure);
                 next = Box::pin(waiting).await;
             }
         }
@@ -57,7 +59,7 @@ pub(super) async fn run(
             break Box::pin(fail(downstream, trip, request, &failure)).await;
         };
         let started = trip.now;
-        request.is_last_try = tried.count() >= request.retry.attempts.min(cluster.lanes().len());
+        request.tries.begin(&cluster);
         count_attempt(trip, &cluster);
         trip.lane = Some(Rc::clone(place.lane()));
         downstream.guard.uses(Some(place.lane()));
@@ -90,13 +92,43 @@ pub(super) async fn run(
     after
 }
 
+/// Pauses before another try; whether the client has waited for it.
+async fn pause(
+    downstream: &mut Downstream,
+    trip: &mut Trip,
+    request: &mut Outgoing,
+    failure: &mut Failure,
+) -> bool {
+    if request.tries.begun() == 0 {
+        return true;
+    }
+    let random = downstream.worker.random_id();
+    let cluster = &request.cluster;
+    let pause = request.tries.go_on(failure.is_unreached(), cluster, random);
+    if pause.is_zero() {
+        return true;
+    }
+    downstream.deadline.set(trip.tick() + pause);
+    let is_gone = poll_fn(|cx| {
+        if request.body.is_received() && downstream.is_gone(cx) {
+            return Poll::Ready(true);
+        }
+        downstream.deadline.poll(cx).map(|()| false)
+    })
+    .await;
+    trip.tick();
+    if is_gone {
+        *failure = Failure::for_good(End::ClientClosed);
+    }
+    !is_gone
+}
+
 /// Waits in the upstream's queue for a place; `None` where there is none to be had, and `failure` says why.
 async fn wait(
     downstream: &mut Downstream,
     trip: &mut Trip,
-    request: &Outgoing,
+    request: &mut Outgoing,
     failure: &mut Failure,
-    tried: &mut Tried,
 ) -> Option<InFlight> {
     let timeout = request.cluster.settings().queue?.timeout;
     let asked = Asked {
@@ -111,7 +143,7 @@ async fn wait(
         let is_over = downstream.deadline.poll(cx).is_ready();
         is_over.then_some(End::QueueTimeout)
     };
-    let outcome = queue::wait(&request.cluster, tried, asked, gives_up).await;
+    let outcome = queue::wait(&request.cluster, &mut request.tries.tried, asked, gives_up).await;
     trip.tick();
     outcome.unwrap_or_else(|end| {
         *failure = Failure::for_good(end);
@@ -158,8 +190,12 @@ impl Failure {
         }
     }
 
-    /// Whether the route has another server tried after so many.
-    fn may_be_mended(&self, retry: Retry, tried: usize) -> bool {
+    /// Whether the route has another server tried, and the upstream bears it.
+    fn may_be_mended(&self, tries: &mut Tries, cluster: &Cluster) -> bool {
+        if tries.begun() == 0 {
+            return true;
+        }
+        let retry = tries.retry;
         let is_listed = match self.end {
             End::ConnectFailed | End::ConnectTimeout => retry.connect_failure,
             // As good as not connected.
@@ -167,7 +203,16 @@ impl Failure {
             End::UpstreamClosed => retry.reset,
             _ => true,
         };
-        self.repeatable && is_listed && tried < retry.attempts
+        // What certainly reached no server adds nothing to their load.
+        self.repeatable
+            && is_listed
+            && tries.begun() < retry.attempts
+            && (self.is_unreached() || tries.is_borne_by(cluster))
+    }
+
+    /// Whether no server has worked on the request.
+    fn is_unreached(&self) -> bool {
+        self.untouched || matches!(self.end, End::ConnectFailed | End::ConnectTimeout)
     }
 
     /// Whether the server let time pass without a word.
@@ -247,7 +292,7 @@ async fn try_server(
                         // Another connection may well be served.
                         Some(Untouched::Leaving) => !is_again,
                         // Another server is rather less busy.
-                        Some(Untouched::Refused) => !is_again && request.is_last_try,
+                        Some(Untouched::Refused) => !is_again && request.tries.is_last(),
                     };
                 if !has_another {
                     return Outcome::Failed(fault.into());

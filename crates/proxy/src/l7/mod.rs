@@ -23,6 +23,7 @@ mod record;
 mod respond;
 mod serve;
 mod streams;
+mod tries;
 mod tunnel;
 
 pub(crate) use h3::serve as serve_h3;

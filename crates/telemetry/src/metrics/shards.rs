@@ -30,6 +30,8 @@ pub struct UpstreamMetrics {
     pub connect: Histogram,
     /// Attempts after the first.
     pub retries: Counter,
+    /// Retries that the budget did not allow.
+    pub retries_denied: Counter,
     /// Requests and sessions for which no server was there to be chosen.
     pub no_server: Counter,
     /// Requests and sessions that wait in the queue now.

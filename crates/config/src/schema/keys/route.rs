@@ -1,6 +1,6 @@
 //! The keys of routes.
 
-use super::{DAY, MILLISECOND, duration};
+use super::{DAY, MILLISECOND, MINUTE, duration};
 use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
 
 /// `[[routes]]`
@@ -57,7 +57,7 @@ pub(crate) static ROUTE: Shape = Shape {
             "timeout",
             duration(MILLISECOND, DAY),
             Default::Is("\"60s\""),
-            "With `upstream`: how long the response head may take from the last byte of the request; 504 above.",
+            "With `upstream`: how long the response head may take from the last byte of the request, all tries together; 504 above.",
         )
         .also(&["read-timeout", "server-timeout", "response-timeout"]),
         Key::new(
@@ -189,17 +189,65 @@ pub(crate) static RETRY: Shape = Shape {
                     Choice::new("502"),
                     Choice::new("503"),
                     Choice::new("504"),
-                    Choice::not_yet("timeout"),
+                    Choice::new("timeout"),
                 ]),
                 min: 1,
             },
             Default::Is("[\"connect-failure\", \"reset\"]"),
             "What is tried again: `connect-failure` is a server that cannot be connected to, `reset` one that closes or resets \
-             the connection before a byte of its answer, a number an answer with that status, which the client does not see then.",
+             the connection before a byte of its answer, `timeout` one that does not answer within `per-try-timeout`, a number an answer \
+             with that status, which the client does not see then.",
         )
         .also(&["conditions", "retry-on", "statuses"]),
-        Key::not_yet("backoff", "A pause before another try."),
-        Key::not_yet("budget", "The share of requests that may be retries."),
+        Key::new(
+            "per-try-timeout",
+            duration(MILLISECOND, DAY),
+            Default::Absent("`timeout` of the route, which is of all tries together"),
+            "With `timeout` in `on`: how long the head of an answer is awaited before another server is tried. The last try has what \
+             is left of the route's `timeout`.",
+        )
+        .also(&["try-timeout"]),
+        Key::new(
+            "backoff",
+            Kind::Either(&[Kind::Choice(&[Choice::new("off")]), duration(MILLISECOND, MINUTE)]),
+            Default::Is("\"25ms\""),
+            "The pause before another try: by chance between none and this, twice as much with each further try, ten times as much at \
+             most. Another server after one that could not be reached is tried at once. With a pause, tries that are left when \
+             every server was tried begin with the first again; `\"off\"` is no pause, and one try a server.",
+        )
+        .also(&["retry-backoff", "delay"]),
+        Key::new(
+            "budget",
+            Kind::Share { min: 0, max: 100 },
+            Default::Is("\"20%\""),
+            "How many of the requests that are under way to the upstream may be retries, beside `budget-floor`, over all routes. \
+             Where there are more, the failure is passed on. What certainly reached no server does not count.",
+        ),
+        Key::new(
+            "budget-floor",
+            Kind::Number { min: 0, max: 1_000_000 },
+            Default::Is("3"),
+            "So many retries at a time are allowed whatever the budget.",
+        )
+        .also(&["min-retry-concurrency", "budget-min"]),
+        Key::new(
+            "buffer",
+            Kind::Size {
+                min: 0,
+                max: 16 << 20,
+            },
+            Default::Is("\"64KiB\""),
+            "How much of the body of a request that may be repeated is kept, so that it can be sent again. One that is longer \
+             is sent once.",
+        )
+        .also(&["retry-buffer"]),
+        Key::new(
+            "retry-unsafe",
+            Kind::Flag,
+            Default::Is("false"),
+            "Repeats requests whatever their method, POST too: right where the servers themselves see to it that nothing is done twice.",
+        )
+        .also(&["non-idempotent", "retry-non-idempotent"]),
     ],
 };
 

@@ -65,7 +65,7 @@ impl Exchange<'_> {
             let mut storage = FieldStorage::new();
             match parse_response(bytes, &mut storage, &LIMITS, self.request.is_head) {
                 Ok(Some(head)) if head.status >= 200 => {
-                    if let Err(fault) = self.pass_over(head.status) {
+                    if let Err(fault) = self.pass_over(&head) {
                         return Poll::Ready(Err(fault));
                     }
                     let mut out = worker.head();
@@ -112,7 +112,7 @@ impl Exchange<'_> {
                 return self.switch(&head, &bytes).map(Some);
             }
             if head.status >= 200 {
-                self.pass_over(head.status)?;
+                self.pass_over(&head)?;
                 let mut out = Vec::new();
                 let (mut relay, start) = self.begin_answer(&head, &mut out);
                 let body = bytes.get(start..).unwrap_or_default();

@@ -6,6 +6,7 @@ use sluice_http::exchange::Untouched;
 use sluice_http::h1::relay::RelayError;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::{BadRequest, ResponseFailure};
+use sluice_wire::h1::ResponseHead;
 
 use super::{Answering, Exchange, Sending};
 
@@ -32,7 +33,8 @@ pub(in crate::l7) struct Fault {
 
 impl Exchange<'_> {
     /// Whom to blame for the silence.
-    pub(super) fn timed_out(&self) -> Fault {
+    pub(super) fn timed_out(&mut self) -> Fault {
+        let now = self.trip.tick();
         let client_is_slow = match &self.answer {
             Answering::Body(relay) => relay.waits_for_target(),
             Answering::Head { interim, spoke, .. } => {
@@ -52,12 +54,14 @@ impl Exchange<'_> {
         } else {
             let mut fault = self.fault(End::UpstreamTimeout);
             fault.server = Some(ResponseFailure::Timeout);
+            let is_whole = self.request.body.is_received() && self.request.is_idempotent;
+            fault.repeatable =
+                is_whole && self.may_be_repeated() && self.request.tries.has_time(now);
             fault
         }
     }
 
     pub(super) fn server_gone(&self, error: Option<&io::Error>) -> Fault {
-        let spoke = matches!(&self.answer, Answering::Head { spoke: true, .. });
         let mut fault = self.fault(End::UpstreamClosed);
         fault.untouched = error.and_then(Untouched::by);
         fault.server = Some(match error.map(io::Error::kind) {
@@ -69,28 +73,35 @@ impl Exchange<'_> {
             Some(_) => ResponseFailure::Other,
         });
         let may_repeat = self.request.is_idempotent || self.sent == 0 || fault.untouched.is_some();
-        // What has begun to answer is not followed by another answer.
-        let is_silent = !spoke && !fault.answered;
-        fault.repeatable = is_silent && self.all_is_kept() && may_repeat;
+        fault.repeatable = self.may_be_repeated() && may_repeat;
         fault
     }
 
     /// The way out for an answer of which the route says that another server is to be tried instead.
-    pub(super) fn pass_over(&self, status: u16) -> Result<(), Fault> {
-        let request = &self.request;
-        let is_passed_on = !request.retry.statuses.contains(status);
-        if is_passed_on || request.is_last_try || !request.is_idempotent || !self.all_is_kept() {
+    pub(super) fn pass_over(&mut self, head: &ResponseHead<'_, '_>) -> Result<(), Fault> {
+        let mut fault = self.fault(End::NoServer);
+        let request = &mut *self.request;
+        let may_repeat = request.is_idempotent && request.body.is_replayable() && !fault.answered;
+        let says_when = || head.fields.named("retry-after").is_some();
+        if !may_repeat
+            || !request
+                .tries
+                .passes_over(head.status, says_when, &request.cluster)
+        {
             return Ok(());
         }
-        let mut fault = self.fault(End::NoServer);
-        fault.repeatable = !fault.answered;
-        fault.passed_over = Some(status);
+        fault.repeatable = true;
+        fault.passed_over = Some(head.status);
         Err(fault)
     }
 
-    /// Whether nothing of the request's body had to be let go.
-    fn all_is_kept(&self) -> bool {
-        self.request.body.streamed() == 0
+    /// Whether it can be sent again, and no answer has begun: what has is not followed by another.
+    fn may_be_repeated(&self) -> bool {
+        let is_silent = matches!(
+            &self.answer,
+            Answering::Head { spoke: false, interim, .. } if !interim.is_partly_sent()
+        );
+        is_silent && self.request.body.is_replayable()
     }
 
     pub(super) fn invalid(&self) -> Fault {

@@ -1,0 +1,146 @@
+//! The tries of a request: how many there may be, how long each may take, after which pause, and at whose expense.
+
+use std::time::{Duration, Instant};
+
+use sluice_config::plan::Retry;
+use sluice_upstream::{Cluster, Retrying, Tried};
+
+/// What is known of the tries of one request.
+#[derive(Debug)]
+pub(super) struct Tries {
+    pub(super) retry: Retry,
+    /// From the last byte sent until the head of the answer, all tries together.
+    timeout: Duration,
+    /// The servers that have had it, since they began anew.
+    pub(super) tried: Tried,
+    begun: usize,
+    /// Whether no other try follows this one.
+    is_last: bool,
+    /// When the head of the answer has to be here: known once the request was sent for the first time.
+    answer_by: Option<Instant>,
+    /// What the upstream bears of it.
+    retrying: Option<Retrying>,
+}
+
+impl Tries {
+    pub(super) fn new(retry: Retry, timeout: Duration) -> Self {
+        Self {
+            retry,
+            timeout,
+            tried: Tried::default(),
+            begun: 0,
+            is_last: false,
+            answer_by: None,
+            retrying: None,
+        }
+    }
+
+    /// A try begins, at the server that was picked last.
+    pub(super) fn begin(&mut self, cluster: &Cluster) {
+        self.begun += 1;
+        let has_server = !cluster.has_tried_all(&self.tried) || self.retry.backoff.is_some();
+        self.is_last = self.begun >= self.retry.attempts || !has_server;
+    }
+
+    /// How many have begun.
+    pub(super) fn begun(&self) -> usize {
+        self.begun
+    }
+
+    /// Whether whatever the server answers now is passed on.
+    pub(super) fn is_last(&self) -> bool {
+        self.is_last
+    }
+
+    /// Until when the head of an answer is awaited. The request has been sent, or what there is of it.
+    pub(super) fn answer_deadline(&mut self, now: Instant) -> Instant {
+        let by = *self.answer_by.get_or_insert(now + self.timeout);
+        match self.retry.per_try_timeout {
+            Some(timeout) if !self.is_last => by.min(now + timeout),
+            _ => by,
+        }
+    }
+
+    /// Whether there is time left for another try, after one that took too long.
+    pub(super) fn has_time(&self, now: Instant) -> bool {
+        let has_time = self.answer_by.is_some_and(|by| now < by);
+        self.retry.per_try_timeout.is_some() && has_time && !self.is_last
+    }
+
+    /// Whether an answer with this status is not to be passed on, as another may be better. What says when it is worth while to ask
+    /// again is meant for the client, once every server was asked.
+    pub(super) fn passes_over(
+        &mut self,
+        status: u16,
+        says_when: impl FnOnce() -> bool,
+        cluster: &Cluster,
+    ) -> bool {
+        self.retry.statuses.contains(status)
+            && !self.is_last
+            && !(cluster.has_tried_all(&self.tried) && says_when())
+            && self.is_borne_by(cluster)
+    }
+
+    /// Whether the upstream bears another try of what a server has had already.
+    pub(super) fn is_borne_by(&mut self, cluster: &Cluster) -> bool {
+        if self.retrying.is_none() {
+            self.retrying = cluster.begin_retry(self.retry.budget, self.retry.budget_floor);
+        }
+        self.retrying.is_some()
+    }
+
+    /// Gets ready for another try: the pause before it. `unreached` tells that the last one did not reach its server.
+    pub(super) fn go_on(&mut self, unreached: bool, cluster: &Cluster, random: u128) -> Duration {
+        let Some(backoff) = self.retry.backoff else {
+            return Duration::ZERO;
+        };
+        let begins_anew = cluster.has_tried_all(&self.tried);
+        if begins_anew {
+            self.tried = Tried::default();
+        }
+        if unreached && !begins_anew {
+            return Duration::ZERO;
+        }
+        pause(backoff, self.begun, random)
+    }
+}
+
+/// By chance between none and `backoff`, which doubles with each try ("full jitter": Brooker, *Exponential Backoff And Jitter*).
+fn pause(backoff: Duration, begun: usize, random: u128) -> Duration {
+    let doublings = u32::try_from(begun.saturating_sub(1)).unwrap_or(u32::MAX);
+    let times = 1_u32
+        .checked_shl(doublings)
+        .unwrap_or(u32::MAX)
+        .min(MOST_TIMES);
+    let most = backoff.saturating_mul(times).as_nanos();
+    let nanos = random % (most + 1);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// The longest pause, in those that it began with.
+const MOST_TIMES: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_ten_times() {
+        let backoff = Duration::from_millis(25);
+        for (begun, most) in [
+            (1, 25),
+            (2, 50),
+            (3, 100),
+            (4, 200),
+            (5, 250),
+            (8, 250),
+            (100, 250),
+        ] {
+            let most = Duration::from_millis(most);
+            let nanos = most.as_nanos();
+            assert_eq!(pause(backoff, begun, nanos), most);
+            assert_eq!(pause(backoff, begun, nanos + 1), Duration::ZERO);
+            assert_eq!(pause(backoff, begun, nanos / 2), most / 2);
+        }
+    }
+}
