@@ -27,8 +27,6 @@ pub(super) struct Core {
     driver: RefCell<Option<Waker>>,
     /// Streams of ours that are under way, each with whoever waits for its answer.
     asked: RefCell<Slab<Option<Waker>>>,
-    /// Streams of ours that wait for leave to begin.
-    pub(super) stalled: Cell<usize>,
     /// Whether nobody opens streams any more.
     pub(super) is_let_go: Cell<bool>,
     /// Where a client's fields become a head, and room for what is being encoded or decoded.
@@ -47,7 +45,6 @@ impl Core {
             farewell: Cell::new(None),
             driver: RefCell::new(None),
             asked: RefCell::default(),
-            stalled: Cell::new(0),
             is_let_go: Cell::new(false),
             draft: RefCell::default(),
             room: RefCell::default(),

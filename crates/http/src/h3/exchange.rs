@@ -67,8 +67,7 @@ impl Http3Exchange {
     }
 
     /// A server's, that was sent a request.
-    pub(super) fn asked(wire: Wire, expected: Expected) -> Self {
-        let place = wire.core.begin_asked();
+    pub(super) fn asked(wire: Wire, expected: Expected, place: AskedPlace) -> Self {
         Self {
             asked: Some((Answer::new(expected), place)),
             ..Self::served(wire, Rest::ToCome, None)
