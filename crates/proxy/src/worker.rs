@@ -327,7 +327,20 @@ impl Worker {
                 tokio::task::yield_now().await;
             }
         }
+        self.leave_servers().await;
         self.flush_access_log();
+    }
+
+    /// Has servers told that connections end: one of QUIC would not notice for long.
+    async fn leave_servers(&self) {
+        if let Some(live) = &*self.live() {
+            for cluster in live.clusters() {
+                cluster.lanes().iter().for_each(|lane| lane.retire());
+            }
+        }
+        for _ in 0..FAREWELL_TURNS {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Now and then: old idle connections are closed, log lines handed over, the thread's CPU time noted.
@@ -377,6 +390,8 @@ fn thread_cpu_time() -> Option<u64> {
 /// Commands under way to a worker at a time: the control plane sends the next when one was carried out.
 const COMMANDS: usize = 4;
 const TICK: Duration = Duration::from_millis(500);
+/// How often the tasks of connections to servers may run before a worker ends, some 60 of them each time.
+const FAREWELL_TURNS: usize = 64;
 /// Polls between two looks at the reactor while there is other work: tokio's own choice, named so that it can be tuned.
 const EVENT_INTERVAL: u32 = 61;
 
