@@ -10,6 +10,7 @@ mod route;
 mod server_names;
 mod tls;
 mod upstream;
+mod upstream_protocol;
 
 use crate::Surroundings;
 use crate::check;

@@ -88,7 +88,7 @@ impl ClientSettings {
 /// Connects to a server of which a certificate for `host` is expected.
 ///
 /// # Errors
-/// [`ConnectFailure`]. Silence is none before the server has been silent for 10 seconds: who waits less long lets go.
+/// [`ConnectFailure`]. Silence is none before the server has been silent for 20 seconds: who waits less long lets go.
 pub async fn connect(
     settings: &ClientSettings,
     server: SocketAddr,
@@ -182,7 +182,7 @@ const SEND_WINDOW: u64 = 1024 * 1024;
 /// How often a silent server is asked whether it is there, and after how many milliseconds it is not. The first is also how
 /// long it takes to notice that a server's process has ended: the kernel says so when something is sent there.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
-const SILENCE: u32 = 10_000;
+const SILENCE: u32 = 20_000;
 /// What is wrong with a server's certificate (RFC 8446, 6.2), as `rustls` says it.
 const CERTIFICATE: &[u8] = &[42, 43, 44, 45, 46, 48, 49, 51];
 const NO_COMMON_PROTOCOL: u8 = 120;

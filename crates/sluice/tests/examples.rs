@@ -20,10 +20,11 @@ use tls_kit::Authority;
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below, in `examples_tls.rs` or in `acme.rs`.
-const EXAMPLES: [&str; 16] = [
+const EXAMPLES: [&str; 17] = [
     "acme.toml",
     "balancing.toml",
     "grpc.toml",
+    "http3-servers.toml",
     "http3.toml",
     "layer7.toml",
     "mutual-tls.toml",

@@ -132,3 +132,44 @@ fn http3() {
     }
     assert_eq!(aioquic(address, &ca, "one_request"), "ok\n");
 }
+
+#[test]
+fn http3_servers() {
+    let authority = Authority::new("internal");
+    authority.issue("example.com", &["www.example.com"]);
+    std::fs::copy(authority.ca(), authority.path("internal.pem")).expect("to copy");
+    let files = authority.issue("app", &["app.internal"]);
+    let echoes = ["one", "two"].map(EchoServer::start);
+    let [one, two] = [0, 1].map(|number| {
+        Balancer::start(
+            env!("CARGO_BIN_EXE_sluice"),
+            &format!(
+                "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\nprotocols = [\"h1\", \"h3\"]\n{}\
+                 [upstreams.app]\nservers = [\"{}\"]\n[logs]\naccess = {{ format = \"json\", to = \"stdout\" }}\n",
+                certificates(&[&files]),
+                echoes[number].address()
+            ),
+        )
+    });
+    let balancer = Example::read("http3-servers.toml")
+        .certificates(&authority.path(""))
+        .listener("127.0.0.1:8443", "https")
+        .server("127.0.0.1:9001", one.address("web"))
+        .server("127.0.0.1:9002", two.address("web"))
+        .run();
+    let address = balancer.address("https");
+    for version in ["--http1.1", "--http2"] {
+        let sent = https(address, &authority.ca(), "www.example.com", "/", &[version]);
+        assert!(["one", "two"].contains(&&*reply(&sent).server));
+    }
+    assert_eq!(aioquic(address, &authority.ca(), "one_request"), "ok\n");
+    let said = testkit::wait_for("three lines", || {
+        let said = one.stdout() + &two.stdout();
+        (said.lines().count() >= 3).then_some(said)
+    });
+    assert!(said.contains("HTTP/3.0"), "{said}");
+    assert!(
+        !said.contains("HTTP/1.1") && !said.contains("HTTP/2.0"),
+        "{said}"
+    );
+}

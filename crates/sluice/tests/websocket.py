@@ -2,6 +2,7 @@
 
     serve PORT           HTTP/1.1, by websockets
     serve-h2 PORT        HTTP/2 and HTTP/1.1, by hypercorn, which takes extended CONNECT (RFC 8441)
+    serve-h3 PORT CERT KEY   HTTP/3, and over TLS the others, by hypercorn too (RFC 9220)
     h1|h2|h3 PORT CA     a client, which prints `ok` at the end, or fails
 """
 
@@ -26,7 +27,7 @@ async def serve(port):
         await asyncio.get_running_loop().create_future()
 
 
-async def serve_h2(port):
+async def serve_h2(port, cert=None, key=None):
     from hypercorn.asyncio import serve as listen
     from hypercorn.config import Config
 
@@ -50,9 +51,15 @@ async def serve_h2(port):
 
     config = Config()
     config.bind = ["127.0.0.1:" + port]
+    if cert:
+        config.quic_bind = config.bind
+        config.certfile, config.keyfile = cert, key
     config.loglevel = "WARNING"
     config.websocket_max_message_size = 1 << 24
     await listen(echo, config, shutdown_trigger=asyncio.get_running_loop().create_future)
+
+
+serve_h3 = serve_h2
 
 
 class Talk:

@@ -1,4 +1,4 @@
-//! WebSocket from clients of every version of HTTP to servers of HTTP/1.1 and HTTP/2 (RFC 6455, 8441, 9220), by programs
+//! WebSocket from clients of every version of HTTP to servers of every version too (RFC 6455, 8441, 9220), by programs
 //! that know nothing of us; and what becomes of it where a server does not take it.
 
 mod nginx_kit;
@@ -13,7 +13,7 @@ use testkit::{
     Balancer, Frame, Http2Client, Metrics, RawClient, Script, ScriptedServer, flag, free_address,
     kind, request,
 };
-use tls_kit::{Authority, certificates};
+use tls_kit::{Authority, Files, certificates};
 
 const UPGRADE: &str = "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -103,10 +103,15 @@ struct Server {
 
 impl Server {
     fn start(kind: &str) -> Self {
+        Self::start_with(kind, None)
+    }
+
+    fn start_with(kind: &str, files: Option<&Files>) -> Self {
         let address = free_address();
         let port = address.port().to_string();
         let mut child = Command::new("env")
             .args([&python_path(), "python3", &script(), kind, &port])
+            .args(files.iter().flat_map(|files| [&files.cert, &files.key]))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -154,6 +159,25 @@ fn every_client_talks_to_a_server_of_http2() {
     let ended = |metrics: &Metrics| metrics.count("sluice_server_in_flight", &[]) == 0;
     let balancer = &site.balancer;
     balancer.wait_for_metrics("the tunnels to end", ended);
+}
+
+#[test]
+fn every_client_talks_to_a_server_of_http3() {
+    let authority = Authority::new("c");
+    let files = authority.issue("server", &["127.0.0.1"]);
+    for version in ["h1", "h2", "h3"] {
+        // hypercorn stumbles over the end of a WebSocket, so each has a server of its own.
+        let server = Server::start_with("serve-h3", Some(&files));
+        let upstream = "protocol = \"h3\"\ntls = { ca = \"<ca>\" }";
+        let site = Site::trusting(&authority, server.address, upstream);
+        let mut client = RawClient::connect(site.balancer.address("plain"));
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.response("GET").text(), "3");
+        site.talk(version);
+        let metrics = site.balancer.metrics();
+        let opened = metrics.count("sluice_server_connections_total", &[]);
+        assert_eq!(opened, 1, "both share a connection");
+    }
 }
 
 /// Half-close both ways, and the proof that a client of HTTP/1.1 asks for.

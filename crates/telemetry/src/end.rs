@@ -25,7 +25,7 @@ words! {
         ConnectFailed = "connect-failed",
         /// The last server tried did not take the connection within the connect timeout.
         ConnectTimeout = "connect-timeout",
-        /// WebSocket was asked for, and the last server tried takes none over HTTP/2.
+        /// WebSocket was asked for, and the last server tried takes none over HTTP/2 or HTTP/3.
         NoWebSocket = "no-websocket",
         /// The server did not answer in time.
         UpstreamTimeout = "upstream-timeout",

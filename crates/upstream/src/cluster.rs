@@ -1,6 +1,7 @@
 //! What one worker holds of an upstream.
 
 mod connecting;
+mod dialing;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use std::time::Instant;
 use sluice_balance::{Ask, Load, Policy, Servers, Signals};
 use sluice_config::plan::{HashKey, SendProxyProtocol, Upstream, UpstreamProtocol};
 use sluice_model::Moment;
+use sluice_quic::ClientSettings;
 use sluice_telemetry::metrics::{Registry, UpstreamMetrics};
 use sluice_tls::{ClientConfig, Workspace};
 
@@ -45,6 +47,8 @@ pub struct Cluster {
 struct ClientTls {
     config: Arc<ClientConfig>,
     workspace: Rc<Workspace>,
+    /// The same for QUIC, from the first connection on.
+    quic: OnceCell<ClientSettings>,
 }
 
 /// What a policy is told of a request that looks for a server.
@@ -107,6 +111,7 @@ impl Cluster {
         self.tls.get_or_init(|| ClientTls {
             config: Arc::clone(config),
             workspace: Rc::clone(workspace),
+            quic: OnceCell::new(),
         });
     }
 
@@ -184,7 +189,9 @@ impl Cluster {
         let bound_to = self.bound_to(client);
         let shared = match self.settings.protocol {
             UpstreamProtocol::Http1 => None,
-            UpstreamProtocol::Http2 => return lane.take_stream(bound_to, secured_by, need),
+            UpstreamProtocol::Http2 | UpstreamProtocol::Http3 => {
+                return lane.take_stream(bound_to, secured_by, need);
+            }
             UpstreamProtocol::Chosen => lane.take_stream(bound_to, secured_by, need),
         };
         shared.or_else(|| lane.take_idle(bound_to, secured_by, check))

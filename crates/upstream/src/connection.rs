@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sluice_net::Stream;
+use sluice_quic::ConnectFailure as QuicFailure;
 use sluice_telemetry::metrics::ConnectFailure;
 use sluice_tls::{ClientConfig, HandshakeError};
 use thiserror::Error;
@@ -87,7 +88,7 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    fn new(endpoint: &Arc<Endpoint>) -> Self {
+    pub(crate) fn new(endpoint: &Arc<Endpoint>) -> Self {
         endpoint.opened_connection();
         Self {
             endpoint: Arc::clone(endpoint),
@@ -119,8 +120,8 @@ pub enum ConnectError {
     /// It does not speak the version of HTTP that it has to.
     #[error("the server does not speak HTTP as the upstream's `protocol` has it")]
     Protocol,
-    /// It speaks HTTP/2, in which it lets no WebSocket pass.
-    #[error("the server takes no WebSocket over HTTP/2 (RFC 8441)")]
+    /// It speaks HTTP/2 or HTTP/3, in which it lets no WebSocket pass.
+    #[error("the server takes no WebSocket over HTTP/2 (RFC 8441) or HTTP/3 (RFC 9220)")]
     NoWebSocket,
     /// The TLS handshake failed.
     #[error("TLS: {0}")]
@@ -169,6 +170,18 @@ impl From<HandshakeError> for ConnectError {
         match error {
             HandshakeError::NoProtocol => Self::Protocol,
             error => Self::Tls(error),
+        }
+    }
+}
+
+impl From<QuicFailure> for ConnectError {
+    fn from(failure: QuicFailure) -> Self {
+        match failure {
+            QuicFailure::Io(error) => error.into(),
+            QuicFailure::Certificate(what) => Self::Tls(HandshakeError::Certificate(what)),
+            QuicFailure::Refused(what) => Self::Tls(HandshakeError::Refused(what)),
+            QuicFailure::Invalid(what) => Self::Tls(HandshakeError::Invalid(what)),
+            QuicFailure::Protocol => Self::Protocol,
         }
     }
 }

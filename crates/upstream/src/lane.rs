@@ -25,7 +25,7 @@ pub struct Lane {
     metrics: Arc<ServerMetrics>,
     /// The most recently used last: it is the likeliest to be still open, and what is not needed grows old in front.
     idle: RefCell<VecDeque<Box<Connection>>>,
-    /// Connections of HTTP/2, each shared by requests.
+    /// Connections of HTTP/2 or HTTP/3, each shared by requests.
     sessions: RefCell<Vec<Session>>,
     /// Whether one is being opened, which others then wait for.
     opening: Cell<bool>,
@@ -154,7 +154,7 @@ impl Lane {
         Some(stream)
     }
 
-    /// Whether a connection of HTTP/2 is open that does not do what is needed: another would not do it either.
+    /// Whether a connection that is shared is open that does not do what is needed: another would not do it either.
     pub(crate) fn is_known_not_to_do(&self, need: Need) -> bool {
         let sessions = self.sessions.borrow();
         let mut usable = sessions.iter().filter(|session| session.is_usable());
@@ -227,7 +227,7 @@ impl Lane {
 pub enum Need {
     /// Nothing.
     Messages,
-    /// That WebSocket may be switched to: of HTTP/2 not every server lets it pass (RFC 8441).
+    /// That WebSocket may be switched to: in HTTP/2 and HTTP/3 not every server lets it pass (RFC 8441, RFC 9220).
     WebSocket,
 }
 

@@ -1,21 +1,22 @@
-//! A connection of HTTP/2 to a server, shared by the requests of one worker.
+//! A connection of HTTP/2 or HTTP/3 to a server, shared by the requests of one worker.
+
+mod http2;
+mod http3;
 
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use sluice_http::h2::{Http2Connection, Opener, Settings};
+use sluice_http::h2::{self, Http2Connection};
+use sluice_http::h3::{self, Http3Connection};
 use sluice_net::Stream;
+use sluice_quic::{ConnectFailure, Dialed, Windows};
 use sluice_tls::ClientConfig;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
-use tokio::time::{Sleep, sleep};
 
 use crate::connection::{ConnectError, Connection, Counted};
 
@@ -23,13 +24,22 @@ use crate::connection::{ConnectError, Connection, Counted};
 #[derive(Debug)]
 pub(crate) struct Session {
     opener: Opener,
-    is_ciphered: bool,
     state: Rc<State>,
     /// Whom a PROXY header was sent for: only that client may use the connection.
     pub(crate) bound_to: Option<SocketAddr>,
     /// What it is ciphered by.
     pub(crate) secured_by: Option<Arc<ClientConfig>>,
     local_address: Option<SocketAddr>,
+}
+
+/// What begins streams.
+#[derive(Debug)]
+enum Opener {
+    Http2 {
+        opener: h2::Opener,
+        is_ciphered: bool,
+    },
+    Http3(h3::Opener),
 }
 
 #[derive(Debug)]
@@ -48,8 +58,8 @@ impl Session {
     /// Speaks HTTP/2 on a new connection.
     ///
     /// # Errors
-    /// The kernel's, where it is broken already.
-    pub(crate) async fn start(
+    /// The kernel's, where it is broken already; [`ConnectError::Protocol`].
+    pub(crate) async fn over_tcp(
         connection: Connection,
         is_ciphered: bool,
         bound_to: Option<SocketAddr>,
@@ -58,27 +68,21 @@ impl Session {
         let secured_by = connection.secured_by.clone();
         let (stream, counted) = connection.into_parts().ok_or_else(broken)?;
         let local_address = stream.local_address();
-        let connection = Http2Connection::with_server(SETTINGS);
+        let connection = Http2Connection::with_server(http2::SETTINGS);
         let opener = connection.opener();
-        let state = Rc::new(State {
-            streams: Cell::new(0),
-            emptied: Cell::new(Instant::now()),
-            ended: Cell::new(None),
-            settled: Notify::new(),
-        });
-        let settled = state.settled.notified();
-        spawn_local(drive(connection, stream, counted, Rc::clone(&state)));
-        // Before the server's settings are here it is not known how many streams it takes.
-        settled.await;
-        match state.ended.get() {
-            None => {}
+        let state = State::new();
+        let driven = http2::drive(connection, stream, counted, Rc::clone(&state));
+        match state.settle(driven).await {
+            Ok(()) => {}
             // It said something, and not what HTTP/2 begins with.
-            Some(io::ErrorKind::InvalidData) => return Err(ConnectError::Protocol),
-            Some(_) => return Err(broken().into()),
+            Err(io::ErrorKind::InvalidData) => return Err(ConnectError::Protocol),
+            Err(_) => return Err(broken().into()),
         }
         Ok(Self {
-            opener,
-            is_ciphered,
+            opener: Opener::Http2 {
+                opener,
+                is_ciphered,
+            },
             state,
             bound_to,
             secured_by,
@@ -86,32 +90,104 @@ impl Session {
         })
     }
 
+    /// Speaks HTTP/3 on a new connection.
+    ///
+    /// # Errors
+    /// [`ConnectError`], where the server ends it or says what is not HTTP/3.
+    pub(crate) async fn over_quic(
+        dialed: Dialed,
+        counted: Counted,
+        secured_by: &Arc<ClientConfig>,
+    ) -> Result<Self, ConnectError> {
+        let quic = dialed.connection.clone();
+        let (opener, driver) = Http3Connection::with_server(quic.clone(), MAX_HEAD as usize);
+        let state = State::new();
+        let driven = http3::drive(driver, dialed, counted, Rc::clone(&state));
+        match state.settle(driven).await {
+            Ok(()) => {}
+            Err(io::ErrorKind::InvalidData) => return Err(ConnectError::Protocol),
+            // What the server thinks of our certificate it says after the handshake.
+            Err(kind) => {
+                let why = quic.close_reason().map(ConnectFailure::from);
+                return Err(why.map_or_else(|| io::Error::from(kind).into(), Into::into));
+            }
+        }
+        Ok(Self {
+            opener: Opener::Http3(opener),
+            state,
+            bound_to: None,
+            secured_by: Some(Arc::clone(secured_by)),
+            local_address: None,
+        })
+    }
+
     /// Whether further streams can be begun, now or once others have ended: the server has not said farewell.
     pub(crate) fn is_usable(&self) -> bool {
-        self.state.ended.get().is_none() && self.opener.is_usable()
+        self.state.ended.get().is_none()
+            && match &self.opener {
+                Opener::Http2 { opener, .. } => opener.is_usable(),
+                Opener::Http3(opener) => opener.is_usable(),
+            }
     }
 
     /// A stream, where there is room for one.
     pub(crate) fn stream(&self) -> Option<Box<Connection>> {
-        if self.state.streams.get() >= self.opener.limit().min(MOST_STREAMS) {
+        let streams = self.state.streams.get();
+        if streams >= MOST_STREAMS as usize {
             return None;
         }
+        let stream = Stream::Layered(match &self.opener {
+            Opener::Http2 { opener, .. } if streams >= opener.limit() => return None,
+            Opener::Http2 {
+                opener,
+                is_ciphered,
+            } => Box::new(opener.stream(*is_ciphered, self.local_address)),
+            Opener::Http3(opener) => Box::new(opener.stream(self.local_address)?),
+        });
         let place = StreamPlace::new(&self.state);
-        let asked = self.opener.stream(self.is_ciphered, self.local_address);
-        let stream = Stream::Layered(Box::new(asked));
         let connection = Connection::of_session(stream, place, self.state.emptied.get());
         Some(Box::new(connection))
     }
 
-    /// Whether the server lets WebSocket pass (RFC 8441, 3).
+    /// Whether the server lets WebSocket pass (RFC 8441, 3; RFC 9220, 3).
     pub(crate) fn takes_websocket(&self) -> bool {
-        self.opener.takes_websocket()
+        match &self.opener {
+            Opener::Http2 { opener, .. } => opener.takes_websocket(),
+            Opener::Http3(opener) => opener.takes_websocket(),
+        }
     }
 
     /// Whether there has been no request for `limit`.
     pub(crate) fn is_idle_for(&self, limit: Duration, now: Instant) -> bool {
         self.state.streams.get() == 0
             && now.saturating_duration_since(self.state.emptied.get()) >= limit
+    }
+}
+
+impl State {
+    fn new() -> Rc<Self> {
+        Rc::new(Self {
+            streams: Cell::new(0),
+            emptied: Cell::new(Instant::now()),
+            ended: Cell::new(None),
+            settled: Notify::new(),
+        })
+    }
+
+    /// Begins to drive the connection, and waits for the server's settings: before they are here it is not known what it takes.
+    async fn settle(
+        &self,
+        driven: impl Future<Output = ()> + 'static,
+    ) -> Result<(), io::ErrorKind> {
+        let settled = self.settled.notified();
+        spawn_local(driven);
+        settled.await;
+        self.ended.get().map_or(Ok(()), Err)
+    }
+
+    fn end(&self, how: io::ErrorKind) {
+        self.ended.set(Some(how));
+        self.settled.notify_waiters();
     }
 }
 
@@ -140,70 +216,15 @@ impl Drop for StreamPlace {
     }
 }
 
-/// Moves frames until the connection ends, and sees to it that a server which is no more there is found out.
-async fn drive(
-    mut connection: Http2Connection,
-    mut stream: Stream,
-    counted: Counted,
-    state: Rc<State>,
-) {
-    let mut room = vec![0; ROOM].into_boxed_slice();
-    let mut asked = false;
-    let mut is_settled = false;
-    let mut silence = pin!(sleep(SILENCE));
-    let ended = poll_fn(|cx| {
-        loop {
-            if let Poll::Ready(error) = connection.poll_receive(cx, &mut stream, &mut room) {
-                return Poll::Ready(error.kind());
-            }
-            match connection.poll_send(cx, &mut stream) {
-                Poll::Ready(Err(error)) => return Poll::Ready(error.kind()),
-                Poll::Ready(Ok(())) if connection.is_finished() => {
-                    return Poll::Ready(io::ErrorKind::NotConnected);
-                }
-                Poll::Ready(Ok(())) | Poll::Pending => {}
-            }
-            if !is_settled && connection.has_greeted() {
-                is_settled = true;
-                state.settled.notify_waiters();
-            }
-            if silence.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            restart(silence.as_mut());
-            if connection.has_heard() || state.streams.get() == 0 {
-                asked = false;
-            } else if asked {
-                return Poll::Ready(io::ErrorKind::TimedOut);
-            } else {
-                asked = true;
-                connection.ping();
-            }
-        }
-    })
-    .await;
-    // Says goodbye where that takes no waiting.
-    poll_fn(|cx| Poll::Ready(stream.poll_shutdown(cx).is_ready())).await;
-    state.ended.set(Some(ended));
-    state.settled.notify_waiters();
-    drop(counted);
-}
-
-fn restart(silence: Pin<&mut Sleep>) {
-    silence.reset(tokio::time::Instant::now() + SILENCE);
-}
-
 /// Streams at a time on one connection, however many the server allows: with more of them another connection does better.
-const MOST_STREAMS: usize = 100;
-/// What a server may send ahead of what the client has taken, of one answer and of all.
-const SETTINGS: Settings = Settings {
-    max_concurrent_streams: 0,
-    initial_window: 256 << 10,
-    connection_window: 4 << 20,
-    // What is accepted of a server's head.
-    max_head: 64 << 10,
+const MOST_STREAMS: u32 = 100;
+/// What a server may send ahead of what the client has taken, of one answer.
+const STREAM_WINDOW: u32 = 256 << 10;
+/// The same of all. Were it less, clients that do not read would hold up the others of the connection.
+const CONNECTION_WINDOW: u32 = MOST_STREAMS * STREAM_WINDOW;
+pub(crate) const WINDOWS: Windows = Windows {
+    stream: STREAM_WINDOW,
+    connection: CONNECTION_WINDOW,
 };
-/// What is received in one go.
-const ROOM: usize = 16 << 10;
-/// How long a server with requests under way may be silent before it is asked whether it is there, and then again.
-const SILENCE: Duration = Duration::from_secs(10);
+/// What is accepted of a server's head.
+const MAX_HEAD: u32 = 64 << 10;

@@ -2,7 +2,7 @@
 
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::plan::{Queue, SendProxyProtocol, Server, Upstream, UpstreamProtocol};
+use crate::plan::{Queue, SendProxyProtocol, Server, Upstream};
 use crate::read::{Section, Typed};
 use sluice_model::Weight;
 
@@ -11,6 +11,7 @@ impl Builder<'_> {
         let servers = self.servers(section);
         let balance = self.balance(section);
         let tls = self.upstream_tls(section, servers.as_deref().unwrap_or_default());
+        let protocol = self.upstream_protocol(section, servers.as_deref().unwrap_or_default());
         if let Some(servers) = &servers {
             self.queue_of_nothing(section, servers);
         }
@@ -20,7 +21,7 @@ impl Builder<'_> {
             balance: balance?,
             queue: section.table("queue").and_then(queue),
             load_report: section.value("load-report"),
-            protocol: self.upstream_protocol(section, tls.is_some())?,
+            protocol: protocol?,
             connect_timeout: section.value("connect-timeout")?,
             idle_connections: section.value("idle-connections")?,
             idle_timeout: section.value("idle-timeout")?,
@@ -41,36 +42,6 @@ impl Builder<'_> {
             },
             keep_alive: section.value("tcp-keep-alive")?,
         })
-    }
-
-    fn upstream_protocol(
-        &mut self,
-        section: &Section,
-        is_ciphered: bool,
-    ) -> Option<UpstreamProtocol> {
-        Some(match section.value("protocol")? {
-            "h2" => UpstreamProtocol::Http2,
-            "auto" if is_ciphered => UpstreamProtocol::Chosen,
-            "auto" => {
-                self.chosen_by_nobody(section);
-                UpstreamProtocol::Http1
-            }
-            _ => UpstreamProtocol::Http1,
-        })
-    }
-
-    /// ALPN is a part of TLS.
-    fn chosen_by_nobody(&mut self, section: &Section) {
-        // What is wrong in `tls` is said there.
-        let is_off = section
-            .read("tls")
-            .is_some_and(|read| matches!(read.typed, Typed::Flag(false)));
-        if let Some(span) = section.set_at("protocol").filter(|_| is_off) {
-            self.findings.push(
-                Diagnostic::warning(span.clone(), "without `tls` this is HTTP/1.1")
-                    .help("servers choose by ALPN, which is a part of TLS; for HTTP/2 without it: `protocol = \"h2\"`"),
-            );
-        }
     }
 
     /// Without limits nobody ever waits.

@@ -49,7 +49,9 @@ pub enum UpstreamProtocol {
     Http1,
     /// HTTP/2: by ALPN with `tls`, by prior knowledge without.
     Http2,
-    /// Whichever of the two a server chooses by ALPN, on each connection anew. Only with `tls`.
+    /// HTTP/3. Only with `tls`.
+    Http3,
+    /// Whichever of the first two a server chooses by ALPN, on each connection anew. Only with `tls`.
     Chosen,
 }
 

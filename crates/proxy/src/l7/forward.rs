@@ -328,6 +328,9 @@ async fn open(
             Ok(stream) => return Ok(stream),
             Err(turn) => turn,
         };
+        if offer == Offer::Http3 {
+            return cluster.dial(lane, client, need).await;
+        }
         loop {
             let mut connection = cluster
                 .connect(lane, client, SourceAddress::Balancer)

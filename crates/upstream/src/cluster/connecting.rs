@@ -32,7 +32,9 @@ pub enum Offer {
     Http1,
     /// HTTP/2
     Http2,
-    /// Either.
+    /// HTTP/3, over QUIC.
+    Http3,
+    /// HTTP/1.1 or HTTP/2.
     Choice,
 }
 
@@ -42,6 +44,7 @@ impl Offer {
         match self {
             Self::Http1 => &[b"http/1.1"],
             Self::Http2 => &[b"h2"],
+            Self::Http3 => &[b"h3"],
             Self::Choice => &[b"h2", b"http/1.1"],
         }
     }
@@ -55,10 +58,11 @@ impl Cluster {
     pub fn offer(&self, lane: &Lane, need: Need) -> Result<Offer, ConnectError> {
         match self.settings.protocol {
             UpstreamProtocol::Http1 => Ok(Offer::Http1),
-            UpstreamProtocol::Http2 if lane.is_known_not_to_do(need) => {
+            UpstreamProtocol::Http2 | UpstreamProtocol::Http3 if lane.is_known_not_to_do(need) => {
                 Err(ConnectError::NoWebSocket)
             }
             UpstreamProtocol::Http2 => Ok(Offer::Http2),
+            UpstreamProtocol::Http3 => Ok(Offer::Http3),
             UpstreamProtocol::Chosen if lane.is_known_not_to_do(need) => Ok(Offer::Http1),
             UpstreamProtocol::Chosen => Ok(Offer::Choice),
         }
@@ -139,18 +143,23 @@ impl Cluster {
         let Stream::Socket(socket) = stream else {
             return Err(HandshakeError::Closed);
         };
-        let named = self.settings.tls.as_ref();
-        let server_name = named.and_then(|tls| tls.server_name.as_deref());
-        let host = match (server_name, &lane.endpoint().key().server) {
-            (Some(name), _) => name.to_owned(),
-            (None, ServerAddress::Ip(address)) => address.ip().to_string(),
-            (None, ServerAddress::Name { host, .. }) => host.clone(),
-            (None, ServerAddress::Unix(_)) => String::new(),
-        };
+        let host = self.host(lane);
         let workspace = Rc::clone(&tls.workspace);
         let mut session = begin_session(socket, &tls.config, host, protocols, workspace)?;
         poll_fn(|cx| session.poll_shake_hands(cx)).await?;
         Ok(session)
+    }
+
+    /// What a server's certificate has to be for.
+    pub(super) fn host(&self, lane: &Lane) -> String {
+        let named = self.settings.tls.as_ref();
+        let server_name = named.and_then(|tls| tls.server_name.as_deref());
+        match (server_name, &lane.endpoint().key().server) {
+            (Some(name), _) => name.to_owned(),
+            (None, ServerAddress::Ip(address)) => address.ip().to_string(),
+            (None, ServerAddress::Name { host, .. }) => host.clone(),
+            (None, ServerAddress::Unix(_)) => String::new(),
+        }
     }
 
     /// Waits while a connection is being opened that this request can share.
@@ -165,7 +174,7 @@ impl Cluster {
     ) -> Result<Box<Connection>, OpenTurn<'l>> {
         let is_shared = match self.settings.protocol {
             UpstreamProtocol::Http1 => false,
-            UpstreamProtocol::Http2 => true,
+            UpstreamProtocol::Http2 | UpstreamProtocol::Http3 => true,
             UpstreamProtocol::Chosen => need == Need::Messages && !lane.endpoint().chose_http1(),
         };
         if !is_shared {
@@ -203,6 +212,8 @@ impl Cluster {
         let is_http2 = match offer {
             Offer::Http1 => false,
             Offer::Http2 => true,
+            // That is never made of a connection of TCP.
+            Offer::Http3 => return Err(ConnectError::Protocol),
             Offer::Choice => {
                 lane.endpoint().chose(!connection.agreed_on_http2);
                 connection.agreed_on_http2
@@ -212,6 +223,15 @@ impl Cluster {
             return Ok(connection);
         }
         let begun = self.begin_session(client, connection).await;
+        Self::share(lane, begun, need)
+    }
+
+    /// Shares a connection that has begun from now on; the stream for a request that needs this.
+    pub(super) fn share(
+        lane: &Lane,
+        begun: Result<Session, ConnectError>,
+        need: Need,
+    ) -> Result<Box<Connection>, ConnectError> {
         let closed = || io::Error::from(io::ErrorKind::ConnectionReset);
         let shared = begun.and_then(|session| {
             let is_met = need.is_met_by(&session);
@@ -237,7 +257,7 @@ impl Cluster {
         if is_ciphered && !connection.agreed_on_http2 {
             return Err(ConnectError::Protocol);
         }
-        let beginning = Session::start(*connection, is_ciphered, self.bound_to(client));
+        let beginning = Session::over_tcp(*connection, is_ciphered, self.bound_to(client));
         let begun = timeout(self.settings.connect_timeout, beginning).await;
         begun.map_err(|_| ConnectError::Timeout)?
     }

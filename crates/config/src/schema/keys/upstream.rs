@@ -32,12 +32,13 @@ pub(crate) static UPSTREAM: Shape = Shape {
             Kind::Choice(&[
                 Choice::new("h1"),
                 Choice::new("h2"),
+                Choice::new("h3"),
                 Choice::new("auto"),
             ]),
             Default::Is("\"h1\""),
-            "The version of HTTP that the servers speak; no matter for tcp. Connections of `h2` are shared by requests, and gRPC \
-             needs it; it is agreed upon by ALPN with `tls`, and by prior knowledge without. `auto` leaves the choice to each server, by \
-             ALPN; without `tls` it is `h1`.",
+            "The version of HTTP that the servers speak; no matter for tcp. Connections of `h2` and `h3` are shared by requests, and \
+             gRPC needs one of them. `h2` is agreed upon by ALPN with `tls`, and by prior knowledge without; `h3` goes by UDP, and needs \
+             `tls`. `auto` leaves the choice between `h1` and `h2` to each server, by ALPN; without `tls` it is `h1`.",
         ),
         Key::new(
             "connect-timeout",
