@@ -184,7 +184,7 @@ impl Builder<'_> {
                 || routes
                     .iter()
                     .flatten()
-                    .any(|half| half.upstream() == Some(id));
+                    .any(|half| half.upstreams().any(|used| used == id));
             if !used {
                 self.findings.push(
                     Diagnostic::warning(

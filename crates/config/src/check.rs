@@ -266,7 +266,7 @@ fn own_servers(
             .iter()
             .flatten()
             .filter(|route| half.is_http() && route.listeners.contains(&index))
-            .filter_map(HalfRoute::upstream);
+            .flat_map(HalfRoute::upstreams);
         let mut reached: Vec<usize> = by_routes.chain(half.upstreams()).map(|id| id.0).collect();
         reached.sort_unstable();
         reached.dedup();

@@ -58,7 +58,7 @@ impl Form {
             Self::Path => "a path pattern",
             Self::Pattern => "a pattern",
             Self::Method => "a method",
-            Self::Template => "a text",
+            Self::Any | Self::Template => "a text",
             Self::Location => "a path or URL",
             Self::FieldValue => "the value of a header field",
             Self::Pseudonym => "a name for `Via`",
@@ -88,7 +88,9 @@ impl Form {
                 Misfit::new("an address such as 192.0.2.1 or 2001:db8::1, without a port")
             }),
             Self::Network => network(text).map(Typed::Network),
-            Self::Upstream | Self::Listener | Self::Template => Ok(Typed::Text(text.to_owned())),
+            Self::Upstream | Self::Listener | Self::Any | Self::Template => {
+                Ok(Typed::Text(text.to_owned()))
+            }
             Self::Name => name(text).map(|()| Typed::Text(text.to_owned())),
             Self::Host => HostPattern::parse(text)
                 .map(Typed::Host)

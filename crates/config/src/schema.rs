@@ -265,6 +265,8 @@ pub(crate) enum Form {
     Pattern,
     /// A request method.
     Method,
+    /// Any text.
+    Any,
     /// A text with `{variables}`.
     Template,
     /// A path or URL with `{variables}`.

@@ -10,7 +10,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use sluice_balance::{Ask, Kind, Load, Policy, Servers};
 use sluice_config::Plan;
-use sluice_config::plan::{Action, HttpListener, Listener, Protocol, Route, Server, Upstream};
+use sluice_config::plan::{
+    Action, Fallback, HttpListener, Listener, Protocol, Route, Server, Upstream,
+};
 use sluice_control::Source;
 use sluice_model::BindAddress;
 use sluice_route::{Captures, Facts, NoFields, normalise_path};
@@ -255,9 +257,25 @@ fn describe(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {
         Action::Respond(respond) => writeln!(text, "answer    {} by sluice itself", respond.status),
         Action::Redirect(redirect) => writeln!(text, "answer    {}, a redirect", redirect.status),
         Action::Forward(id) => match plan.upstreams.get(id.0) {
-            Some(upstream) => describe_upstream(upstream, "requests", text),
+            Some(upstream) => {
+                describe_upstream(upstream, "requests", text)?;
+                describe_fallback(plan, route, text)
+            }
             None => Ok(()),
         },
+    }
+}
+
+fn describe_fallback(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {
+    match &route.fallback {
+        Some(Fallback::Upstream(id)) => match plan.upstreams.get(id.0) {
+            Some(upstream) => writeln!(text, "fallback  upstream {}", upstream.name),
+            None => Ok(()),
+        },
+        Some(Fallback::Answer(answer)) => {
+            writeln!(text, "fallback  {} by sluice itself", answer.status)
+        }
+        None => Ok(()),
     }
 }
 

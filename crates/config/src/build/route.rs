@@ -6,7 +6,9 @@ use sluice_route::{Conditions, FieldCondition, PathPattern, Template, TemplateEr
 
 use super::{Builder, is_wrong};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::plan::{Action, Redirect, Respond, Retry, RetryStatuses, Route, UpstreamId};
+use crate::plan::{
+    Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, UpstreamId,
+};
 use crate::read::{Section, Typed, nothing_set};
 use crate::schema::keys;
 use crate::suggest::closest;
@@ -27,11 +29,17 @@ pub(crate) struct HalfRoute {
 
 impl HalfRoute {
     /// Where the route's requests go.
-    pub(crate) fn upstream(&self) -> Option<UpstreamId> {
-        match self.route.action {
+    /// Those that it sends to.
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = UpstreamId> {
+        let own = match self.route.action {
             Action::Forward(upstream) => Some(upstream),
             Action::Respond(_) | Action::Redirect(_) => None,
-        }
+        };
+        let other = match self.route.fallback {
+            Some(Fallback::Upstream(upstream)) => Some(upstream),
+            Some(Fallback::Answer(_)) | None => None,
+        };
+        own.into_iter().chain(other)
     }
 }
 
@@ -73,6 +81,7 @@ impl Builder<'_> {
                         timeout: defaults.value("timeout")?,
                         max_body: None,
                         retry: Retry::default(),
+                        fallback: None,
                     },
                     conditions: Conditions::default(),
                     listeners,
@@ -126,6 +135,10 @@ impl Builder<'_> {
             retry: match section.table("retry") {
                 Some(section) => self.retry(section)?,
                 None => Retry::default(),
+            },
+            fallback: match section.table("fallback") {
+                Some(section) => Some(self.fallback(section)?),
+                None => None,
             },
         };
         Some(HalfRoute {
@@ -206,7 +219,7 @@ impl Builder<'_> {
             }
         };
         if section.set_at("upstream").is_none() && !set.is_empty() {
-            self.out_of_place(section, &["timeout", "retry"], |key| {
+            self.out_of_place(section, &["timeout", "retry", "fallback"], |key| {
                 Diagnostic::warning(
                     0..0,
                     format!("`{key}` has no effect on a route without `upstream`"),
@@ -289,6 +302,41 @@ impl Builder<'_> {
                     }
                     probe.replace_range(at.clone(), &"-".repeat(at.len()));
                 }
+            }
+        }
+    }
+
+    fn fallback(&mut self, section: &Section) -> Option<Fallback> {
+        match (section.set_at("upstream"), section.set_at("status")) {
+            (Some(_), None) => {
+                self.out_of_place(section, &["body", "content-type"], |key| {
+                    Diagnostic::warning(0..0, format!("`{key}` has no effect without `status`"))
+                });
+                self.named_upstream(section, "upstream")
+                    .map(Fallback::Upstream)
+            }
+            (None, Some(_)) => Some(Fallback::Answer(FixedAnswer {
+                status: section.value("status")?,
+                body: section.value("body")?,
+                content_type: section.value("content-type")?,
+            })),
+            (Some(upstream), Some(status)) => {
+                let what = "a fallback has one of `upstream` and `status`, but this one has both";
+                self.findings.push(
+                    Diagnostic::error(status.clone(), what)
+                        .related(upstream.clone(), "the other one"),
+                );
+                None
+            }
+            (None, None) => {
+                self.findings.push(
+                    Diagnostic::error(
+                        section.span.clone(),
+                        "this fallback does not say what to do",
+                    )
+                    .help("set `upstream`, or `status` and `body`"),
+                );
+                None
             }
         }
     }

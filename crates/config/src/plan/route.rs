@@ -21,6 +21,28 @@ pub struct Route {
     pub max_body: Option<u64>,
     /// `retry`
     pub retry: Retry,
+    /// `fallback`
+    pub fallback: Option<Fallback>,
+}
+
+/// `fallback`: what becomes of a request that its own upstream has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// `upstream`
+    Upstream(UpstreamId),
+    /// `status`, `body`, `content-type`
+    Answer(FixedAnswer),
+}
+
+/// An answer without variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FixedAnswer {
+    /// 200 to 599
+    pub status: u16,
+    /// The body.
+    pub body: Arc<str>,
+    /// `content-type`; `text/plain; charset=utf-8` by default.
+    pub content_type: Arc<str>,
 }
 
 /// `retry = { attempts, on, … }`

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_config::plan::{Action, HttpListener, Route, UpstreamId};
+use sluice_config::plan::{Action, Fallback, HttpListener, Route, UpstreamId};
 use sluice_http::h1::relay::{Relay, RelayError};
 use sluice_http::h1::request::{Certificate, Forwarding, compose, kept_request_id};
 use sluice_http::websocket;
@@ -39,7 +39,7 @@ pub(super) enum Decision {
 /// A request on its way to a server.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "five independent facts of the client's head"
+    reason = "independent facts of the client's head, and of its route"
 )]
 pub(super) struct Outgoing {
     /// Where it goes.
@@ -60,6 +60,10 @@ pub(super) struct Outgoing {
     pub(super) is_idempotent: bool,
     /// What is to be done where it fails.
     pub(super) tries: Tries,
+    /// Whether the route has a fallback that was not followed yet.
+    pub(super) has_fallback: bool,
+    /// The key where that is another upstream.
+    pub(super) fallback_key: Option<u64>,
     /// Whether it asks to switch protocols.
     pub(super) wants_upgrade: bool,
     /// What it needs of a connection to a server.
@@ -328,14 +332,14 @@ impl<'b> Asked<'_, '_, 'b> {
             cluster: Rc::clone(cluster),
             bytes,
             body,
-            key: cluster
-                .key()
-                .and_then(|key| key.of_request(self.downstream.client.ip(), facts)),
+            key: self.key(cluster, facts),
             version: head.version,
             persistent: head.persistent,
             is_head: head.method == Method::Head,
             is_idempotent,
-            tries: Tries::new(route.retry, timeout),
+            tries: Tries::new(route.retry, timeout, route.fallback.is_some()),
+            has_fallback: route.fallback.is_some(),
+            fallback_key: self.fallback_key(route, facts),
             wants_upgrade: head.upgrade.is_some(),
             need: match key {
                 Some(_) => Need::WebSocket,
@@ -352,6 +356,19 @@ impl<'b> Asked<'_, '_, 'b> {
             alt_svc: self.downstream.alt_svc(self.http).cloned(),
         };
         Ok((Decision::Forward(outgoing), used))
+    }
+
+    /// The hash of what decides about the server.
+    fn key(&self, cluster: &Cluster, facts: &Facts<'_>) -> Option<u64> {
+        let key = cluster.key()?;
+        key.of_request(self.downstream.client.ip(), facts)
+    }
+
+    fn fallback_key(&self, route: &Route, facts: &Facts<'_>) -> Option<u64> {
+        match route.fallback {
+            Some(Fallback::Upstream(id)) => self.key(self.listener.live.cluster(id)?, facts),
+            _ => None,
+        }
     }
 
     /// An answer of our own. The connection is kept where the whole request is here already.

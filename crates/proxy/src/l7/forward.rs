@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use sluice_config::plan::SourceAddress;
+use sluice_config::plan::{Fallback, SourceAddress};
 use sluice_http::exchange::Untouched;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
@@ -17,6 +17,7 @@ use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight,
 
 use super::decide::Outgoing;
 use super::exchange::{Ended, Exchange, Fault};
+use super::fallback;
 use super::pipeline::After;
 use super::respond::{self, Answer};
 use super::serve::Downstream;
@@ -34,7 +35,7 @@ pub(super) async fn run(
     trip: &mut Trip,
     request: &mut Outgoing,
 ) -> After {
-    let cluster = Rc::clone(&request.cluster);
+    let mut cluster = Rc::clone(&request.cluster);
     let mut failure = Failure::of(End::NoServer);
     // What is rare is boxed here: its state would make every request's future larger.
     let after = loop {
@@ -56,7 +57,16 @@ pub(super) async fn run(
             if failure.end == End::NoServer {
                 cluster.metrics().no_server.increment();
             }
-            break Box::pin(fail(downstream, trip, request, &failure)).await;
+            let fallback = failure.fallback(listener, trip, request);
+            if let Some(Fallback::Upstream(id)) = fallback
+                && let Some(other) = listener.live.cluster(*id)
+            {
+                fallback::redirect(request, other, trip);
+                cluster = Rc::clone(other);
+                failure = Failure::of(End::NoServer);
+                continue;
+            }
+            break Box::pin(fail(downstream, trip, request, &failure, fallback)).await;
         };
         let started = trip.now;
         request.tries.begin(&cluster);
@@ -163,12 +173,14 @@ enum Outcome {
 /// Why a server did not serve the request.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "five independent facts of the failure"
+    reason = "independent facts of the failure"
 )]
 struct Failure {
     end: End,
     refused: Option<(u16, BadRequest)>,
     repeatable: bool,
+    /// Whether it can be sent once more at all, however often it was.
+    resendable: bool,
     /// The server has certainly not worked on the request.
     untouched: bool,
     answered: bool,
@@ -183,6 +195,7 @@ impl Failure {
             end,
             refused: None,
             repeatable: true,
+            resendable: true,
             untouched: false,
             answered: false,
             truncation_hidden: false,
@@ -206,13 +219,33 @@ impl Failure {
         // What certainly reached no server adds nothing to their load.
         self.repeatable
             && is_listed
-            && tries.begun() < retry.attempts
+            && tries.has_more()
             && (self.is_unreached() || tries.is_borne_by(cluster))
     }
 
     /// Whether no server has worked on the request.
     fn is_unreached(&self) -> bool {
         self.untouched || matches!(self.end, End::ConnectFailed | End::ConnectTimeout)
+    }
+
+    /// What the route has for it, unless the client is at fault or gone, or has a part of an answer already.
+    fn fallback<'a>(
+        &self,
+        listener: &'a LiveListener,
+        trip: &Trip,
+        request: &Outgoing,
+    ) -> Option<&'a Fallback> {
+        let is_ours = !matches!(
+            self.end,
+            End::ClientClosed | End::ClientTimeout | End::BadRequest
+        );
+        let fallback = fallback::of_route(listener, trip, request)
+            .filter(|_| is_ours && !self.answered && self.refused.is_none())?;
+        let may_follow = match fallback {
+            Fallback::Upstream(_) => self.resendable,
+            Fallback::Answer(_) => true,
+        };
+        may_follow.then_some(fallback)
     }
 
     /// Whether the server let time pass without a word.
@@ -235,6 +268,7 @@ impl From<Fault> for Failure {
             end: fault.end,
             refused: fault.refused,
             repeatable: fault.repeatable,
+            resendable: fault.resendable,
             untouched: fault.untouched.is_some(),
             answered: fault.answered,
             truncation_hidden: fault.truncation_hidden,
@@ -391,6 +425,7 @@ async fn fail(
     trip: &mut Trip,
     request: &Outgoing,
     failure: &Failure,
+    fallback: Option<&Fallback>,
 ) -> After {
     trip.end = failure.end;
     if failure.answered {
@@ -403,6 +438,10 @@ async fn fail(
     trip.answered_by_server = false;
     if failure.end == End::ClientClosed {
         return After::Close;
+    }
+    if let Some(Fallback::Answer(answer)) = fallback {
+        let mut answer = fallback::answer(answer, downstream, request);
+        return respond::send(downstream, trip, &mut answer).await;
     }
     let (status, word) = match failure.refused {
         Some((status, word)) => (status, Some(word)),

@@ -13,6 +13,7 @@
 
 mod decide;
 mod exchange;
+mod fallback;
 mod forward;
 mod grpc;
 mod h2;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sluice_config::plan::{Redirect, Respond};
+use sluice_config::plan::{FixedAnswer, Redirect, Respond};
 use sluice_http::h1::relay::Outbox;
 use sluice_http::h1::response::write_status_line;
 use sluice_route::{Captures, Variable};
@@ -119,6 +119,13 @@ pub(super) fn fixed(respond: &Respond, values: &Values<'_>, reply: Reply<'_>, ou
         .render(|variable, out| values.write(variable, out), &mut body);
     let content_type = (!body.is_empty()).then_some(&*respond.content_type);
     write(respond.status, &[], content_type, &body, reply, out);
+}
+
+/// A fixed answer without variables.
+pub(super) fn text(answer: &FixedAnswer, reply: Reply<'_>, out: &mut Vec<u8>) {
+    let body = answer.body.as_bytes();
+    let content_type = (!body.is_empty()).then_some(&*answer.content_type);
+    write(answer.status, &[], content_type, body, reply, out);
 }
 
 /// `redirect = { … }`

@@ -16,6 +16,8 @@ pub(super) struct Tries {
     begun: usize,
     /// Whether no other try follows this one.
     is_last: bool,
+    /// Whether there is something to fall back to after the last.
+    has_fallback: bool,
     /// When the head of the answer has to be here: known once the request was sent for the first time.
     answer_by: Option<Instant>,
     /// What the upstream bears of it.
@@ -23,13 +25,14 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    pub(super) fn new(retry: Retry, timeout: Duration) -> Self {
+    pub(super) fn new(retry: Retry, timeout: Duration, has_fallback: bool) -> Self {
         Self {
             retry,
             timeout,
             tried: Tried::default(),
             begun: 0,
             is_last: false,
+            has_fallback,
             answer_by: None,
             retrying: None,
         }
@@ -40,6 +43,11 @@ impl Tries {
         self.begun += 1;
         let has_server = !cluster.has_tried_all(&self.tried) || self.retry.backoff.is_some();
         self.is_last = self.begun >= self.retry.attempts || !has_server;
+    }
+
+    /// The request goes to another upstream, whose answer is its last.
+    pub(super) fn start_over(&mut self) {
+        *self = Self::new(self.retry, self.timeout, false);
     }
 
     /// How many have begun.
@@ -75,10 +83,19 @@ impl Tries {
         says_when: impl FnOnce() -> bool,
         cluster: &Cluster,
     ) -> bool {
-        self.retry.statuses.contains(status)
-            && !self.is_last
-            && !(cluster.has_tried_all(&self.tried) && says_when())
-            && self.is_borne_by(cluster)
+        if !self.retry.statuses.contains(status) {
+            return false;
+        }
+        let is_for_the_client = cluster.has_tried_all(&self.tried) && says_when();
+        let is_tried_again = !self.is_last && !is_for_the_client && self.is_borne_by(cluster);
+        // What is not tried again falls back, where there is something to fall back to.
+        self.is_last |= !is_tried_again;
+        is_tried_again || self.has_fallback
+    }
+
+    /// Whether another try may begin.
+    pub(super) fn has_more(&self) -> bool {
+        self.begun == 0 || (!self.is_last && self.begun < self.retry.attempts)
     }
 
     /// Whether the upstream bears another try of what a server has had already.

@@ -98,6 +98,7 @@ families! {
     UPSTREAM_RESPONSE_SECONDS = Histogram "sluice_upstream_response_seconds" ["upstream"] "From choosing a server until the head of its answer, of the last attempt.";
     UPSTREAM_CONNECT_SECONDS = Histogram "sluice_upstream_connect_seconds" ["upstream"] "From starting to connect until the connection stands.";
     UPSTREAM_RETRIES = Counter "sluice_upstream_retries_total" ["upstream"] "Attempts after the first.";
+    UPSTREAM_FALLBACKS = Counter "sluice_upstream_fallbacks_total" ["upstream"] "Requests that came to this upstream by `fallback`, as their own had failed them.";
     UPSTREAM_RETRIES_DENIED = Counter "sluice_upstream_retries_denied_total" ["upstream"] "Failures passed on as the upstream had as many retries under way as `budget` allows.";
     UPSTREAM_NO_SERVER = Counter "sluice_upstream_no_server_total" ["upstream"] "Requests and sessions for which no server could be chosen.";
     UPSTREAM_QUEUE_WAITING = Gauge "sluice_upstream_queue_waiting" ["upstream"] "Requests and sessions that wait for a place at a server now.";

@@ -135,6 +135,9 @@ fn upstreams(text: &mut Exposition<'_>, all: &ByNames<1, UpstreamMetrics>) {
     counters(text, &catalogue::UPSTREAM_RETRIES, all, |upstream| {
         &upstream.retries
     });
+    counters(text, &catalogue::UPSTREAM_FALLBACKS, all, |upstream| {
+        &upstream.fallbacks
+    });
     counters(text, &catalogue::UPSTREAM_RETRIES_DENIED, all, |upstream| {
         &upstream.retries_denied
     });

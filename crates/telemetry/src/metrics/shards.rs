@@ -30,6 +30,8 @@ pub struct UpstreamMetrics {
     pub connect: Histogram,
     /// Attempts after the first.
     pub retries: Counter,
+    /// Requests that came here as another upstream had failed them.
+    pub fallbacks: Counter,
     /// Retries that the budget did not allow.
     pub retries_denied: Counter,
     /// Requests and sessions for which no server was there to be chosen.

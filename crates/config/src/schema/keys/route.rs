@@ -87,6 +87,14 @@ pub(crate) static ROUTE: Shape = Shape {
             "With `upstream`: what is tried again, on another server.",
         )
         .also(&["retries", "next-upstream", "proxy-next-upstream", "retry-on"]),
+        Key::new(
+            "fallback",
+            Kind::Table(&FALLBACK),
+            Default::Absent("the client is told what went wrong"),
+            "With `upstream`: what becomes of a request when that has failed it: no server can be reached, none answers in time, or the last \
+             try has brought a status of `on` in `retry`.",
+        )
+        .also(&["error-page", "backup-upstream", "on-failure"]),
         Key::not_yet("hedge", "Ask a second server when the first is slow."),
         Key::not_yet("priority", "What is shed first under overload."),
     ],
@@ -248,6 +256,42 @@ pub(crate) static RETRY: Shape = Shape {
             "Repeats requests whatever their method, POST too: right where the servers themselves see to it that nothing is done twice.",
         )
         .also(&["non-idempotent", "retry-non-idempotent"]),
+    ],
+};
+
+/// `fallback` of `[[routes]]`
+pub(crate) static FALLBACK: Shape = Shape {
+    place: "`fallback` of `[[routes]]`",
+    doc: "Another upstream, which gets a request that can be sent again, or an answer instead of one of 502, 503 and 504. One of \
+          `upstream` and `status` is set.",
+    keys: &[
+        Key::new(
+            "upstream",
+            Kind::Text(Form::Upstream),
+            Default::Absent("`status` is set"),
+            "The upstream that has its turn then, with as many tries and as much time.",
+        )
+        .also(&["to", "backend", "cluster"]),
+        Key::new(
+            "status",
+            Kind::Number { min: 200, max: 599 },
+            Default::Absent("`upstream` is set"),
+            "The status code.",
+        )
+        .also(&["code"]),
+        Key::new(
+            "body",
+            Kind::Text(Form::Any),
+            Default::Is("\"\""),
+            "With `status`: the body, as it is.",
+        )
+        .also(&["text", "content"]),
+        Key::new(
+            "content-type",
+            Kind::Text(Form::FieldValue),
+            Default::Is("\"text/plain; charset=utf-8\""),
+            "With `status`: the body's media type.",
+        ),
     ],
 };
 

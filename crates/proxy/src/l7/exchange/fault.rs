@@ -12,6 +12,10 @@ use super::{Answering, Exchange, Sending};
 
 /// Why an exchange failed.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of the failure"
+)]
 pub(in crate::l7) struct Fault {
     /// Why, for the trip.
     pub(in crate::l7) end: End,
@@ -23,6 +27,8 @@ pub(in crate::l7) struct Fault {
     pub(in crate::l7) answered: bool,
     /// Whether the server may have taken note of the request: it sent something, or got more than is kept here.
     pub(in crate::l7) repeatable: bool,
+    /// Whether it can be sent once more at all, whatever its tries are.
+    pub(in crate::l7) resendable: bool,
     /// Why the server has certainly not worked on the request, where it said so.
     pub(in crate::l7) untouched: Option<Untouched>,
     /// The status of an answer that was not passed on, as another server may do better.
@@ -55,8 +61,8 @@ impl Exchange<'_> {
             let mut fault = self.fault(End::UpstreamTimeout);
             fault.server = Some(ResponseFailure::Timeout);
             let is_whole = self.request.body.is_received() && self.request.is_idempotent;
-            fault.repeatable =
-                is_whole && self.may_be_repeated() && self.request.tries.has_time(now);
+            fault.resendable = is_whole && self.may_be_repeated();
+            fault.repeatable = fault.resendable && self.request.tries.has_time(now);
             fault
         }
     }
@@ -74,6 +80,7 @@ impl Exchange<'_> {
         });
         let may_repeat = self.request.is_idempotent || self.sent == 0 || fault.untouched.is_some();
         fault.repeatable = self.may_be_repeated() && may_repeat;
+        fault.resendable = fault.repeatable;
         fault
     }
 
@@ -91,6 +98,7 @@ impl Exchange<'_> {
             return Ok(());
         }
         fault.repeatable = true;
+        fault.resendable = true;
         fault.passed_over = Some(head.status);
         Err(fault)
     }
@@ -136,6 +144,7 @@ impl Exchange<'_> {
                 Answering::Head { interim, .. } => interim.is_partly_sent(),
             },
             repeatable: false,
+            resendable: false,
             untouched: None,
             passed_over: None,
             truncation_hidden: self.truncation_hidden,
