@@ -2,6 +2,7 @@
 
 mod acme;
 mod balance;
+mod circuit_breaker;
 mod early_data;
 mod listener;
 mod ocsp;

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use sluice_model::{AddressError, BindAddress, ServerAddress};
 use sluice_route::{HostPattern, PathPattern, Pattern};
 
-use crate::plan::{HashKey, LoadReport, LogTarget};
+use crate::plan::{FailureKind, HashKey, LoadReport, LogTarget};
 use crate::read::Typed;
 use crate::schema::Form;
 use crate::suggest::closest;
@@ -65,6 +65,7 @@ impl Form {
             Self::LogTarget => "a place for log lines",
             Self::HashKey => "a key to hash",
             Self::LoadReport => "a place of load reports",
+            Self::Failure => "a kind of failure",
             Self::File => "the path of a file",
             Self::HostName => "a host name",
             Self::Domain => "a domain",
@@ -109,6 +110,7 @@ impl Form {
             Self::LogTarget => log_target(text).map(Typed::LogTarget),
             Self::HashKey => hash_key(text).map(Typed::HashKey),
             Self::LoadReport => load_report(text).map(Typed::LoadReport),
+            Self::Failure => failure(text).map(Typed::Failure),
             Self::File => file(text),
             Self::HostName => host_name(text),
             Self::Domain => acme::domain(text),
@@ -350,6 +352,30 @@ fn no_hash_key(text: &str) -> Misfit {
         None if field_name(text).is_ok() => misfit.help(format!("did you mean \"header:{text}\"?")),
         None => misfit,
     }
+}
+
+fn failure(text: &str) -> Result<FailureKind, Misfit> {
+    match text {
+        "connect-failure" => return Ok(FailureKind::ConnectFailure),
+        "reset" => return Ok(FailureKind::Reset),
+        "timeout" => return Ok(FailureKind::Timeout),
+        "4xx" => return Ok(FailureKind::Class(4)),
+        "5xx" => return Ok(FailureKind::Class(5)),
+        _ => {}
+    }
+    if let Some(status) = text.parse().ok().filter(|_| text.len() == 3) {
+        return if (400..600).contains(&status) {
+            Ok(FailureKind::Status(status))
+        } else {
+            Err(Misfit::new("a status that is a failure is from 400 to 599"))
+        };
+    }
+    let misfit = Misfit::new("it is connect-failure, reset, timeout, a status or 5xx");
+    let known = ["connect-failure", "reset", "timeout", "4xx", "5xx"];
+    Err(match closest(text, known) {
+        Some(meant) => misfit.help(format!("did you mean \"{meant}\"?")),
+        None => misfit,
+    })
 }
 
 fn load_report(text: &str) -> Result<LoadReport, Misfit> {

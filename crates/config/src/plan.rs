@@ -4,6 +4,7 @@
 //! reads only this. Two plans are compared piece by piece on reload: what is equal is not touched.
 
 mod balance;
+mod circuit_breaker;
 mod listener;
 mod ocsp;
 mod process;
@@ -15,6 +16,7 @@ mod upstream;
 use std::path::PathBuf;
 
 pub use balance::{Balance, HashKey, LoadReport, Queue};
+pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
 pub use listener::{
     Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, SocketOptions, SourceAddress,
     UdpListener,

@@ -19,7 +19,7 @@ use crate::Surroundings;
 use crate::diagnostic::{Diagnostic, Findings, Span};
 use crate::form;
 use crate::interpolate;
-use crate::plan::{HashKey, LoadReport, LogTarget, Secret};
+use crate::plan::{FailureKind, HashKey, LoadReport, LogTarget, Secret};
 use crate::schema::{Default, Form, Key, Kind, Shape};
 use crate::syntax::{self, Entry, Table, Value, ValueKind};
 
@@ -56,6 +56,7 @@ pub(crate) enum Typed {
     LogTarget(LogTarget),
     HashKey(HashKey),
     LoadReport(LoadReport),
+    Failure(FailureKind),
     List(Vec<Read>),
     /// Names of header fields with their values.
     Fields(Vec<(String, Read)>),

@@ -281,6 +281,8 @@ pub(crate) enum Form {
     HashKey,
     /// Where servers say how loaded they are.
     LoadReport,
+    /// What counts as a failure of a server.
+    Failure,
     /// The path of a file.
     File,
     /// A host name or an IP address, without a port.

@@ -27,6 +27,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::logs;
 use crate::offers::Offers;
+use crate::states::states;
 
 /// The running workers.
 #[derive(Debug)]
@@ -190,6 +191,9 @@ impl Fleet {
         self.endpoints = endpoints;
         self.tls = tls;
         self.forget_old_metrics(plan);
+        self.registry
+            .process()
+            .set_server_states(states(plan, &self.endpoints));
         // Now there are listeners to show authorities what they want to see.
         self.orders.follow(plan);
         Ok(())

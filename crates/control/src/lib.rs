@@ -11,6 +11,7 @@ mod logs;
 mod offers;
 mod ports;
 mod source;
+mod states;
 mod supervisor;
 
 pub use fleet::{ApplyError, Fleet};

@@ -20,9 +20,10 @@ use tls_kit::Authority;
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below, in `examples_tls.rs` or in `acme.rs`.
-const EXAMPLES: [&str; 17] = [
+const EXAMPLES: [&str; 18] = [
     "acme.toml",
     "balancing.toml",
+    "circuit-breaker.toml",
     "grpc.toml",
     "http3-servers.toml",
     "http3.toml",
@@ -143,6 +144,33 @@ fn balancing() {
     };
     let carts: Vec<_> = (0..16).map(of_user).collect();
     assert!(carts.contains(&"4".to_owned()) && carts.contains(&"5".to_owned()));
+}
+
+#[test]
+fn circuit_breaker() {
+    let [web, pay] = servers(["web", "pay"]);
+    let busy = Script::answer("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+    let busy = ScriptedServer::start([busy]);
+    let mut pay = pay;
+    let balancer = Example::read("circuit-breaker.toml")
+        .listener("127.0.0.1:8080", "web")
+        .server("127.0.0.1:9001", web.address())
+        .server("127.0.0.1:9002", busy.address())
+        .server("127.0.0.1:9003", pay.address())
+        .server("127.0.0.1:9004", pay.address())
+        .run();
+    let address = balancer.address("web");
+    for _ in 0..40 {
+        assert_eq!(served_by(address, "GET", "/", "Host: a\r\n"), "web");
+    }
+    assert_eq!(busy.requests(), 5);
+    assert_eq!(served_by(address, "GET", "/pay/1", "Host: a\r\n"), "pay");
+    pay.die();
+    let refused = testkit::wait_for("both to be ejected", || {
+        let answer = ask(address, "GET", "/pay/1", "Host: a\r\n");
+        answer.field("retry-after").map(|_| answer.status)
+    });
+    assert_eq!(refused, 503);
 }
 
 #[test]

@@ -17,6 +17,8 @@ words! {
         NoRoute = "no-route",
         /// The upstream had no server to give the request to.
         NoServer = "no-server",
+        /// No server of the upstream was well, and none is tried all the same (`fail-closed`).
+        AllDown = "all-down",
         /// Every server was full, and the upstream's queue as well.
         QueueFull = "queue-full",
         /// No server had a free place within the time that a request may wait in the queue.

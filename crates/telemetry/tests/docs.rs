@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use sluice_telemetry::access::{AccessLog, Format, fields};
 use sluice_telemetry::metrics::{
-    BadRequest, ConnectFailure, DatagramDrop, Hello, ResponseFailure, StatusClass, TlsFailure,
-    catalogue,
+    BadRequest, BreakerCause, ConnectFailure, DatagramDrop, Hello, ResponseFailure, ServerState,
+    StatusClass, TlsFailure, catalogue,
 };
 use sluice_telemetry::{
     AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, TlsRecord, word,
@@ -24,6 +24,8 @@ fn metrics_page() {
             ("bad-requests", word::markdown::<BadRequest>()),
             ("datagram-drops", word::markdown::<DatagramDrop>()),
             ("hellos", word::markdown::<Hello>()),
+            ("server-states", word::markdown::<ServerState>()),
+            ("breaker-causes", word::markdown::<BreakerCause>()),
             ("connect-failures", word::markdown::<ConnectFailure>()),
             ("tls-failures", word::markdown::<TlsFailure>()),
             ("response-failures", word::markdown::<ResponseFailure>()),

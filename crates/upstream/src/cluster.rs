@@ -7,10 +7,11 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sluice_balance::{Ask, Load, Policy, Servers, Signals};
 use sluice_config::plan::{HashKey, SendProxyProtocol, Upstream, UpstreamProtocol};
+use sluice_health::Admission;
 use sluice_model::Moment;
 use sluice_quic::ClientSettings;
 use sluice_telemetry::metrics::{Registry, UpstreamMetrics};
@@ -18,6 +19,7 @@ use sluice_tls::{ClientConfig, Workspace};
 
 use crate::connection::Connection;
 use crate::endpoint::Endpoints;
+use crate::gate::{Admitted, Gate, Rank};
 use crate::lane::{Check, InFlight, Lane, Need};
 use crate::queue::{Place, Queue};
 use crate::tried::{MAX_ATTEMPTS, Tried};
@@ -39,6 +41,8 @@ pub struct Cluster {
     /// More than the identity of any endpoint of these lanes.
     made_before: u64,
     metrics: Arc<UpstreamMetrics>,
+    /// Who may take requests.
+    gate: Gate,
     /// What connections are ciphered by.
     tls: OnceCell<ClientTls>,
 }
@@ -73,7 +77,7 @@ impl Cluster {
         worker: usize,
         seed: u32,
     ) -> Self {
-        let lanes = settings
+        let lanes: Vec<_> = settings
             .servers
             .iter()
             .filter_map(|server| endpoints.get(&settings.name, &server.address))
@@ -94,6 +98,7 @@ impl Cluster {
             })
             .collect();
         Self {
+            gate: Gate::new(settings, &lanes),
             lanes,
             policy: RefCell::new(endpoints.policy(settings, u64::from(seed))),
             signals: settings.balance.settings.kind.signals(),
@@ -139,13 +144,16 @@ impl Cluster {
         self.settings.balance.key.as_ref()
     }
 
-    /// A place at the server that is next by the policy, among those not tried yet that have one free.
+    /// A place at the server that is next by the policy, among those not tried yet that have one free and may take a request.
     pub fn pick(&self, tried: &mut Tried, asked: Asked) -> Option<InFlight> {
         let ask = Ask {
             now: self.moment(asked.now),
             key: asked.key,
         };
         self.picks.set(self.picks.get().wrapping_add(1));
+        if !self.gate.is_open() {
+            return self.pick_admitted(tried, ask);
+        }
         // A server may fill up between looking and entering.
         for _ in 0..MAX_ATTEMPTS {
             if tried.is_exhausted() {
@@ -162,10 +170,68 @@ impl Cluster {
             let limit = self.limit(position);
             if let Some(place) = InFlight::enter(lane, limit) {
                 tried.add(position);
-                return Some(place);
+                return Some(place.with_leave(self.gate.leave(lane, ask.now)));
             }
         }
         None
+    }
+
+    /// As [`Self::pick`], where some server is not well.
+    #[cold]
+    fn pick_admitted(&self, tried: &mut Tried, ask: Ask) -> Option<InFlight> {
+        let seen = self.gate.look(&self.lanes, ask.now);
+        for &rank in seen.ranks() {
+            // A server may fill up, and a trial be taken, between looking and entering.
+            for _ in 0..MAX_ATTEMPTS {
+                if tried.is_exhausted() {
+                    return None;
+                }
+                let candidates = Admitted {
+                    servers: Candidates {
+                        cluster: self,
+                        tried,
+                    },
+                    lanes: &self.lanes,
+                    gate: &self.gate,
+                    seen: &seen,
+                    rank,
+                    now: ask.now,
+                };
+                let picked = self.policy.borrow_mut().pick(&candidates, &ask);
+                let Some(position) = picked else { break };
+                let lane = self.lanes.get(position)?;
+                let Some(place) = InFlight::enter(lane, self.limit(position)) else {
+                    continue;
+                };
+                let leave = self.gate.leave(lane, ask.now);
+                if leave.is_none() && seen.admission(position) == Admission::Trials {
+                    continue;
+                }
+                if rank != Rank::Regular {
+                    lane.metrics().last_resorts.increment();
+                }
+                tried.add(position);
+                return Some(place.with_leave(leave));
+            }
+        }
+        None
+    }
+
+    /// Where a request is refused because no server is well, and none is tried all the same (`fail-closed`): how long until
+    /// the first may take trials, as far as is known.
+    pub fn refuses_for(&self, now: Instant) -> Option<Duration> {
+        self.gate.refuses_for(&self.lanes, self.moment(now))
+    }
+
+    /// Whether there is a server that was not tried and may be.
+    pub(crate) fn has_another(&self, tried: &Tried) -> bool {
+        if self.gate.is_open() {
+            return tried.count() < self.lanes.len();
+        }
+        let now = self.moment(Instant::now());
+        (0..self.lanes.len()).any(|position| {
+            !tried.contains(position) && self.gate.admits(&self.lanes, position, now)
+        })
     }
 
     /// Remembers that the request has had this place, where it has not got it from [`Cluster::pick`].
@@ -245,10 +311,14 @@ impl Cluster {
     }
 
     /// Whether a place may become free at a server that was not tried.
-    pub(crate) fn may_become_free(&self, tried: &Tried) -> bool {
+    pub(crate) fn may_become_free(&self, tried: &Tried, now: Instant) -> bool {
+        let now = self.moment(now);
         !tried.is_exhausted()
-            && (0..self.lanes.len())
-                .any(|position| !tried.contains(position) && self.limit(position).is_some())
+            && (0..self.lanes.len()).any(|position| {
+                !tried.contains(position)
+                    && self.limit(position).is_some()
+                    && self.gate.admits(&self.lanes, position, now)
+            })
     }
 
     /// The identities of the servers that were tried.
@@ -260,15 +330,22 @@ impl Cluster {
             .collect()
     }
 
-    /// A place that was handed over; given back at once where its server is none of this cluster's.
+    /// A place that was handed over; given back at once where its server is none of this cluster's, or may not take a request
+    /// now.
     pub(crate) fn taken_over(&self, place: Place) -> Option<InFlight> {
         let position = self
             .lanes
             .iter()
             .position(|lane| place.is_at(lane.endpoint()))?;
         let lane = self.lanes.get(position)?;
+        let now = self.moment(Instant::now());
+        let Some(leave) = self.gate.enter(&self.lanes, position, now) else {
+            // Not to the next in line, who could not take it either.
+            place.leave();
+            return None;
+        };
         place.into_endpoint()?;
-        Some(InFlight::entered(lane, self.limit(position)))
+        Some(InFlight::entered(lane, self.limit(position)).with_leave(leave))
     }
 
     pub(crate) fn signals(&self) -> Signals {

@@ -9,9 +9,10 @@ use std::time::Instant;
 
 use sluice_balance::{Kind, Load, Policy};
 use sluice_config::plan::Upstream;
-use sluice_health::{ByHand, RetryBudget, Verdict};
+use sluice_health::{BreakerSettings, BreakerState, ByHand, RetryBudget, Verdict};
 use sluice_model::{Moment, ServerAddress};
 use sluice_net::connect::Destination;
+use sluice_telemetry::metrics::ServerState;
 use thiserror::Error;
 
 use crate::health::Health;
@@ -121,7 +122,20 @@ impl Endpoint {
         before != state
     }
 
-    #[expect(dead_code, reason = "for picks, which follow")]
+    /// The state that metrics show; `breaker` says how its circuit breaker is set, where it has one.
+    pub fn state(&self, breaker: Option<&BreakerSettings>) -> ServerState {
+        let signs = self.health.signs(self.health.standing().now(), breaker);
+        match (signs.by_hand, signs.verdict, signs.breaker) {
+            (ByHand::Down, _, _) => ServerState::Down,
+            (ByHand::Drain, _, _) => ServerState::Drain,
+            (_, Verdict::Unhealthy, _) => ServerState::Unhealthy,
+            (_, Verdict::Unknown, _) => ServerState::Unknown,
+            (_, _, BreakerState::Open { .. }) => ServerState::Open,
+            (_, _, BreakerState::HalfOpen { .. }) => ServerState::HalfOpen,
+            (_, _, BreakerState::Closed) => ServerState::Up,
+        }
+    }
+
     pub(crate) fn health(&self) -> &Health {
         &self.health
     }

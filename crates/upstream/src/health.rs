@@ -64,7 +64,6 @@ impl Health {
     }
 
     /// All of it; the breaker is closed where there are no settings of one.
-    #[expect(dead_code, reason = "for picks, which follow")]
     pub(crate) fn signs(&self, now: Moment, breaker: Option<&BreakerSettings>) -> Signs {
         Signs {
             by_hand: self.by_hand(),
@@ -76,13 +75,11 @@ impl Health {
     }
 
     /// Leave of the breaker for a request.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for picks, which follow"))]
     pub(crate) fn try_enter(&self, now: Moment, settings: &BreakerSettings) -> Option<Pass> {
         self.breaker.try_enter(now, settings)
     }
 
     /// What became of a request that had leave; the change that it makes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for picks, which follow"))]
     pub(crate) fn record(
         &self,
         now: Moment,

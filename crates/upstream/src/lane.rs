@@ -15,6 +15,7 @@ use tokio::sync::futures::Notified;
 
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
+use crate::fate::{Fate, Leave};
 use crate::queue::Place;
 use crate::session::Session;
 
@@ -274,6 +275,8 @@ pub enum Check {
 pub struct InFlight {
     lane: Rc<Lane>,
     limit: Option<u32>,
+    /// What its breaker is told by.
+    leave: RefCell<Option<Leave>>,
 }
 
 impl InFlight {
@@ -291,7 +294,18 @@ impl InFlight {
         Self {
             lane: Rc::clone(lane),
             limit,
+            leave: RefCell::new(None),
         }
+    }
+
+    /// The server's breaker is to be told what becomes of this.
+    pub(crate) fn with_leave(self, leave: Option<Leave>) -> Self {
+        self.leave.replace(leave);
+        self
+    }
+
+    pub(crate) fn take_leave(&self) -> Option<Leave> {
+        self.leave.take()
     }
 
     /// Where the place is.
@@ -302,6 +316,10 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        if let Some(leave) = self.leave.take() {
+            let now = self.lane.endpoint.health().standing().now();
+            leave.record(&self.lane, now, Fate::Unknown);
+        }
         Place::give_back(&self.lane.endpoint, self.limit, self.lane.retired.get());
         self.lane.metrics.in_flight.decrement();
     }

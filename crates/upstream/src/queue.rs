@@ -196,7 +196,7 @@ impl Place {
     }
 
     /// Gives it back without a look at the line.
-    fn leave(mut self) {
+    pub(crate) fn leave(mut self) {
         if let Some(endpoint) = self.endpoint.take() {
             endpoint.load().leave();
         }

@@ -36,8 +36,8 @@ impl Cluster {
         })
     }
 
-    /// Whether every server was tried.
+    /// Whether every server was tried that may take a request.
     pub fn has_tried_all(&self, tried: &Tried) -> bool {
-        tried.count() >= self.lanes().len()
+        !self.has_another(tried)
     }
 }

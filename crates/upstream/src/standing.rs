@@ -27,7 +27,6 @@ impl Standing {
 
     /// `None` where all servers are well: by hand, by checks and by their breakers. Otherwise a number that is another one
     /// after each change.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for picks, which follow"))]
     pub(crate) fn amiss(&self) -> Option<u64> {
         let word = self.word.load(Ordering::Relaxed);
         (word & AMISS != 0).then_some(word)
@@ -46,7 +45,11 @@ impl Standing {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        let nanos = self.epoch.elapsed().as_nanos();
+        self.moment(Instant::now())
+    }
+
+    pub(crate) fn moment(&self, at: Instant) -> Moment {
+        let nanos = at.saturating_duration_since(self.epoch).as_nanos();
         Moment::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 }

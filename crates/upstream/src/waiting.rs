@@ -29,7 +29,10 @@ impl Cluster {
         let Some(settings) = self.settings().queue else {
             return Wait::Useless;
         };
-        let Some(queue) = self.queue().filter(|_| self.may_become_free(tried)) else {
+        let Some(queue) = self
+            .queue()
+            .filter(|_| self.may_become_free(tried, asked.now))
+        else {
             return Wait::Useless;
         };
         let wants = Wants {

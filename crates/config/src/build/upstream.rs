@@ -1,6 +1,7 @@
 //! `[upstreams.NAME]`
 
 use super::Builder;
+use super::circuit_breaker::when_all_down;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{Queue, SendProxyProtocol, Server, Upstream};
 use crate::read::{Section, Typed};
@@ -12,6 +13,7 @@ impl Builder<'_> {
         let balance = self.balance(section);
         let tls = self.upstream_tls(section, servers.as_deref().unwrap_or_default());
         let protocol = self.upstream_protocol(section, servers.as_deref().unwrap_or_default());
+        let circuit_breaker = self.circuit_breaker(section, servers.as_deref().unwrap_or_default());
         if let Some(servers) = &servers {
             self.queue_of_nothing(section, servers);
         }
@@ -20,6 +22,8 @@ impl Builder<'_> {
             servers: servers?,
             balance: balance?,
             queue: section.table("queue").and_then(queue),
+            circuit_breaker,
+            when_all_down: when_all_down(section)?,
             load_report: section.value("load-report"),
             protocol: protocol?,
             connect_timeout: section.value("connect-timeout")?,

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluice_health::WhenAllDown;
 use sluice_model::{ServerAddress, Weight};
 
-use super::{Balance, LoadReport, Queue, UpstreamTls};
+use super::{Balance, CircuitBreaker, LoadReport, Queue, UpstreamTls};
 
 /// `[upstreams.NAME]`
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,10 @@ pub struct Upstream {
     pub balance: Balance,
     /// `queue`; without it a request for which every server is full is refused at once.
     pub queue: Option<Queue>,
+    /// `circuit-breaker`; without it no server is given a rest for what becomes of its requests.
+    pub circuit_breaker: Option<CircuitBreaker>,
+    /// `when-all-down`
+    pub when_all_down: WhenAllDown,
     /// `load-report`
     pub load_report: Option<LoadReport>,
     /// `protocol`

@@ -10,7 +10,7 @@ use sluice_route::{HostPattern, PathPattern};
 
 use super::{Read, Typed};
 use crate::diagnostic::Span;
-use crate::plan::{HashKey, LoadReport, LogTarget, Secret};
+use crate::plan::{FailureKind, HashKey, LoadReport, LogTarget, Secret};
 use crate::schema::{Key, Shape};
 
 /// The values of one table.
@@ -173,6 +173,8 @@ from_typed! {
     LogTarget: Typed::LogTarget(target) => Some(target.clone());
     HashKey: Typed::HashKey(key) => Some(key.clone());
     LoadReport: Typed::LoadReport(report) => Some(report.clone());
+    FailureKind: Typed::Failure(kind) => Some(*kind);
+    u8: Typed::Number(number) => Self::try_from(*number).ok();
 }
 
 /// Sizes of buffers and counts of things in memory.
@@ -203,6 +205,26 @@ impl FromTyped for Share {
         match typed {
             Typed::Share(percent) => Self::try_from(*percent).ok(),
             _ => None,
+        }
+    }
+}
+
+/// `"off"` or a number.
+impl FromTyped for Option<u32> {
+    fn from_typed(typed: &Typed) -> Option<Self> {
+        match typed {
+            Typed::Word("off") => Some(None),
+            typed => u32::from_typed(typed).map(Some),
+        }
+    }
+}
+
+/// `"off"` or a share.
+impl FromTyped for Option<Share> {
+    fn from_typed(typed: &Typed) -> Option<Self> {
+        match typed {
+            Typed::Word("off") => Some(None),
+            typed => Share::from_typed(typed).map(Some),
         }
     }
 }

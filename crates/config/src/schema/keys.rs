@@ -1,5 +1,6 @@
 //! Every key of the file: its type, its default, what it does. The only place where they are written down.
 
+mod circuit_breaker;
 mod listener;
 mod process;
 mod route;

@@ -11,7 +11,7 @@ use sluice_net::Stream;
 use sluice_telemetry::End;
 use sluice_telemetry::access::TcpRecord;
 use sluice_tls::Facts;
-use sluice_upstream::{Asked, Cluster, ConnectError, Connection, InFlight, Tried};
+use sluice_upstream::{Asked, Cluster, ConnectError, Connection, Fate, InFlight, Tried};
 
 use super::duplex::{Duplex, DuplexEnd, Tally};
 use super::hello::Hearing;
@@ -60,6 +60,8 @@ struct Session {
     worker: Rc<Worker>,
     tally: Tally,
     server: Option<InFlight>,
+    /// How long connecting to it took.
+    connected_after: Duration,
     attempts: u32,
     /// What the handshake settled, where the connection is ciphered.
     tls: Option<Rc<Facts>>,
@@ -102,6 +104,7 @@ impl Session {
             worker,
             tally: Tally::default(),
             server: None,
+            connected_after: Duration::ZERO,
             attempts: 0,
             tls: None,
         })
@@ -127,6 +130,10 @@ impl Session {
         )
         .with_bytes_for_server(early);
         let counts_bytes = cluster.counts_bytes();
+        let mut spoke = false;
+        let served = Fate::Served {
+            after: self.connected_after,
+        };
         let end = poll_fn(|cx| {
             let end = duplex.poll(cx);
             let before = self.tally.total();
@@ -139,9 +146,19 @@ impl Session {
                 let moved = self.tally.total() - before;
                 cluster.moved(place.lane(), Instant::now(), moved);
             }
+            if !spoke && self.tally.from_server > 0 {
+                spoke = true;
+                note_fate(self.server.as_ref(), served);
+            }
             end
         })
         .await;
+        let fate = match end {
+            DuplexEnd::Complete => served,
+            DuplexEnd::ServerBroke => Fate::Broke,
+            DuplexEnd::ClientBroke | DuplexEnd::Idle => Fate::Unknown,
+        };
+        note_fate(self.server.as_ref(), fate);
         match end {
             DuplexEnd::Complete => End::Ok,
             DuplexEnd::ClientBroke => {
@@ -249,6 +266,7 @@ impl Session {
                 Ok(connection) => {
                     place.lane().metrics().sessions.increment();
                     self.server = Some(place);
+                    self.connected_after = now.elapsed();
                     return Ok(connection);
                 }
                 Err(error) => {
@@ -261,6 +279,10 @@ impl Session {
             }
         }
         if end == End::NoServer {
+            if cluster.refuses_for(Instant::now()).is_some() {
+                cluster.metrics().all_down.increment();
+                return Err(End::AllDown);
+            }
             cluster.metrics().no_server.increment();
         }
         Err(end)
@@ -313,6 +335,25 @@ fn note_connecting(
     }
     if matches!(error, None | Some(ConnectError::Timeout)) {
         cluster.answered(place.lane(), now, now - started);
+    }
+    // Of one that took the connection it is not known yet what it does with it.
+    if let Some(error) = error {
+        place.ended(now, fate_of(error));
+    }
+}
+
+/// What the server's breaker is to know: the first that is known of the session.
+fn note_fate(server: Option<&InFlight>, fate: Fate) {
+    if let Some(place) = server {
+        place.ended(Instant::now(), fate);
+    }
+}
+
+fn fate_of(error: &ConnectError) -> Fate {
+    if error.blames_server() {
+        Fate::ConnectFailed
+    } else {
+        Fate::Unknown
     }
 }
 

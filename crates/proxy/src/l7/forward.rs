@@ -8,12 +8,13 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use sluice_config::plan::{Fallback, SourceAddress};
 use sluice_http::exchange::Untouched;
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
-use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, InFlight, Offer};
+use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, Fate, InFlight, Offer};
 
 use super::decide::Outgoing;
 use super::exchange::{Ended, Exchange, Fault};
@@ -55,7 +56,7 @@ pub(super) async fn run(
         }
         let Some(place) = next else {
             if failure.end == End::NoServer {
-                cluster.metrics().no_server.increment();
+                failure.is_told_why(&cluster, trip.now);
             }
             let fallback = failure.fallback(listener, trip, request);
             if let Some(Fallback::Upstream(id)) = fallback
@@ -76,16 +77,19 @@ pub(super) async fn run(
         match try_server(downstream, trip, request, &cluster, &place).await {
             Outcome::Done(after) => {
                 cluster.ended(place.lane(), trip.now, trip.status >= 500);
+                place.ended(trip.now, answered(trip));
                 break after;
             }
             Outcome::Switched(server, for_client) => {
                 cluster.ended(place.lane(), trip.now, false);
+                place.ended(trip.now, answered(trip));
                 give_back(downstream, request);
                 let tunnel = tunnel::run(downstream, listener, trip, server, for_client, &place);
                 break Box::pin(tunnel).await;
             }
             Outcome::Failed(failed) => {
                 let now = trip.tick();
+                place.ended(now, failed.fate(now - started));
                 if failed.blames_server {
                     cluster.ended(place.lane(), now, true);
                 }
@@ -186,6 +190,10 @@ struct Failure {
     answered: bool,
     truncation_hidden: bool,
     blames_server: bool,
+    /// The status of an answer that the client does not see.
+    passed_over: Option<u16>,
+    /// Seconds after which the client may try again.
+    retry_after: Option<u64>,
 }
 
 impl Failure {
@@ -200,6 +208,34 @@ impl Failure {
             answered: false,
             truncation_hidden: false,
             blames_server: false,
+            passed_over: None,
+            retry_after: None,
+        }
+    }
+
+    /// There was no server: because none is well, or another reason.
+    #[cold]
+    fn is_told_why(&mut self, cluster: &Cluster, now: Instant) {
+        let Some(wait) = cluster.refuses_for(now) else {
+            cluster.metrics().no_server.increment();
+            return;
+        };
+        cluster.metrics().all_down.increment();
+        self.end = End::AllDown;
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.retry_after = Some(seconds.max(1));
+    }
+
+    /// What the server's breaker is to know of it.
+    fn fate(&self, after: Duration) -> Fate {
+        if let Some(status) = self.passed_over {
+            return Fate::Answered { status, after };
+        }
+        match self.end {
+            _ if !self.blames_server => Fate::Unknown,
+            End::ConnectFailed | End::ConnectTimeout => Fate::ConnectFailed,
+            End::UpstreamTimeout => Fate::TimedOut,
+            _ => Fate::Broke,
         }
     }
 
@@ -274,6 +310,8 @@ impl From<Fault> for Failure {
             truncation_hidden: fault.truncation_hidden,
             blames_server: (fault.server.is_some() && fault.untouched != Some(Untouched::Leaving))
                 || fault.passed_over.is_some_and(|status| status >= 500),
+            passed_over: fault.passed_over,
+            retry_after: None,
         }
     }
 }
@@ -460,9 +498,17 @@ async fn fail(
         is_grpc: request.is_grpc,
         keep_alive,
     };
-    respond::plain(status, reply, &mut bytes);
+    respond::plain_with(status, failure.retry_after, reply, &mut bytes);
     let said = respond::said_to(status, request.is_grpc);
     respond::send(downstream, trip, &mut Answer::new(said, bytes, keep_alive)).await
+}
+
+/// What the server's breaker is to know of an answer that was passed on.
+fn answered(trip: &Trip) -> Fate {
+    Fate::Answered {
+        status: trip.status,
+        after: trip.response_after.unwrap_or_default(),
+    }
 }
 
 fn count_attempt(trip: &mut Trip, cluster: &Cluster) {

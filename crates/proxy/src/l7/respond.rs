@@ -180,6 +180,16 @@ pub(super) fn said_to(status: u16, is_grpc: bool) -> u16 {
 
 /// A status with its reason as the body, or as gRPC has it.
 pub(super) fn plain(status: u16, reply: Reply<'_>, out: &mut Vec<u8>) {
+    plain_with(status, None, reply, out);
+}
+
+/// The same, with the seconds after which it is worth another try (RFC 9110, 10.2.3).
+pub(super) fn plain_with(
+    status: u16,
+    retry_after: Option<u64>,
+    reply: Reply<'_>,
+    out: &mut Vec<u8>,
+) {
     if reply.is_grpc {
         let code = grpc::code_of(status).to_string();
         let extra = [
@@ -190,7 +200,15 @@ pub(super) fn plain(status: u16, reply: Reply<'_>, out: &mut Vec<u8>) {
     }
     let body = format!("{status} {}\n", reason_phrase(status));
     let allow = [("Allow", ALLOW)];
-    let extra = if status == 405 { &allow[..] } else { &[] };
+    let seconds = retry_after.map(|seconds| seconds.to_string());
+    let retry_after = seconds
+        .as_ref()
+        .map(|text| [("Retry-After", text.as_bytes())]);
+    let extra = match &retry_after {
+        Some(retry_after) => &retry_after[..],
+        None if status == 405 => &allow[..],
+        None => &[],
+    };
     write(status, extra, Some(PLAIN), body.as_bytes(), reply, out);
 }
 
@@ -211,7 +229,7 @@ pub(super) fn refusal(downstream: &Downstream, status: u16, to: Recipient) -> An
 /// The status for the way a forwarded request ended, where the client has got no answer yet.
 pub(super) fn status_of(end: End) -> u16 {
     match end {
-        End::NoServer | End::QueueFull | End::QueueTimeout => 503,
+        End::NoServer | End::AllDown | End::QueueFull | End::QueueTimeout => 503,
         End::ConnectTimeout | End::UpstreamTimeout => 504,
         End::ClientTimeout => 408,
         End::BadRequest => 400,

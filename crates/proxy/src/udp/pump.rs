@@ -11,7 +11,7 @@ use sluice_config::plan::{HashKey, Listener, Protocol, UdpListener};
 use sluice_net::datagrams::{Answers, Arrivals, Flow, Offload, ReadySet, Run};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::DatagramDrop;
-use sluice_upstream::{Asked, ConnectError, Lane, Tried};
+use sluice_upstream::{Asked, ConnectError, Fate, Lane, Tried};
 
 use super::port::Port;
 use super::session::{Left, Parts, Session};
@@ -249,12 +249,17 @@ impl Pump {
                 Err(error) => {
                     if error.blames_server() {
                         cluster.ended(place.lane(), now, true);
+                        place.ended(now, Fate::ConnectFailed);
                     }
                     tracing::debug!(upstream = %cluster.settings().name, server = %place.lane().endpoint().label(), %error, "no socket towards a server");
                 }
             }
         }
-        cluster.metrics().no_server.increment();
+        if cluster.refuses_for(now).is_some() {
+            cluster.metrics().all_down.increment();
+        } else {
+            cluster.metrics().no_server.increment();
+        }
         Err(DatagramDrop::NoServer)
     }
 

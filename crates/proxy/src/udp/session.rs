@@ -9,7 +9,7 @@ use sluice_net::datagrams::{Flow, Offload, Received, Run};
 use sluice_telemetry::End;
 use sluice_telemetry::access::TcpRecord;
 use sluice_telemetry::metrics::ConnectFailure;
-use sluice_upstream::{Association, Cluster, InFlight, Tried};
+use sluice_upstream::{Association, Cluster, Fate, InFlight, Tried};
 
 use super::unanswered::Unanswered;
 use crate::connections::Guard;
@@ -154,7 +154,9 @@ impl Session {
         let lane = self.place.lane();
         if self.sent.datagrams == 0 {
             self.cluster.ended(lane, now, false);
-            self.cluster.answered(lane, now, now - self.started);
+            let after = now - self.started;
+            self.cluster.answered(lane, now, after);
+            self.place.ended(now, Fate::Served { after });
             self.unanswered.give_up();
         }
         let expected = self.expected();
@@ -189,6 +191,7 @@ impl Session {
             .connect_failures
             .increment(ConnectFailure::Refused);
         self.cluster.ended(lane, now, true);
+        self.place.ended(now, Fate::ConnectFailed);
         self.end = Some(if self.sent.datagrams == 0 {
             End::ConnectFailed
         } else {
@@ -221,6 +224,7 @@ impl Session {
         let is_owed = responses.is_some_and(|responses| !self.is_complete(responses));
         if is_owed {
             self.cluster.ended(self.place.lane(), now, true);
+            self.place.ended(now, Fate::TimedOut);
         }
         self.end = Some(if is_owed {
             End::UpstreamTimeout

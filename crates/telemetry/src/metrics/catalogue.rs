@@ -101,6 +101,7 @@ families! {
     UPSTREAM_FALLBACKS = Counter "sluice_upstream_fallbacks_total" ["upstream"] "Requests that came to this upstream by `fallback`, as their own had failed them.";
     UPSTREAM_RETRIES_DENIED = Counter "sluice_upstream_retries_denied_total" ["upstream"] "Failures passed on as the upstream had as many retries under way as `budget` allows.";
     UPSTREAM_NO_SERVER = Counter "sluice_upstream_no_server_total" ["upstream"] "Requests and sessions for which no server could be chosen.";
+    UPSTREAM_ALL_DOWN = Counter "sluice_upstream_all_down_total" ["upstream"] "Requests and sessions refused because no server was well (`fail-closed`).";
     UPSTREAM_QUEUE_WAITING = Gauge "sluice_upstream_queue_waiting" ["upstream"] "Requests and sessions that wait for a place at a server now.";
     UPSTREAM_QUEUE_WAITS = Counter "sluice_upstream_queue_waits_total" ["upstream"] "Requests and sessions that waited for a place at a server.";
     UPSTREAM_QUEUE_FULL = Counter "sluice_upstream_queue_full_total" ["upstream"] "Requests and sessions refused because as many waited as may.";
@@ -118,6 +119,9 @@ families! {
     SERVER_CONNECT_FAILURES = Counter "sluice_server_connect_failures_total" ["upstream", "server", "reason"] "Connections that could not be opened, by why.";
     SERVER_RESPONSE_FAILURES = Counter "sluice_server_response_failures_total" ["upstream", "server", "reason"] "Exchanges that failed once the connection stood, by why.";
     SERVER_LIMIT_REACHED = Counter "sluice_server_limit_reached_total" ["upstream", "server"] "Times a server was passed by because it had its `max-connections`.";
+    SERVER_STATE = Gauge "sluice_server_state" ["upstream", "server", "state"] "1 for the state that a server is in, 0 for the others.";
+    SERVER_BREAKER_OPENINGS = Counter "sluice_server_breaker_openings_total" ["upstream", "server", "cause"] "Openings of a server's circuit breaker, by why.";
+    SERVER_LAST_RESORTS = Counter "sluice_server_last_resorts_total" ["upstream", "server"] "Requests and sessions sent to a server that was not well, as no other was (`fail-open`).";
     SERVER_SENT = Counter "sluice_server_sent_bytes_total" ["upstream", "server"] "Bytes sent to a server.";
     SERVER_RECEIVED = Counter "sluice_server_received_bytes_total" ["upstream", "server"] "Bytes received from a server.";
     PORTS_USED = Gauge "sluice_ephemeral_ports_used_ratio" ["upstream", "server"] "Share of the ephemeral ports towards a server that is in use, 0 to 1.";

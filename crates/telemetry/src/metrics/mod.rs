@@ -11,6 +11,7 @@ mod kernel;
 mod process;
 mod registry;
 mod render;
+mod server_state;
 mod shards;
 #[cfg(test)]
 mod tests;
@@ -23,9 +24,10 @@ pub use histogram::{BOUNDS_NANOS, Histogram};
 pub use process::ProcessMetrics;
 pub use registry::{Registry, Subject};
 pub use render::CONTENT_TYPE;
+pub use server_state::{ServerState, StateOf};
 pub use shards::{
-    ConnectFailure, DatagramDrop, EarlyData, Hello, ListenerMetrics, ResponseFailure, RouteMetrics,
-    ServerMetrics, ServerNameMetrics, StatusClass, TlsFailure, TlsVersion, UpstreamMetrics,
-    WorkerMetrics,
+    BreakerCause, ConnectFailure, DatagramDrop, EarlyData, Hello, ListenerMetrics, ResponseFailure,
+    RouteMetrics, ServerMetrics, ServerNameMetrics, StatusClass, TlsFailure, TlsVersion,
+    UpstreamMetrics, WorkerMetrics,
 };
 pub use totals::{ServerTotals, Totals};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::cell::SharedCounter;
+use super::server_state::{ServerState, ServerStates, StateOf};
 
 /// The metrics of the process. Any thread may write them; no request does.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub struct ProcessMetrics {
     ports_used: Mutex<BTreeMap<[String; 2], f64>>,
     certificates: Mutex<BTreeMap<[String; 2], u64>>,
     orders: Mutex<BTreeMap<String, Orders>>,
+    server_states: ServerStates,
 }
 
 /// What came of the orders of a certificate.
@@ -53,6 +55,7 @@ impl ProcessMetrics {
             ports_used: Mutex::default(),
             certificates: Mutex::default(),
             orders: Mutex::default(),
+            server_states: ServerStates::default(),
         }
     }
 
@@ -82,6 +85,15 @@ impl ProcessMetrics {
     pub fn set_ports_used(&self, upstream: &str, server: &str, share: f64) {
         self.ports()
             .insert([upstream.to_owned(), server.to_owned()], share);
+    }
+
+    /// The servers of the running configuration, by upstream and server, each with what tells its state.
+    pub fn set_server_states(&self, all: BTreeMap<[String; 2], StateOf>) {
+        self.server_states.set(all);
+    }
+
+    pub(crate) fn server_states(&self, told: impl FnMut(&[String; 2], ServerState)) {
+        self.server_states.each(told);
     }
 
     /// When the certificates of the running configuration expire, in seconds of Unix time, by listener and name.
@@ -130,6 +142,7 @@ impl ProcessMetrics {
 
     pub(crate) fn retain_servers(&self, keep: impl Fn(&[String; 2]) -> bool) {
         self.ports().retain(|names, _| keep(names));
+        self.server_states.retain(keep);
     }
 
     pub(crate) fn version(&self) -> &str {

@@ -8,6 +8,7 @@ use super::histogram::{Histogram, HistogramTotal};
 use super::kernel::KernelView;
 use super::process::ProcessMetrics;
 use super::registry::{ByNames, Registry};
+use super::server_state::ServerState;
 use super::shards::{
     ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics, WorkerMetrics,
 };
@@ -26,7 +27,7 @@ impl Registry {
         let (all, names) = (self.listeners.snapshot(), self.server_names.snapshot());
         listeners(&mut text, &all, &names, &self.process);
         upstreams(&mut text, &self.upstreams.snapshot());
-        servers(&mut text, &self.servers.snapshot());
+        servers(&mut text, &self.servers.snapshot(), &self.process);
         ports(&mut text, &self.process);
         workers(&mut text, &self.workers.snapshot());
         process(&mut text, &self.process);
@@ -144,6 +145,9 @@ fn upstreams(text: &mut Exposition<'_>, all: &ByNames<1, UpstreamMetrics>) {
     counters(text, &catalogue::UPSTREAM_NO_SERVER, all, |upstream| {
         &upstream.no_server
     });
+    counters(text, &catalogue::UPSTREAM_ALL_DOWN, all, |upstream| {
+        &upstream.all_down
+    });
     gauges(text, &catalogue::UPSTREAM_QUEUE_WAITING, all, |upstream| {
         &upstream.queue_waiting
     });
@@ -158,7 +162,7 @@ fn upstreams(text: &mut Exposition<'_>, all: &ByNames<1, UpstreamMetrics>) {
     });
 }
 
-fn servers(text: &mut Exposition<'_>, all: &ByNames<2, ServerMetrics>) {
+fn servers(text: &mut Exposition<'_>, all: &ByNames<2, ServerMetrics>, process: &ProcessMetrics) {
     counters_by(text, &catalogue::SERVER_REQUESTS, all, |server| {
         &server.requests
     });
@@ -192,11 +196,28 @@ fn servers(text: &mut Exposition<'_>, all: &ByNames<2, ServerMetrics>) {
     counters(text, &catalogue::SERVER_LIMIT_REACHED, all, |server| {
         &server.limit_reached
     });
+    states(text, process);
+    counters_by(text, &catalogue::SERVER_BREAKER_OPENINGS, all, |server| {
+        &server.breaker_openings
+    });
+    counters(text, &catalogue::SERVER_LAST_RESORTS, all, |server| {
+        &server.last_resorts
+    });
     counters(text, &catalogue::SERVER_SENT, all, |server| {
         &server.bytes_sent
     });
     counters(text, &catalogue::SERVER_RECEIVED, all, |server| {
         &server.bytes_received
+    });
+}
+
+fn states(text: &mut Exposition<'_>, process: &ProcessMetrics) {
+    let mut samples = text.family(&catalogue::SERVER_STATE);
+    process.server_states(|[upstream, server], state| {
+        for word in ServerState::ALL {
+            let labels = [upstream.as_str(), server.as_str(), word.as_str()];
+            samples.sample(&labels, u8::from(*word == state));
+        }
     });
 }
 

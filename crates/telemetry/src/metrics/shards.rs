@@ -36,6 +36,8 @@ pub struct UpstreamMetrics {
     pub retries_denied: Counter,
     /// Requests and sessions for which no server was there to be chosen.
     pub no_server: Counter,
+    /// Requests and sessions refused because no server was well.
+    pub all_down: Counter,
     /// Requests and sessions that wait in the queue now.
     pub queue_waiting: Gauge,
     /// Requests and sessions that waited in the queue.
@@ -72,6 +74,10 @@ pub struct ServerMetrics {
     pub response_failures: CounterBy<ResponseFailure, { ResponseFailure::COUNT }>,
     /// Requests that passed the server by because it had its `max-connections`.
     pub limit_reached: Counter,
+    /// Openings of its circuit breaker, by why.
+    pub breaker_openings: CounterBy<BreakerCause, { BreakerCause::COUNT }>,
+    /// Requests and sessions sent to it though it was not well, as no other server was.
+    pub last_resorts: Counter,
     /// Bytes sent to the server.
     pub bytes_sent: Counter,
     /// Bytes received from the server.
@@ -250,6 +256,22 @@ words! {
         ToClient = "to-client",
         /// Of a new client, when the listener was closing.
         Closing = "closing",
+    }
+}
+
+words! {
+    /// Why a server's circuit breaker opened.
+    pub enum BreakerCause {
+        /// So many failures in a row.
+        ConsecutiveFailures = "consecutive-failures",
+        /// So large a share of failures.
+        FailureRate = "failure-rate",
+        /// So large a share of slow answers.
+        SlowCallRate = "slow-call-rate",
+        /// A trial failed.
+        FailedTrial = "failed-trial",
+        /// Too many of the trials were slow.
+        SlowTrials = "slow-trials",
     }
 }
 

@@ -67,6 +67,10 @@ fn populated() -> Registry {
     registry
         .process()
         .set_ports_used("app", "127.0.0.1:9001", 0.25);
+    let state: StateOf = Box::new(|| ServerState::HalfOpen);
+    let server = ["app".to_owned(), "127.0.0.1:9001".to_owned()];
+    let states = BTreeMap::from([(server, state)]);
+    registry.process().set_server_states(states);
     registry.process().set_certificates(BTreeMap::from([(
         ["web".to_owned(), "example.com".to_owned()],
         1_800_000_000,

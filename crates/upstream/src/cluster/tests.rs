@@ -1,5 +1,7 @@
 //! Clusters over real servers: who is picked, which connections are used again, what a reload leaves alone.
 
+mod health;
+
 use std::future::poll_fn;
 use std::io::Write as _;
 use std::net::{IpAddr, TcpListener, TcpStream};
@@ -51,6 +53,8 @@ impl Room {
                 key: None,
             },
             queue: None,
+            circuit_breaker: None,
+            when_all_down: sluice_health::WhenAllDown::FailOpen,
             load_report: None,
             protocol: UpstreamProtocol::Http1,
             connect_timeout: Duration::from_secs(5),

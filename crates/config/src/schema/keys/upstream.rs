@@ -1,5 +1,6 @@
 //! The keys of upstreams, their servers and how these are balanced.
 
+use super::circuit_breaker::CIRCUIT_BREAKER;
 use super::tls::UPSTREAM_TLS;
 use super::{DAY, HOUR, MILLISECOND, TCP_KEEP_ALIVE, duration};
 use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
@@ -152,9 +153,22 @@ pub(crate) static UPSTREAM: Shape = Shape {
              a table says otherwise.",
         )
         .also(&["ssl", "https", "proxy-ssl"]),
-        Key::not_yet("when-all-down", "What to do when no server is up."),
+        Key::new(
+            "when-all-down",
+            Kind::Choice(&[Choice::new("fail-open"), Choice::new("fail-closed")]),
+            Default::Is("\"fail-open\""),
+            "What becomes of requests when checks and circuit breakers leave no server: `fail-open` tries the servers all the same, the \
+             healthiest first; `fail-closed` refuses them with 503 and `Retry-After`. [health.md](health.md) says more.",
+        )
+        .also(&["on-all-down", "fail-open", "all-down"]),
         Key::not_yet("health", "Health checks."),
-        Key::not_yet("circuit-breaker", "Stop asking what fails."),
+        Key::new(
+            "circuit-breaker",
+            Kind::Table(&CIRCUIT_BREAKER),
+            Default::Absent("no server is given a rest for what becomes of its requests"),
+            "Stop asking a server that fails, for a while. `{}` takes the defaults. [health.md](health.md) says how it works.",
+        )
+        .also(&["breaker", "outlier-detection", "passive-health", "ejection"]),
         Key::not_yet("sticky", "Keep a client on its server."),
     ],
 };
