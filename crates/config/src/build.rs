@@ -4,6 +4,7 @@ mod acme;
 mod balance;
 mod circuit_breaker;
 mod early_data;
+mod health;
 mod listener;
 mod ocsp;
 mod process;

@@ -1,6 +1,7 @@
 //! What single values mean: texts to addresses, patterns and names, each mistake with its reason and what was meant.
 
 mod acme;
+mod health;
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -71,6 +72,12 @@ impl Form {
             Self::Domain => "a domain",
             Self::Mail => "an e-mail address",
             Self::HttpsUrl => "an https URL",
+            Self::Target => "a path",
+            Self::Authority => "a host",
+            Self::Statuses => "a status or a range of them",
+            Self::JsonPath => "a place in a JSON text",
+            Self::JsonTest => "a value or a comparison",
+            Self::Datagram => "a datagram",
         }
     }
 
@@ -116,6 +123,12 @@ impl Form {
             Self::Domain => acme::domain(text),
             Self::Mail => acme::mail(text),
             Self::HttpsUrl => acme::https_url(text),
+            Self::Target => health::target(text),
+            Self::Authority => health::authority(text),
+            Self::Statuses => health::statuses(text).map(Typed::Statuses),
+            Self::JsonPath => health::json_path(text),
+            Self::JsonTest => health::json_test(text).map(Typed::JsonTest),
+            Self::Datagram => health::datagram(text).map(Typed::Datagram),
         }
     }
 }

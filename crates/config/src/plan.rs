@@ -5,6 +5,7 @@
 
 mod balance;
 mod circuit_breaker;
+mod health;
 mod listener;
 mod ocsp;
 mod process;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
+pub use health::{CheckKind, HealthChecks, HttpCheck, JsonCondition, JsonTest, UdpCheck};
 pub use listener::{
     Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, SocketOptions, SourceAddress,
     UdpListener,

@@ -293,6 +293,18 @@ pub(crate) enum Form {
     Mail,
     /// An `https` URL.
     HttpsUrl,
+    /// A path with or without a query, as requests name it.
+    Target,
+    /// The value of `Host`.
+    Authority,
+    /// A status, or a range of them.
+    Statuses,
+    /// Where in a JSON text a value stands.
+    JsonPath,
+    /// What a value of a JSON text must be.
+    JsonTest,
+    /// The bytes of a datagram.
+    Datagram,
 }
 
 /// One of the words of a [`Kind::Choice`].

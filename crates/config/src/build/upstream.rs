@@ -17,6 +17,7 @@ impl Builder<'_> {
         if let Some(servers) = &servers {
             self.queue_of_nothing(section, servers);
         }
+        let health = self.health(section, servers.as_deref().unwrap_or_default());
         Some(Upstream {
             name: section.name.as_str().into(),
             servers: servers?,
@@ -45,6 +46,7 @@ impl Builder<'_> {
                 None => Vec::new(),
             },
             keep_alive: section.value("tcp-keep-alive")?,
+            health: health?,
         })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sluice_health::WhenAllDown;
 use sluice_model::{ServerAddress, Weight};
 
-use super::{Balance, CircuitBreaker, LoadReport, Queue, UpstreamTls};
+use super::{Balance, CircuitBreaker, HealthChecks, LoadReport, Queue, UpstreamTls};
 
 /// `[upstreams.NAME]`
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +45,8 @@ pub struct Upstream {
     pub source_addresses: Vec<IpAddr>,
     /// `tcp-keep-alive`: silence before the kernel probes the server; `None` is `"off"`.
     pub keep_alive: Option<Duration>,
+    /// `health`; without it servers are not checked.
+    pub health: Option<HealthChecks>,
 }
 
 /// The version of HTTP that servers speak.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use sluice_model::{BindAddress, ServerAddress, Share, Weight};
-use sluice_route::{HostPattern, PathPattern};
+use sluice_route::{HostPattern, PathPattern, Pattern};
 
 use super::{Read, Typed};
 use crate::diagnostic::Span;
@@ -175,6 +175,8 @@ from_typed! {
     LoadReport: Typed::LoadReport(report) => Some(report.clone());
     FailureKind: Typed::Failure(kind) => Some(*kind);
     u8: Typed::Number(number) => Self::try_from(*number).ok();
+    Vec<u8>: Typed::Datagram(bytes) => Some(bytes.clone());
+    Pattern: Typed::Pattern(pattern) => Some(pattern.clone());
 }
 
 /// Sizes of buffers and counts of things in memory.

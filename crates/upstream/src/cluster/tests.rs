@@ -65,6 +65,7 @@ impl Room {
             tls: None,
             source_addresses: Vec::new(),
             keep_alive: None,
+            health: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The keys of upstreams, their servers and how these are balanced.
 
 use super::circuit_breaker::CIRCUIT_BREAKER;
+use super::health::HEALTH;
 use super::tls::UPSTREAM_TLS;
 use super::{DAY, HOUR, MILLISECOND, TCP_KEEP_ALIVE, duration};
 use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
@@ -161,7 +162,13 @@ pub(crate) static UPSTREAM: Shape = Shape {
              healthiest first; `fail-closed` refuses them with 503 and `Retry-After`. [health.md](health.md) says more.",
         )
         .also(&["on-all-down", "fail-open", "all-down"]),
-        Key::not_yet("health", "Health checks."),
+        Key::new(
+            "health",
+            Kind::Table(&HEALTH),
+            Default::Absent("servers are not asked how they are"),
+            "Checks that are made of each server now and then: what fails them takes no traffic. [health.md](health.md) says more.",
+        )
+        .also(&["health-check", "healthcheck", "check", "checks"]),
         Key::new(
             "circuit-breaker",
             Kind::Table(&CIRCUIT_BREAKER),
