@@ -34,7 +34,9 @@ impl Metrics {
 
     /// The sum of every sample with this name and at least these labels; 0 when there is none, as an untouched counter.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        self.matching(name, labels).map(|sample| sample.value).sum()
+        let values = self.matching(name, labels).map(|sample| sample.value);
+        // The sum of nothing is -0.
+        values.sum::<f64>() + 0.0
     }
 
     /// [`Self::sum`] of what is counted in whole numbers; panics where it is none.

@@ -25,6 +25,7 @@ const TABLE: &[(&str, u8)] = &[
     ("sluice-tls", 5),
     ("sluice-acme", 6),
     ("sluice-upstream", 6),
+    ("sluice-probe", 7),
     ("sluice-proxy", 7),
     ("sluice-control", 8),
     ("sluice-admin", 9),

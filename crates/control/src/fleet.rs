@@ -16,6 +16,7 @@ use sluice_config::plan::{
 use sluice_model::BindAddress;
 use sluice_net::connect::may_use_addresses_of_others;
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
+use sluice_probe::{Prober, Wanted};
 use sluice_proxy::{Command, Generation, NewQuic, NewSocket, WorkerThread};
 use sluice_quic::seats;
 use sluice_telemetry::access::AccessLog;
@@ -39,6 +40,7 @@ pub struct Fleet {
     access_log: Option<(AccessLogSettings, AccessLog)>,
     tls: Offers,
     orders: Orders,
+    prober: Prober,
     bound: Vec<(Arc<str>, BoundAddress)>,
 }
 
@@ -108,6 +110,7 @@ impl Fleet {
             access_log: None,
             tls: Offers::default(),
             orders: Orders::new(registry),
+            prober: Prober::new(registry),
             bound: Vec::new(),
         })
     }
@@ -196,12 +199,26 @@ impl Fleet {
             .set_server_states(states(plan, &self.endpoints));
         // Now there are listeners to show authorities what they want to see.
         self.orders.follow(plan);
+        self.check_servers(plan);
         Ok(())
+    }
+
+    fn check_servers(&mut self, plan: &Arc<Plan>) {
+        let followed = self.prober.follow(Wanted {
+            plan: Arc::clone(plan),
+            endpoints: Arc::clone(&self.endpoints),
+            ciphers: self.tls.ciphers().upstreams,
+        });
+        if let Err(error) = followed {
+            tracing::error!(%error, "no thread for health checks: there are none");
+        }
     }
 
     /// Lets requests end, at the latest until `limit` has passed, and ends the workers. `true` where all of them ended
     /// by themselves.
     pub async fn drain(self, limit: Duration) -> bool {
+        // What is under way ends where it is.
+        drop(self.prober);
         for worker in &self.workers {
             worker.send(Command::Drain(limit)).await;
         }

@@ -19,12 +19,13 @@ use tls_kit::Authority;
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
-/// The files, each with its test below, in `examples_tls.rs` or in `acme.rs`.
-const EXAMPLES: [&str; 18] = [
+/// The files, each with its test below, in `examples_tls.rs`, `acme.rs` or `health_checks.rs`.
+const EXAMPLES: [&str; 19] = [
     "acme.toml",
     "balancing.toml",
     "circuit-breaker.toml",
     "grpc.toml",
+    "health-checks.toml",
     "http3-servers.toml",
     "http3.toml",
     "layer7.toml",

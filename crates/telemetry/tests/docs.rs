@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use sluice_telemetry::access::{AccessLog, Format, fields};
 use sluice_telemetry::metrics::{
-    BadRequest, BreakerCause, ConnectFailure, DatagramDrop, Hello, ResponseFailure, ServerState,
-    StatusClass, TlsFailure, catalogue,
+    BadRequest, BreakerCause, CheckOutcome, ConnectFailure, DatagramDrop, Hello, ResponseFailure,
+    ServerState, StatusClass, TlsFailure, catalogue,
 };
 use sluice_telemetry::{
     AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, TlsRecord, word,
@@ -28,6 +28,7 @@ fn metrics_page() {
             ("breaker-causes", word::markdown::<BreakerCause>()),
             ("connect-failures", word::markdown::<ConnectFailure>()),
             ("tls-failures", word::markdown::<TlsFailure>()),
+            ("check-outcomes", word::markdown::<CheckOutcome>()),
             ("response-failures", word::markdown::<ResponseFailure>()),
         ],
     );

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
@@ -258,7 +258,10 @@ impl Endpoints {
                 .find(|one| one.key.upstream == upstream.name);
             let shared = known.map_or_else(|| Shared::new(self.epoch), |one| Shared::of(one));
             // Where nobody checks, nothing speaks against a server.
-            let verdict = Verdict::Healthy;
+            let verdict = match upstream.health {
+                Some(_) => Verdict::Unknown,
+                None => Verdict::Healthy,
+            };
             for server in &upstream.servers {
                 let key = EndpointKey {
                     upstream: Arc::clone(&upstream.name),
@@ -287,6 +290,26 @@ impl Endpoints {
             policies: upstreams.iter().map(policy).collect(),
             seed: self.seed,
         })
+    }
+
+    /// Those of an upstream, to be asked at another port how they are: like themselves, but without load and health.
+    pub(crate) fn at_port(&self, upstream: &Upstream, port: u16) -> Self {
+        let shared = Shared::new(self.epoch);
+        let of_upstream = |one: &&Arc<Endpoint>| one.key.upstream == upstream.name;
+        let live = self.live.values().filter(of_upstream).map(|one| {
+            let destination = match &one.destination {
+                Destination::Ip(address) => Destination::Ip(SocketAddr::new(address.ip(), port)),
+                unix @ Destination::Unix(_) => unix.clone(),
+            };
+            let key = one.key.clone();
+            let other = Endpoint::new(key.clone(), destination, one.id, &shared, Verdict::Healthy);
+            (key, Arc::new(other))
+        });
+        Self {
+            live: live.collect(),
+            policies: HashMap::new(),
+            ..*self
+        }
     }
 
     /// The origin of the moments that servers' loads are told.

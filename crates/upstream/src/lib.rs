@@ -7,6 +7,7 @@
 //! - [`Cluster`]: what one worker holds of an upstream: its policy, its idle connections, its counters. Plain cells.
 
 mod association;
+mod checking;
 mod cluster;
 mod connection;
 mod endpoint;

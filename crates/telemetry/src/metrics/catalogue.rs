@@ -124,6 +124,8 @@ families! {
     SERVER_LAST_RESORTS = Counter "sluice_server_last_resorts_total" ["upstream", "server"] "Requests and sessions sent to a server that was not well, as no other was (`fail-open`).";
     SERVER_SENT = Counter "sluice_server_sent_bytes_total" ["upstream", "server"] "Bytes sent to a server.";
     SERVER_RECEIVED = Counter "sluice_server_received_bytes_total" ["upstream", "server"] "Bytes received from a server.";
+    SERVER_CHECKS = Counter "sluice_server_checks_total" ["upstream", "server", "outcome"] "Health checks of a server, by what came of them.";
+    SERVER_CHECK_SECONDS = Gauge "sluice_server_check_duration_seconds" ["upstream", "server"] "How long the last health check of a server took.";
     PORTS_USED = Gauge "sluice_ephemeral_ports_used_ratio" ["upstream", "server"] "Share of the ephemeral ports towards a server that is in use, 0 to 1.";
 
     // Workers and the process.

@@ -6,6 +6,7 @@
 mod bad_request;
 pub mod catalogue;
 mod cell;
+mod checks;
 mod histogram;
 mod kernel;
 mod process;
@@ -20,6 +21,7 @@ mod totals;
 
 pub use bad_request::BadRequest;
 pub use cell::{Counter, CounterBy, Gauge, SharedCounter};
+pub use checks::{CheckMetrics, CheckOutcome};
 pub use histogram::{BOUNDS_NANOS, Histogram};
 pub use process::ProcessMetrics;
 pub use registry::{Registry, Subject};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::checks::CheckMetrics;
 use super::process::ProcessMetrics;
 use super::shards::{
     ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics, WorkerMetrics,
@@ -17,6 +18,7 @@ pub struct Registry {
     pub(super) routes: Shards<1, RouteMetrics>,
     pub(super) upstreams: Shards<1, UpstreamMetrics>,
     pub(super) servers: Shards<2, ServerMetrics>,
+    pub(super) checks: Shards<2, CheckMetrics>,
     pub(super) listeners: Shards<1, ListenerMetrics>,
     pub(super) server_names: Shards<2, ServerNameMetrics>,
     pub(super) workers: Shards<0, WorkerMetrics>,
@@ -30,6 +32,7 @@ impl Registry {
             routes: Shards::default(),
             upstreams: Shards::default(),
             servers: Shards::default(),
+            checks: Shards::default(),
             listeners: Shards::default(),
             server_names: Shards::default(),
             workers: Shards::default(),
@@ -50,6 +53,17 @@ impl Registry {
     /// The worker's shard of a server of an upstream.
     pub fn server(&self, worker: usize, upstream: &str, server: &str) -> Arc<ServerMetrics> {
         self.servers.shard(worker, [upstream, server])
+    }
+
+    /// The checks of a server of an upstream, which are done by one thread for all workers.
+    pub fn checks(&self, upstream: &str, server: &str) -> Arc<CheckMetrics> {
+        self.checks.shard(0, [upstream, server])
+    }
+
+    /// Forgets the checks of servers that are not checked any more.
+    pub fn retain_checks(&self, is_checked: impl Fn(&str, &str) -> bool) {
+        self.checks
+            .retain(|[upstream, server]| is_checked(upstream, server));
     }
 
     /// The worker's shard of a listener.
@@ -86,6 +100,7 @@ impl Registry {
         let keep_server =
             |[upstream, server]: &[String; 2]| keep(Subject::Server { upstream, server });
         self.servers.retain(keep_server);
+        self.checks.retain(keep_server);
         self.process.retain_servers(keep_server);
     }
 }

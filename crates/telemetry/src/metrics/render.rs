@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::catalogue::{self, Family};
 use super::cell::{Counter, CounterBy, Gauge};
+use super::checks::CheckMetrics;
 use super::histogram::{Histogram, HistogramTotal};
 use super::kernel::KernelView;
 use super::process::ProcessMetrics;
@@ -28,6 +29,7 @@ impl Registry {
         listeners(&mut text, &all, &names, &self.process);
         upstreams(&mut text, &self.upstreams.snapshot());
         servers(&mut text, &self.servers.snapshot(), &self.process);
+        checks(&mut text, &self.checks.snapshot());
         ports(&mut text, &self.process);
         workers(&mut text, &self.workers.snapshot());
         process(&mut text, &self.process);
@@ -219,6 +221,20 @@ fn states(text: &mut Exposition<'_>, process: &ProcessMetrics) {
             samples.sample(&labels, u8::from(*word == state));
         }
     });
+}
+
+fn checks(text: &mut Exposition<'_>, all: &ByNames<2, CheckMetrics>) {
+    counters_by(text, &catalogue::SERVER_CHECKS, all, |checks| {
+        &checks.outcomes
+    });
+    let mut samples = text.family(&catalogue::SERVER_CHECK_SECONDS);
+    for (names, shards) in all {
+        // One thread does them all.
+        for shard in shards.values() {
+            let seconds = shard.last_nanos.value() as f64 / 1e9;
+            samples.sample(&labels(names, None), seconds);
+        }
+    }
 }
 
 fn ports(text: &mut Exposition<'_>, process: &ProcessMetrics) {

@@ -53,6 +53,9 @@ fn populated() -> Registry {
         server.in_flight.decrement();
         server.connect_failures.increment(ConnectFailure::Refused);
         server.bytes_sent.add(1_000);
+        let checks = registry.checks("app", "127.0.0.1:9001");
+        checks.outcomes.increment(CheckOutcome::Status);
+        checks.last_nanos.set(1_500_000_000);
         let listener = registry.listener(worker, "web");
         listener.connections_accepted.add(10);
         listener.connections_active.add(4);

@@ -9,8 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
-pub use self::v1::{MAX_V1_LEN, write_v1};
-pub use self::v2::{MAX_V2_LEN, write_v2};
+pub use self::v1::{MAX_V1_LEN, write_v1, write_v1_own};
+pub use self::v2::{MAX_V2_LEN, write_v2, write_v2_own};
 
 /// A PROXY protocol header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::crc32c::crc32c;
 use super::{
     Client, Detection, Error, Header, MAX_V1_LEN, MAX_V2_LEN, Version, detect, parse, write_v1,
-    write_v2,
+    write_v1_own, write_v2, write_v2_own,
 };
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -316,5 +316,18 @@ fn written() {
         let (second, len) = parse_every_way(&out[1..]).unwrap().unwrap();
         assert_eq!((len, second.version), (v2_len, Version::V2));
         assert_eq!(first.client, second.client);
+    }
+}
+
+#[test]
+fn what_speaks_for_nobody_is_read_as_such() {
+    let (mut v1, mut v2) = (Vec::new(), Vec::new());
+    write_v1_own(&mut v1);
+    write_v2_own(&mut v2);
+    assert_eq!(v1, b"PROXY UNKNOWN\r\n");
+    assert_eq!(v2, b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+    for (header, client) in [(v1, Client::Unknown), (v2, Client::Proxy)] {
+        let parsed = parse(&header).expect("a header").expect("a whole one");
+        assert_eq!((parsed.0.client, parsed.1), (client, header.len()));
     }
 }

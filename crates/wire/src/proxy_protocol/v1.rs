@@ -46,6 +46,11 @@ pub fn write_v1(source: SocketAddr, destination: SocketAddr, out: &mut Vec<u8>) 
     debug_assert!(written.is_ok(), "a vector takes every byte");
 }
 
+/// Appends a version 1 header that speaks for nobody: the proxy itself connects.
+pub fn write_v1_own(out: &mut Vec<u8>) {
+    out.extend_from_slice(b"PROXY UNKNOWN\r\n");
+}
+
 fn client(line: &[u8]) -> Result<Client, Error> {
     // What follows UNKNOWN is to be ignored.
     if line == b"UNKNOWN" || line.starts_with(b"UNKNOWN ") {

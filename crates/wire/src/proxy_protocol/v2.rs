@@ -70,6 +70,12 @@ pub fn write_v2(source: SocketAddr, destination: SocketAddr, out: &mut Vec<u8>) 
     out.extend_from_slice(&destination.port().to_be_bytes());
 }
 
+/// Appends a version 2 header that speaks for nobody: the proxy itself connects, to see whether the server is well.
+pub fn write_v2_own(out: &mut Vec<u8>) {
+    out.extend_from_slice(SIGNATURE);
+    out.extend_from_slice(&[LOCAL, 0, 0, 0]);
+}
+
 fn as_v6(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
