@@ -278,3 +278,14 @@ fn a_body_longer_than_is_kept_arrives_whole() {
     let reply = EchoReply::from_response(&client.response("PUT"));
     assert_eq!(reply.body_length, 10_000);
 }
+
+#[test]
+fn without_retry_no_server_is_asked_twice() {
+    for tables in ["", "[[routes]]\nupstream = \"app\"\n"] {
+        let script = [Script::new().read_request().reset(), Script::ok("well")];
+        let server = ScriptedServer::start(script);
+        let balancer = start(&[server.address()], with(tables));
+        assert_eq!(ask(&balancer, GET).status, 502, "{tables}");
+        assert_eq!(server.requests(), 1);
+    }
+}

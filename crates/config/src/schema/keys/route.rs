@@ -83,7 +83,7 @@ pub(crate) static ROUTE: Shape = Shape {
         Key::new(
             "retry",
             Kind::Table(&RETRY),
-            Default::Is("{ attempts = 8, on = [\"connect-failure\", \"reset\"] }"),
+            Default::Is("{ attempts = 8, on = [\"connect-failure\", \"reset\"], backoff = \"off\" }"),
             "With `upstream`: what is tried again, on another server.",
         )
         .also(&["retries", "next-upstream", "proxy-next-upstream", "retry-on"]),
