@@ -1,4 +1,4 @@
-//! The admin listener: metrics, liveness, readiness.
+//! The admin listener: metrics, liveness, readiness, and what servers take.
 //!
 //! Runs on the control plane's runtime, beside the traffic and never in its way. Requests come in by [`mod@serve`], are let
 //! through or refused by `token`, and answered by `routes` out of what [`AdminState`] shares.
@@ -6,10 +6,12 @@
 mod listener;
 mod routes;
 mod serve;
+mod servers;
 mod token;
 
 use std::sync::Arc;
 
+use sluice_control::Servers;
 use sluice_telemetry::{Readiness, Registry};
 
 pub use listener::AdminListener;
@@ -23,6 +25,8 @@ pub struct AdminState {
     pub registry: Arc<Registry>,
     /// The state behind `/readyz`.
     pub readiness: Arc<Readiness>,
+    /// The servers behind `/api/upstreams`.
+    pub servers: Arc<Servers>,
     /// What a client must know for everything but `/livez` and `/readyz`; `None` lets everybody in.
     pub token: Option<Token>,
 }

@@ -1,7 +1,7 @@
 //! What there is to ask for.
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
@@ -9,7 +9,7 @@ use axum::routing::get;
 use sluice_telemetry::ReadyState;
 use sluice_telemetry::metrics::CONTENT_TYPE;
 
-use crate::{AdminState, token};
+use crate::{AdminState, servers, token};
 
 /// All paths. `/livez` and `/readyz` are for whoever runs the process and need no token; anything else does, unknown
 /// paths too, so that nobody learns which there are.
@@ -17,6 +17,12 @@ pub(crate) fn routes(state: AdminState) -> Router {
     let guarded = Router::new()
         .route("/", get(index))
         .route("/metrics", get(metrics))
+        .route("/api/upstreams", get(servers::list))
+        .route(
+            "/api/upstreams/{upstream}/servers/{address}",
+            get(servers::show).put(servers::set),
+        )
+        .layer(DefaultBodyLimit::max(servers::BODY_MAX))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(state.token.clone(), token::require));
@@ -74,7 +80,7 @@ async fn method_not_allowed() -> impl IntoResponse {
 }
 
 /// Every answer is of this moment, and plain text is not to be taken for anything else.
-const FRESH: [(HeaderName, HeaderValue); 2] = [
+pub(crate) const FRESH: [(HeaderName, HeaderValue); 2] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (
         header::X_CONTENT_TYPE_OPTIONS,
@@ -85,7 +91,10 @@ const FRESH: [(HeaderName, HeaderValue); 2] = [
 const INDEX: &str = "\
 sluice
 
-/metrics  metrics for Prometheus
-/livez    200 as long as the process runs
-/readyz   200 while it takes traffic, else 503 and why
+/metrics        metrics for Prometheus
+/livez          200 as long as the process runs
+/readyz         200 while it takes traffic, else 503 and why
+/api/upstreams  every server and its state, as JSON
+
+PUT /api/upstreams/NAME/servers/ADDRESS with {\"state\": \"drain\"}, \"down\" or \"up\" sets what a server takes
 ";

@@ -28,7 +28,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::logs;
 use crate::offers::Offers;
-use crate::states::states;
+use crate::servers::Servers;
 
 /// The running workers.
 #[derive(Debug)]
@@ -37,6 +37,7 @@ pub struct Fleet {
     registry: Arc<Registry>,
     plan: Option<Arc<Plan>>,
     endpoints: Arc<Endpoints>,
+    servers: Arc<Servers>,
     access_log: Option<(AccessLogSettings, AccessLog)>,
     tls: Offers,
     orders: Orders,
@@ -107,6 +108,7 @@ impl Fleet {
             registry: Arc::clone(registry),
             plan: None,
             endpoints: Arc::default(),
+            servers: Arc::default(),
             access_log: None,
             tls: Offers::default(),
             orders: Orders::new(registry),
@@ -128,6 +130,11 @@ impl Fleet {
     /// The live servers.
     pub(crate) fn endpoints(&self) -> &Arc<Endpoints> {
         &self.endpoints
+    }
+
+    /// The servers, to be looked at and set by hand.
+    pub fn servers(&self) -> &Arc<Servers> {
+        &self.servers
     }
 
     /// The certificates that are ordered.
@@ -194,9 +201,10 @@ impl Fleet {
         self.endpoints = endpoints;
         self.tls = tls;
         self.forget_old_metrics(plan);
+        self.servers.replace(plan, &self.endpoints);
         self.registry
             .process()
-            .set_server_states(states(plan, &self.endpoints));
+            .set_server_states(self.servers.states());
         // Now there are listeners to show authorities what they want to see.
         self.orders.follow(plan);
         self.check_servers(plan);

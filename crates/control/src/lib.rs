@@ -10,11 +10,12 @@ mod fleet;
 mod logs;
 mod offers;
 mod ports;
+mod servers;
 mod source;
-mod states;
 mod supervisor;
 
 pub use fleet::{ApplyError, Fleet};
 pub use logs::{log_format, log_level};
+pub use servers::{LiveServer, Servers};
 pub use source::{LoadError, Source};
 pub use supervisor::{StartError, Stopped, Supervisor};

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use sluice_admin::{AdminListener, AdminState, Limits, Token, serve};
 use sluice_config::{Plan, plan};
+use sluice_control::Servers;
 use sluice_model::BindAddress;
 use sluice_net::listen::{Bound, ListenOptions};
 use sluice_telemetry::{Readiness, Registry};
@@ -18,16 +19,22 @@ use tokio::task::JoinHandle;
 pub(crate) struct Admin {
     registry: Arc<Registry>,
     readiness: Arc<Readiness>,
+    servers: Arc<Servers>,
 }
 
 /// A bound admin listener with what the plan said of it.
 pub(crate) type Binding = Option<(plan::Admin, AdminListener)>;
 
 impl Admin {
-    pub(crate) fn new(registry: &Arc<Registry>, readiness: &Arc<Readiness>) -> Self {
+    pub(crate) fn new(
+        registry: &Arc<Registry>,
+        readiness: &Arc<Readiness>,
+        servers: &Arc<Servers>,
+    ) -> Self {
         Self {
             registry: Arc::clone(registry),
             readiness: Arc::clone(readiness),
+            servers: Arc::clone(servers),
         }
     }
 
@@ -76,6 +83,7 @@ impl Admin {
         let state = AdminState {
             registry: Arc::clone(&self.registry),
             readiness: Arc::clone(&self.readiness),
+            servers: Arc::clone(&self.servers),
             token: settings
                 .token
                 .as_ref()

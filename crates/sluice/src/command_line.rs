@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use sluice_model::BindAddress;
 
 /// A load balancer in one binary and one readable file.
 ///
@@ -25,6 +26,19 @@ pub(crate) enum Command {
     /// Editors with TOML support complete and check `sluice.toml` with it:
     /// `sluice schema > sluice.schema.json`, and `#:schema sluice.schema.json` as the file's first line.
     Schema,
+    /// Give a server of a running sluice no new requests; those it has come to their end
+    ///
+    /// What runs there is finished. It stays so over reloads, until `sluice up`, or until the server has left the file.
+    #[command(after_help = BY_HAND_HELP)]
+    Drain(ByHandArguments),
+    /// Give a server of a running sluice no requests at all
+    ///
+    /// What runs there is finished. It stays so over reloads, until `sluice up`, or until the server has left the file.
+    #[command(after_help = BY_HAND_HELP)]
+    Down(ByHandArguments),
+    /// Let a server take requests again after `sluice drain` or `sluice down`
+    #[command(after_help = BY_HAND_HELP)]
+    Up(ByHandArguments),
     Simulate(SimulateArguments),
     Demo(DemoArguments),
 }
@@ -90,6 +104,26 @@ pub(crate) struct ExplainArguments {
     pub(crate) listener: Option<String>,
 }
 
+/// Which server of which running sluice.
+#[derive(Debug, Args)]
+pub(crate) struct ByHandArguments {
+    /// The server, as the file has it: `app/127.0.0.1:9001`
+    #[arg(value_name = "UPSTREAM/SERVER")]
+    pub(crate) server: String,
+    /// The configuration file, for the admin address and its token
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        default_value = "sluice.toml",
+        conflicts_with = "admin"
+    )]
+    pub(crate) config: PathBuf,
+    /// The admin address, instead of a file; the token is taken from the environment variable `SLUICE_ADMIN_TOKEN`
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) admin: Option<BindAddress>,
+}
+
 /// Compare policies on a described cluster, in virtual time
 ///
 /// A scenario is a small TOML file: servers and how long requests take there, when requests come, how many balancers there
@@ -150,3 +184,8 @@ pub(crate) struct DemoArguments {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9900")]
     pub(crate) admin: String,
 }
+
+const BY_HAND_HELP: &str = "Examples:\n  \
+    sluice drain app/127.0.0.1:9001\n  \
+    sluice down app/127.0.0.1:9001 -c /etc/sluice/sluice.toml\n  \
+    sluice up app/127.0.0.1:9001 --admin 127.0.0.1:9900";

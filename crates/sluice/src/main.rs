@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod by_hand;
 mod check;
 mod command_line;
 mod demo;
@@ -33,6 +34,9 @@ fn main() -> ExitCode {
             println!("{}", sluice_config::schema_json());
             ExitCode::SUCCESS
         }
+        Command::Drain(arguments) => by_hand::set(arguments, "drain"),
+        Command::Down(arguments) => by_hand::set(arguments, "down"),
+        Command::Up(arguments) => by_hand::set(arguments, "up"),
         Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     }

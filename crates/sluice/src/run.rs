@@ -69,7 +69,6 @@ pub(crate) fn serve(
         .build()
         .context("cannot start the control plane")?;
     runtime.block_on(async {
-        let admin = admin::Admin::new(&registry, &readiness);
         let first = admin::Admin::bind(loaded.plan.admin.as_ref())?;
         let supervisor = Supervisor::start(
             source,
@@ -80,6 +79,7 @@ pub(crate) fn serve(
         )
         .await?;
         started(&supervisor, &registry);
+        let admin = admin::Admin::new(&registry, &readiness, supervisor.fleet().servers());
         let plans: watch::Receiver<Arc<Plan>> = supervisor.plans();
         let admin = tokio::spawn(admin.follow(first, plans));
         let stopped = supervisor.run(check::show).await;

@@ -30,7 +30,9 @@ fn without(text: &str, path: &str) -> String {
 
 #[test]
 fn help_is_worth_reading() {
-    for command in ["", "run", "check", "explain", "schema", "simulate", "demo"] {
+    for command in [
+        "", "run", "check", "explain", "schema", "drain", "down", "up", "simulate", "demo",
+    ] {
         let arguments: Vec<_> = [command, "--help"]
             .into_iter()
             .filter(|word| !word.is_empty())

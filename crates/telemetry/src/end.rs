@@ -17,7 +17,7 @@ words! {
         NoRoute = "no-route",
         /// The upstream had no server to give the request to.
         NoServer = "no-server",
-        /// No server of the upstream was well, and none is tried all the same (`fail-closed`).
+        /// No server of the upstream was well, and none is tried all the same (`fail-closed`, or down by hand).
         AllDown = "all-down",
         /// Every server was full, and the upstream's queue as well.
         QueueFull = "queue-full",

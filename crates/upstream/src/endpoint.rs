@@ -277,6 +277,10 @@ impl Endpoints {
                         if known.is_some() {
                             new.load.warm_up(now);
                         }
+                        // Its name leads elsewhere now. What it may take was said of the name.
+                        if let Some(before) = self.live.get(&key) {
+                            new.set_by_hand(before.by_hand());
+                        }
                         Arc::new(new)
                     }
                 };

@@ -1,0 +1,135 @@
+//! `/api/upstreams`: how each server is, and what it is to take.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sluice_control::LiveServer;
+use sluice_health::ByHand;
+
+use crate::AdminState;
+use crate::routes::FRESH;
+
+/// `GET /api/upstreams`
+pub(crate) async fn list(State(state): State<AdminState>) -> Response {
+    let mut upstreams: Vec<(String, Vec<Value>)> = Vec::new();
+    for server in state.servers.all() {
+        let shown = shown(&server);
+        match upstreams.last_mut() {
+            Some((name, servers)) if name == server.upstream() => servers.push(shown),
+            _ => upstreams.push((server.upstream().to_owned(), vec![shown])),
+        }
+    }
+    let upstreams: Vec<_> = upstreams
+        .into_iter()
+        .map(|(name, servers)| json!({ "name": name, "servers": servers }))
+        .collect();
+    said(&json!({ "upstreams": upstreams }))
+}
+
+/// `GET /api/upstreams/NAME/servers/ADDRESS`
+pub(crate) async fn show(
+    State(state): State<AdminState>,
+    Path((upstream, address)): Path<(String, String)>,
+) -> Response {
+    match state.servers.get(&upstream, &address) {
+        Some(server) => said(&shown(&server)),
+        None => no_server(&state, &upstream, &address),
+    }
+}
+
+/// `PUT` there, with `{"state": "drain"}`
+pub(crate) async fn set(
+    State(state): State<AdminState>,
+    Path((upstream, address)): Path<(String, String)>,
+    fields: HeaderMap,
+    body: Bytes,
+) -> Response {
+    // Browsers say from which page a request comes that changes something. No page has any business here, whatever its host
+    // resolves to.
+    if fields.contains_key(header::ORIGIN) {
+        let text = "not for web pages\n";
+        return (StatusCode::FORBIDDEN, FRESH, text).into_response();
+    }
+    let Some(server) = state.servers.get(&upstream, &address) else {
+        return no_server(&state, &upstream, &address);
+    };
+    let wanted: Wanted = match serde_json::from_slice(&body) {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            return (
+                StatusCode::BAD_REQUEST,
+                FRESH,
+                format!("{error}; it is {{\"state\": \"up\"}}, \"drain\" or \"down\"\n"),
+            )
+                .into_response();
+        }
+    };
+    server.set(match wanted.state {
+        Wish::Up => ByHand::Up,
+        Wish::Drain => ByHand::Drain,
+        Wish::Down => ByHand::Down,
+    });
+    said(&shown(&server))
+}
+
+/// No body here is as long.
+pub(crate) const BODY_MAX: usize = 4 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    state: Wish,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Wish {
+    Up,
+    Drain,
+    Down,
+}
+
+fn shown(server: &LiveServer) -> Value {
+    let by_hand = match server.by_hand() {
+        ByHand::Up => "up",
+        ByHand::Drain => "drain",
+        ByHand::Down => "down",
+    };
+    json!({
+        "address": server.address(),
+        "state": server.state().as_str(),
+        "by-hand": by_hand,
+        "in-flight": server.in_flight(),
+    })
+}
+
+fn said(value: &Value) -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (FRESH, json, format!("{value}\n")).into_response()
+}
+
+fn no_server(state: &AdminState, upstream: &str, address: &str) -> Response {
+    let all = state.servers.all();
+    let of_upstream: Vec<_> = all
+        .iter()
+        .filter(|server| server.upstream() == upstream)
+        .map(LiveServer::address)
+        .collect();
+    let text = if of_upstream.is_empty() {
+        let mut names: Vec<_> = all.iter().map(LiveServer::upstream).collect();
+        names.dedup();
+        format!(
+            "there is no upstream `{upstream}`; there are: {}\n",
+            names.join(", ")
+        )
+    } else {
+        format!(
+            "upstream `{upstream}` has no server `{address}`; it has: {}\n",
+            of_upstream.join(", ")
+        )
+    };
+    (StatusCode::NOT_FOUND, FRESH, text).into_response()
+}
