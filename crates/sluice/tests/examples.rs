@@ -149,24 +149,27 @@ fn balancing() {
 
 #[test]
 fn circuit_breaker() {
-    let [web, pay] = servers(["web", "pay"]);
+    let [web, mut pay, mut pay_too] = servers(["web", "pay", "pay too"]);
     let busy = Script::answer("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
     let busy = ScriptedServer::start([busy]);
-    let mut pay = pay;
     let balancer = Example::read("circuit-breaker.toml")
         .listener("127.0.0.1:8080", "web")
         .server("127.0.0.1:9001", web.address())
         .server("127.0.0.1:9002", busy.address())
         .server("127.0.0.1:9003", pay.address())
-        .server("127.0.0.1:9004", pay.address())
+        .server("127.0.0.1:9004", pay_too.address())
         .run();
     let address = balancer.address("web");
-    for _ in 0..40 {
-        assert_eq!(served_by(address, "GET", "/", "Host: a\r\n"), "web");
-    }
+    let ask_web = || assert_eq!(served_by(address, "GET", "/", "Host: a\r\n"), "web");
+    testkit::wait_until("it to be ejected", || {
+        ask_web();
+        busy.requests() == 5
+    });
+    (0..20).for_each(|_| ask_web());
     assert_eq!(busy.requests(), 5);
-    assert_eq!(served_by(address, "GET", "/pay/1", "Host: a\r\n"), "pay");
+    assert_eq!(ask(address, "GET", "/pay/1", "Host: a\r\n").status, 200);
     pay.die();
+    pay_too.die();
     let refused = testkit::wait_for("both to be ejected", || {
         let answer = ask(address, "GET", "/pay/1", "Host: a\r\n");
         answer.field("retry-after").map(|_| answer.status)
