@@ -104,6 +104,7 @@ impl Rounds {
         let Some(health) = &upstream.health else {
             return;
         };
+        let cipher = cipher.filter(|_| health.is_ciphered);
         let settings = Rc::new(way_of(upstream));
         let mut cluster = None;
         for (position, server) in upstream.servers.iter().enumerate() {
@@ -128,7 +129,7 @@ impl Rounds {
                 }
             };
             let cluster = cluster.get_or_insert_with(|| {
-                let cluster = Cluster::for_checks(upstream, &wanted.endpoints, health.port);
+                let cluster = Cluster::for_checks(upstream, health, &wanted.endpoints);
                 if let Some(cipher) = cipher {
                     cluster.cipher_by(cipher, &self.workspace);
                 }

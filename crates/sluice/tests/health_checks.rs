@@ -6,7 +6,8 @@ mod patient;
 #[expect(dead_code, reason = "certificates are needed, and no client of TLS")]
 mod tls_kit;
 
-use std::net::SocketAddr;
+use std::collections::VecDeque;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use example::Example;
@@ -281,6 +282,9 @@ fn a_reload_changes_what_is_asked_for_and_ends_it() {
     wait_until("the checks to be forgotten", || {
         balancer.metrics().sum("sluice_server_checks_total", &[]) < 1.0
     });
+    // Servers that were not checked so far are taken to be well until checks say otherwise.
+    balancer.reload(&configuration(&path("/status/500")));
+    wait_for_lines(&balancer, 6, "server is unhealthy");
 }
 
 #[test]
@@ -317,6 +321,7 @@ fn checks_speak_as_the_upstream_does() {
         ),
         ("[\"h2\"]", "", "h2"),
         ("[\"h1\", \"h2\"]", "", "auto"),
+        ("[\"h1\", \"h2\", \"h3\"]", "", "h3"),
     ] {
         let server = start(
             &[patient.address()],
@@ -335,6 +340,62 @@ fn checks_speak_as_the_upstream_does() {
         patient.says(503, "");
         wait_for_lines(&balancer, 1, "status 503");
         patient.says(200, "");
+    }
+}
+
+/// A server beside the server speaks plainly, and knows nothing of PROXY headers.
+#[test]
+fn something_else_may_be_spoken_at_another_port() {
+    let authority = Authority::new("a");
+    let (patient, sidecar) = (Patient::start("one"), Patient::start("sidecar"));
+    let server = start(
+        &[patient.address()],
+        Setup {
+            listener: &format!(
+                "protocols = [\"h2\"]\nproxy-protocol = \"require\"\n{}",
+                certificates(&[&authority.issue("one", &["127.0.0.1"])])
+            ),
+            ..Setup::default()
+        },
+    );
+    let health = format!(
+        "http = {{ path = \"/health\" }}, port = {}, protocol = \"h1\", tls = false, send-proxy-protocol = \"off\", {TIMES}",
+        sidecar.address().port()
+    );
+    let upstream = format!(
+        "protocol = \"h2\"\nsend-proxy-protocol = \"v2\"\ntls = {{ ca = \"{}\" }}\n",
+        authority.ca().display()
+    );
+    let balancer = checked(&[server.address("web")], &health, &upstream);
+    wait_for_lines(&balancer, 1, "server is healthy");
+    assert_eq!(ask(&balancer), "one");
+    assert!(patient.checks().is_empty());
+}
+
+/// Each is checked once, and none is answered, until the test closes one after the other.
+#[test]
+fn so_many_checks_are_under_way_at_a_time() {
+    let listeners: Vec<_> = (0..80)
+        .map(|_| {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            listener.set_nonblocking(true).expect("to set it");
+            listener
+        })
+        .collect();
+    let addresses = listeners
+        .iter()
+        .map(|one| one.local_addr().expect("an address"));
+    let addresses: Vec<_> = addresses.collect();
+    let _balancer = checked(&addresses, &format!("http = {{}}, {ONCE}"), "");
+    let mut open: VecDeque<TcpStream> = VecDeque::new();
+    for done in 0..=16 {
+        wait_until("the next check", || {
+            let accepted = listeners.iter().filter_map(|one| one.accept().ok());
+            open.extend(accepted.map(|(stream, _)| stream));
+            open.len() >= 64
+        });
+        assert_eq!(open.len(), 64, "after {done}");
+        open.pop_front();
     }
 }
 
@@ -411,9 +472,7 @@ fn grpc_servers_say_themselves_how_they_are() {
             .expect("to tell the server");
         says.flush().expect("to tell the server");
     };
-    wait_for("the server to listen", || {
-        std::net::TcpStream::connect(address).ok()
-    });
+    wait_for("the server to listen", || TcpStream::connect(address).ok());
     let health = format!("grpc = {{ service = \"orders\" }}, {TIMES}");
     let balancer = checked(&[address], &health, "protocol = \"h2\"");
     wait_for_lines(&balancer, 1, "server is healthy");

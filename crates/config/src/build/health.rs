@@ -7,8 +7,12 @@ use sluice_model::ServerAddress;
 use sluice_route::Pattern;
 
 use super::Builder;
+use super::upstream::proxy_header;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{CheckKind, HealthChecks, HttpCheck, JsonCondition, JsonTest, Server, UdpCheck};
+use crate::plan::{
+    CheckKind, HealthChecks, HttpCheck, JsonCondition, JsonTest, SendProxyProtocol, Server,
+    UdpCheck, UpstreamProtocol,
+};
 use crate::read::{FromTyped, Read, Section, Typed};
 use crate::suggest::all_of;
 use crate::units::ShowDuration;
@@ -23,11 +27,13 @@ impl Builder<'_> {
         &mut self,
         upstream: &Section,
         servers: &[Server],
+        spoken: Spoken,
     ) -> Option<Option<HealthChecks>> {
         let Some(section) = upstream.table("health") else {
             return upstream.set_at("health").is_none().then_some(None);
         };
-        let kind = self.check_kind(upstream, section);
+        let spoken = self.spoken(section, spoken);
+        let kind = self.check_kind(section, spoken);
         let times = self.check_times(section);
         let is_datagram = matches!(kind, Some(CheckKind::Udp(_)));
         let is_unix = |server: &Server| matches!(server.address, ServerAddress::Unix(_));
@@ -46,6 +52,9 @@ impl Builder<'_> {
         Some(Some(HealthChecks {
             kind: kind?,
             port: section.value("port"),
+            protocol: spoken.protocol?,
+            is_ciphered: spoken.is_ciphered,
+            send_proxy_protocol: spoken.send_proxy_protocol?,
             timeout,
             settings: CheckSettings {
                 interval,
@@ -60,7 +69,7 @@ impl Builder<'_> {
     }
 
     /// The one of the kinds that is set.
-    fn check_kind(&mut self, upstream: &Section, section: &Section) -> Option<CheckKind> {
+    fn check_kind(&mut self, section: &Section, spoken: Spoken) -> Option<CheckKind> {
         let is_off = |key: &str| {
             let read = section.read(key).map(|read| &read.typed);
             matches!(read, Some(Typed::Flag(false)))
@@ -95,7 +104,7 @@ impl Builder<'_> {
             "tcp" => section.value::<bool>("tcp").map(|_| CheckKind::Tcp),
             "http" => self.http_check(section.table("http")?).map(CheckKind::Http),
             "grpc" => {
-                self.grpc_over_http1(upstream, section);
+                self.grpc_over_http1(section, spoken);
                 let service: String = section.table("grpc")?.value("service")?;
                 Some(CheckKind::Grpc {
                     service: service.into(),
@@ -111,17 +120,61 @@ impl Builder<'_> {
         }
     }
 
-    fn grpc_over_http1(&mut self, upstream: &Section, section: &Section) {
-        let is_http1 = upstream.value("protocol") == Some("h1");
+    fn grpc_over_http1(&mut self, section: &Section, spoken: Spoken) {
+        let is_http1 = spoken.protocol == Some(UpstreamProtocol::Http1);
         if let Some(span) = section.set_at("grpc").filter(|_| is_http1) {
             self.findings.push(
-                Diagnostic::error(span.clone(), "gRPC needs servers that speak HTTP/2")
-                    .maybe_related(
-                        upstream.set_at("protocol").cloned(),
-                        "HTTP/1.1 is spoken here",
-                    )
-                    .help(format!("add `protocol = \"h2\"` to {}", upstream.place)),
+                Diagnostic::error(span.clone(), "gRPC is not spoken over HTTP/1.1").help(
+                    "add `protocol = \"h2\"` to the upstream, or here where only checks speak it",
+                ),
             );
+        }
+    }
+
+    /// What checks speak: as requests of the upstream do, but for what is said otherwise.
+    fn spoken(&mut self, section: &Section, upstream: Spoken) -> Spoken {
+        let is_ciphered = match section.with_span::<bool>("tls") {
+            Some((true, span)) if !upstream.is_ciphered => {
+                self.findings.push(
+                    Diagnostic::error(span.clone(), "the upstream has no `tls`")
+                        .help("it says whom to trust; without it nothing is ciphered"),
+                );
+                true
+            }
+            Some((is_ciphered, _)) => is_ciphered,
+            None => upstream.is_ciphered,
+        };
+        let protocol = match section.value("protocol") {
+            Some("h1") => Some(UpstreamProtocol::Http1),
+            Some("h2") => Some(UpstreamProtocol::Http2),
+            Some("h3") => Some(UpstreamProtocol::Http3),
+            Some("auto") => Some(UpstreamProtocol::Chosen),
+            _ => upstream.protocol,
+        };
+        let protocol = match protocol {
+            // Nobody chooses, as of upstreams.
+            Some(UpstreamProtocol::Chosen) if !is_ciphered => Some(UpstreamProtocol::Http1),
+            Some(UpstreamProtocol::Http3) if !is_ciphered => {
+                let key = ["protocol", "tls"]
+                    .iter()
+                    .find_map(|key| section.set_at(key));
+                // Otherwise it was said of the upstream.
+                if let Some(span) = key {
+                    self.findings.push(
+                        Diagnostic::error(span.clone(), "HTTP/3 is always ciphered").help(
+                            "set `protocol = \"h1\"` or `tls` in `health`, whichever is meant",
+                        ),
+                    );
+                }
+                None
+            }
+            other => other,
+        };
+        let header = section.value("send-proxy-protocol").map(proxy_header);
+        Spoken {
+            protocol,
+            is_ciphered,
+            send_proxy_protocol: header.or(upstream.send_proxy_protocol),
         }
     }
 
@@ -218,6 +271,14 @@ impl Builder<'_> {
             ],
         ))
     }
+}
+
+/// What is spoken with servers; `None` for what is wrong, which was reported.
+#[derive(Clone, Copy)]
+pub(super) struct Spoken {
+    pub(super) protocol: Option<UpstreamProtocol>,
+    pub(super) is_ciphered: bool,
+    pub(super) send_proxy_protocol: Option<SendProxyProtocol>,
 }
 
 const KINDS: &[&str] = &["tcp", "http", "grpc", "udp"];

@@ -2,6 +2,7 @@
 
 use super::Builder;
 use super::circuit_breaker::when_all_down;
+use super::health::Spoken;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{Queue, SendProxyProtocol, Server, Upstream};
 use crate::read::{Section, Typed};
@@ -17,7 +18,13 @@ impl Builder<'_> {
         if let Some(servers) = &servers {
             self.queue_of_nothing(section, servers);
         }
-        let health = self.health(section, servers.as_deref().unwrap_or_default());
+        let send_proxy_protocol = section.value("send-proxy-protocol").map(proxy_header);
+        let spoken = Spoken {
+            protocol,
+            is_ciphered: tls.is_some(),
+            send_proxy_protocol,
+        };
+        let health = self.health(section, servers.as_deref().unwrap_or_default(), spoken);
         Some(Upstream {
             name: section.name.as_str().into(),
             servers: servers?,
@@ -31,11 +38,7 @@ impl Builder<'_> {
             idle_connections: section.value("idle-connections")?,
             idle_timeout: section.value("idle-timeout")?,
             drain_timeout: section.value("drain-timeout")?,
-            send_proxy_protocol: match section.value("send-proxy-protocol")? {
-                "v1" => SendProxyProtocol::V1,
-                "v2" => SendProxyProtocol::V2,
-                _ => SendProxyProtocol::Off,
-            },
+            send_proxy_protocol: send_proxy_protocol?,
             tls,
             source_addresses: match section.set_at("source-addresses") {
                 Some(_) => section
@@ -107,6 +110,14 @@ impl Builder<'_> {
             );
         }
         Some(servers.into_iter().map(|(server, _)| server).collect())
+    }
+}
+
+pub(super) fn proxy_header(word: &str) -> SendProxyProtocol {
+    match word {
+        "v1" => SendProxyProtocol::V1,
+        "v2" => SendProxyProtocol::V2,
+        _ => SendProxyProtocol::Off,
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use sluice_health::CheckSettings;
 use sluice_route::Pattern;
 
+use super::{SendProxyProtocol, UpstreamProtocol};
+
 /// `[upstreams.NAME.health]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthChecks {
@@ -12,6 +14,12 @@ pub struct HealthChecks {
     pub kind: CheckKind,
     /// `port`: another port of the servers' hosts. Then no server is a Unix socket.
     pub port: Option<u16>,
+    /// `protocol`, or the upstream's.
+    pub protocol: UpstreamProtocol,
+    /// `tls`: whether checks are ciphered, as the upstream's `tls` says. Only where that has one.
+    pub is_ciphered: bool,
+    /// `send-proxy-protocol`, or the upstream's.
+    pub send_proxy_protocol: SendProxyProtocol,
     /// `timeout`: of a whole check; at most the interval.
     pub timeout: Duration,
     /// How often, and how checks lead to a verdict.

@@ -1,7 +1,7 @@
 //! The keys of active health checks.
 
 use super::{DAY, HOUR, MILLISECOND, duration};
-use crate::schema::{Default, Form, Key, Kind, Shape};
+use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
 
 /// `health` of `[upstreams.NAME]`
 pub(crate) static HEALTH: Shape = Shape {
@@ -95,6 +95,31 @@ pub(crate) static HEALTH: Shape = Shape {
             Default::Absent("the server's own"),
             "Another port of the servers' hosts that is checked instead.",
         ),
+        Key::new(
+            "protocol",
+            Kind::Choice(&[
+                Choice::new("h1"),
+                Choice::new("h2"),
+                Choice::new("h3"),
+                Choice::new("auto"),
+            ]),
+            Default::Depends("the upstream's `protocol`"),
+            "The version of HTTP that checks speak, where it is not that of requests: on another `port`, mostly.",
+        ),
+        Key::new(
+            "tls",
+            Kind::Flag,
+            Default::Depends("`true` where the upstream has `tls`"),
+            "Whether checks are ciphered, as the upstream's `tls` says.",
+        )
+        .also(&["ssl", "check-ssl"]),
+        Key::new(
+            "send-proxy-protocol",
+            Kind::Choice(&[Choice::new("off"), Choice::new("v1"), Choice::new("v2")]),
+            Default::Depends("the upstream's `send-proxy-protocol`"),
+            "Whether a check begins with a PROXY protocol header. It says that the balancer speaks for itself.",
+        )
+        .also(&["send-proxy", "check-send-proxy"]),
     ],
 };
 
