@@ -22,13 +22,12 @@ impl Drop for Retrying {
 
 impl Cluster {
     /// Begins to try a request again; `None` where as many retries are under way as `share` of all requests to the upstream
-    /// and `floor` beside, which is counted then.
+    /// and `floor` beside.
     pub fn begin_retry(&self, share: Share, floor: u32) -> Option<Retrying> {
         let budget = self.lanes().first()?.endpoint().retries();
         let in_flight = |lane: &crate::Lane| lane.endpoint().load().in_flight();
         let live = self.lanes().iter().map(|lane| in_flight(lane)).sum();
         if !budget.try_begin(live, share, floor) {
-            self.metrics().retries_denied.increment();
             return None;
         }
         Some(Retrying {

@@ -80,7 +80,7 @@ impl Default for Retry {
             per_try_timeout: None,
             backoff: None,
             budget: Share::of_percent(20),
-            budget_floor: 3,
+            budget_floor: 10,
             buffer: 64 << 10,
             any_method: false,
         }

@@ -8,21 +8,20 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sluice_config::plan::{Fallback, SourceAddress};
 use sluice_http::exchange::Untouched;
 use sluice_telemetry::End;
-use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, Fate, InFlight, Offer};
 
 use super::decide::Outgoing;
-use super::exchange::{Ended, Exchange, Fault};
+use super::exchange::{Ended, Exchange};
+use super::failure::Failure;
 use super::fallback;
 use super::pipeline::After;
 use super::respond::{self, Answer};
 use super::serve::Downstream;
-use super::tries::Tries;
 use super::tunnel;
 use crate::live::LiveListener;
 use crate::queue;
@@ -41,8 +40,10 @@ pub(super) async fn run(
     // What is rare is boxed here: its state would make every request's future larger.
     let after = loop {
         let mut next = None;
-        if failure.may_be_mended(&mut request.tries, &cluster)
-            && pause(downstream, trip, request, &mut failure).await
+        let is_first = request.tries.begun() == 0;
+        if is_first
+            || (failure.may_be_mended(&request.tries)
+                && Box::pin(may_go_on(downstream, trip, request, &mut failure)).await)
         {
             let asked = Asked {
                 now: trip.now,
@@ -106,19 +107,45 @@ pub(super) async fn run(
     after
 }
 
-/// Pauses before another try; whether the client has waited for it.
-async fn pause(
+/// Pauses before another try, until the upstream bears it; whether it may begin.
+async fn may_go_on(
     downstream: &mut Downstream,
     trip: &mut Trip,
     request: &mut Outgoing,
     failure: &mut Failure,
 ) -> bool {
-    if request.tries.begun() == 0 {
-        return true;
+    let cluster = Rc::clone(&request.cluster);
+    let is_unreached = failure.is_unreached();
+    let first = request
+        .tries
+        .go_on(is_unreached, &cluster, downstream.worker.random_id());
+    if !pause(downstream, trip, request, failure, first).await {
+        return false;
     }
-    let random = downstream.worker.random_id();
-    let cluster = &request.cluster;
-    let pause = request.tries.go_on(failure.is_unreached(), cluster, random);
+    // What certainly reached no server adds nothing to their load.
+    let mut waits = 0;
+    while !is_unreached && !request.tries.is_borne_by(&cluster) {
+        // Many failed at once, perhaps of one server: the others are not to be hit by all of them at once.
+        let Some(next) = request.tries.wait(waits, downstream.worker.random_id()) else {
+            cluster.metrics().retries_denied.increment();
+            return false;
+        };
+        waits += 1;
+        if !pause(downstream, trip, request, failure, next).await {
+            return false;
+        }
+    }
+    true
+}
+
+/// Waits; whether the client has waited too.
+async fn pause(
+    downstream: &mut Downstream,
+    trip: &mut Trip,
+    request: &Outgoing,
+    failure: &mut Failure,
+    pause: Duration,
+) -> bool {
     if pause.is_zero() {
         return true;
     }
@@ -172,148 +199,6 @@ enum Outcome {
     /// The server switched protocols; the bytes go to the client first.
     Switched(Box<Connection>, Vec<u8>),
     Failed(Failure),
-}
-
-/// Why a server did not serve the request.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts of the failure"
-)]
-struct Failure {
-    end: End,
-    refused: Option<(u16, BadRequest)>,
-    repeatable: bool,
-    /// Whether it can be sent once more at all, however often it was.
-    resendable: bool,
-    /// The server has certainly not worked on the request.
-    untouched: bool,
-    answered: bool,
-    truncation_hidden: bool,
-    blames_server: bool,
-    /// The status of an answer that the client does not see.
-    passed_over: Option<u16>,
-    /// Seconds after which the client may try again.
-    retry_after: Option<u64>,
-}
-
-impl Failure {
-    /// A failure before anything was sent: another server may be tried.
-    fn of(end: End) -> Self {
-        Self {
-            end,
-            refused: None,
-            repeatable: true,
-            resendable: true,
-            untouched: false,
-            answered: false,
-            truncation_hidden: false,
-            blames_server: false,
-            passed_over: None,
-            retry_after: None,
-        }
-    }
-
-    /// There was no server: because none is well, or another reason.
-    #[cold]
-    fn is_told_why(&mut self, cluster: &Cluster, now: Instant) {
-        let Some(wait) = cluster.refuses_for(now) else {
-            cluster.metrics().no_server.increment();
-            return;
-        };
-        cluster.metrics().all_down.increment();
-        self.end = End::AllDown;
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        self.retry_after = Some(seconds.max(1));
-    }
-
-    /// What the server's breaker is to know of it.
-    fn fate(&self, after: Duration) -> Fate {
-        if let Some(status) = self.passed_over {
-            return Fate::Answered { status, after };
-        }
-        match self.end {
-            _ if !self.blames_server => Fate::Unknown,
-            End::ConnectFailed | End::ConnectTimeout => Fate::ConnectFailed,
-            End::UpstreamTimeout => Fate::TimedOut,
-            _ => Fate::Broke,
-        }
-    }
-
-    /// Whether the route has another server tried, and the upstream bears it.
-    fn may_be_mended(&self, tries: &mut Tries, cluster: &Cluster) -> bool {
-        if tries.begun() == 0 {
-            return true;
-        }
-        let retry = tries.retry;
-        let is_listed = match self.end {
-            End::ConnectFailed | End::ConnectTimeout => retry.connect_failure,
-            // As good as not connected.
-            End::UpstreamClosed if self.untouched => retry.reset || retry.connect_failure,
-            End::UpstreamClosed => retry.reset,
-            _ => true,
-        };
-        // What certainly reached no server adds nothing to their load.
-        self.repeatable
-            && is_listed
-            && tries.has_more()
-            && (self.is_unreached() || tries.is_borne_by(cluster))
-    }
-
-    /// Whether no server has worked on the request.
-    fn is_unreached(&self) -> bool {
-        self.untouched || matches!(self.end, End::ConnectFailed | End::ConnectTimeout)
-    }
-
-    /// What the route has for it, unless the client is at fault or gone, or has a part of an answer already.
-    fn fallback<'a>(
-        &self,
-        listener: &'a LiveListener,
-        trip: &Trip,
-        request: &Outgoing,
-    ) -> Option<&'a Fallback> {
-        let is_ours = !matches!(
-            self.end,
-            End::ClientClosed | End::ClientTimeout | End::BadRequest
-        );
-        let fallback = fallback::of_route(listener, trip, request)
-            .filter(|_| is_ours && !self.answered && self.refused.is_none())?;
-        let may_follow = match fallback {
-            Fallback::Upstream(_) => self.resendable,
-            Fallback::Answer(_) => true,
-        };
-        may_follow.then_some(fallback)
-    }
-
-    /// Whether the server let time pass without a word.
-    fn is_silence(&self) -> bool {
-        matches!(self.end, End::ConnectTimeout | End::UpstreamTimeout)
-    }
-
-    /// A failure that no other server can mend.
-    fn for_good(end: End) -> Self {
-        Self {
-            repeatable: false,
-            ..Self::of(end)
-        }
-    }
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Self {
-            end: fault.end,
-            refused: fault.refused,
-            repeatable: fault.repeatable,
-            resendable: fault.resendable,
-            untouched: fault.untouched.is_some(),
-            answered: fault.answered,
-            truncation_hidden: fault.truncation_hidden,
-            blames_server: (fault.server.is_some() && fault.untouched != Some(Untouched::Leaving))
-                || fault.passed_over.is_some_and(|status| status >= 500),
-            passed_over: fault.passed_over,
-            retry_after: None,
-        }
-    }
 }
 
 /// Sends the request on a kept connection where there is one; where that turns out closed, or there is none, on a fresh

@@ -13,6 +13,7 @@
 
 mod decide;
 mod exchange;
+mod failure;
 mod fallback;
 mod forward;
 mod grpc;

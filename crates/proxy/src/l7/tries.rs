@@ -87,7 +87,11 @@ impl Tries {
             return false;
         }
         let is_for_the_client = cluster.has_tried_all(&self.tried) && says_when();
-        let is_tried_again = !self.is_last && !is_for_the_client && self.is_borne_by(cluster);
+        let may_be = !self.is_last && !is_for_the_client;
+        let is_tried_again = may_be && self.is_borne_by(cluster);
+        if may_be && !is_tried_again {
+            cluster.metrics().retries_denied.increment();
+        }
         // What is not tried again falls back, where there is something to fall back to.
         self.is_last |= !is_tried_again;
         is_tried_again || self.has_fallback
@@ -120,6 +124,13 @@ impl Tries {
         }
         pause(backoff, self.begun, random)
     }
+
+    /// The pause before it is asked once more whether the upstream bears another try; `None` after so many `waits`, and where there
+    /// is no time left.
+    pub(super) fn wait(&self, waits: usize, random: u128) -> Option<Duration> {
+        let backoff = self.retry.backoff.filter(|_| waits < MOST_WAITS)?;
+        Some(pause(backoff, self.begun + waits, random))
+    }
 }
 
 /// By chance between none and `backoff`, which doubles with each try ("full jitter": Brooker, *Exponential Backoff And Jitter*).
@@ -134,6 +145,8 @@ fn pause(backoff: Duration, begun: usize, random: u128) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
+/// How often it is asked again whether another try may begin.
+const MOST_WAITS: usize = 4;
 /// The longest pause, in those that it began with.
 const MOST_TIMES: u32 = 10;
 

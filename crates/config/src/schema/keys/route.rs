@@ -229,12 +229,13 @@ pub(crate) static RETRY: Shape = Shape {
             Kind::Share { min: 0, max: 100 },
             Default::Is("\"20%\""),
             "How many of the requests that are under way to the upstream may be retries, beside `budget-floor`, over all routes. \
-             Where there are more, the failure is passed on. What certainly reached no server does not count.",
+             Where there are more, another try waits for a few pauses, and then the failure is passed on. What certainly reached no \
+             server does not count.",
         ),
         Key::new(
             "budget-floor",
             Kind::Number { min: 0, max: 1_000_000 },
-            Default::Is("3"),
+            Default::Is("10"),
             "So many retries at a time are allowed whatever the budget.",
         )
         .also(&["min-retry-concurrency", "budget-min"]),
