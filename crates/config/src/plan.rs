@@ -20,8 +20,8 @@ pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
 pub use health::{CheckKind, HealthChecks, HttpCheck, JsonCondition, JsonTest, UdpCheck};
 pub use listener::{
-    Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, SocketOptions, SourceAddress,
-    UdpListener,
+    ConnectionLimits, Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, SocketOptions,
+    SourceAddress, UdpListener,
 };
 pub use ocsp::{Ocsp, OcspFlaw};
 pub use process::{

@@ -17,7 +17,7 @@ use sluice_model::BindAddress;
 use sluice_net::connect::may_use_addresses_of_others;
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
 use sluice_probe::{Prober, Wanted};
-use sluice_proxy::{Command, Generation, NewQuic, NewSocket, WorkerThread};
+use sluice_proxy::{Command, Crowds, Generation, NewQuic, NewSocket, WorkerThread};
 use sluice_quic::seats;
 use sluice_telemetry::access::AccessLog;
 use sluice_telemetry::metrics::{Registry, Subject};
@@ -37,6 +37,7 @@ pub struct Fleet {
     registry: Arc<Registry>,
     plan: Option<Arc<Plan>>,
     endpoints: Arc<Endpoints>,
+    crowds: Crowds,
     servers: Arc<Servers>,
     access_log: Option<(AccessLogSettings, AccessLog)>,
     tls: Offers,
@@ -108,6 +109,7 @@ impl Fleet {
             registry: Arc::clone(registry),
             plan: None,
             endpoints: Arc::default(),
+            crowds: Crowds::default(),
             servers: Arc::default(),
             access_log: None,
             tls: Offers::default(),
@@ -174,6 +176,7 @@ impl Fleet {
                 });
             }
         }
+        self.crowds = self.crowds.updated(plan);
         let mut applied = Vec::new();
         for ((worker, sockets), quic) in self.workers.iter().zip(sockets).zip(quic) {
             let (done, wait) = oneshot::channel();
@@ -181,6 +184,7 @@ impl Fleet {
             let generation = Generation {
                 plan: Arc::clone(plan),
                 endpoints: Arc::clone(&endpoints),
+                crowds: self.crowds.clone(),
                 workers: self.workers.len(),
                 sockets,
                 quic,

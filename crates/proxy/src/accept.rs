@@ -58,7 +58,11 @@ fn serve(socket: Socket, peer: SocketAddr, slot: &Rc<ListenerSlot>, worker: &Rc<
     let listener = slot.current();
     listener.metrics.connections_accepted.increment();
     worker.metrics().connections_accepted.increment();
-    let guard = worker.connections().enter(slot);
+    let Ok(presence) = listener.admit(peer.ip()) else {
+        // Closed by being dropped, which costs it least.
+        return;
+    };
+    let guard = worker.connections().enter(slot).with_presence(presence);
     let task_slot = guard.entry();
     let worker = Rc::clone(worker);
     let is_http = matches!(

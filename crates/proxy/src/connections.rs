@@ -9,6 +9,7 @@ use sluice_telemetry::metrics::ListenerMetrics;
 use sluice_upstream::Lane;
 use tokio::task::AbortHandle;
 
+use crate::crowd::Presence;
 use crate::live::ListenerSlot;
 use crate::udp::Port;
 
@@ -89,6 +90,7 @@ impl Connections {
             counts,
             entry,
             key,
+            presence: None,
         }
     }
 
@@ -150,9 +152,17 @@ pub(crate) struct Guard {
     counts: bool,
     entry: Rc<Entry>,
     key: usize,
+    /// Its drop makes room for another.
+    presence: Option<Presence>,
 }
 
 impl Guard {
+    /// With its place among those that are counted.
+    pub(crate) fn with_presence(mut self, presence: Option<Presence>) -> Self {
+        self.presence = presence;
+        self
+    }
+
     /// A second view of the same place, to be told the task once it is spawned.
     pub(crate) fn entry(&self) -> TaskSlot {
         TaskSlot(Rc::clone(&self.entry))

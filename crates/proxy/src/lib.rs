@@ -16,6 +16,7 @@
 mod accept;
 mod clock;
 mod connections;
+mod crowd;
 mod deadline;
 mod l4;
 mod l7;
@@ -31,4 +32,5 @@ mod udp;
 mod upstream_preface;
 mod worker;
 
+pub use crowd::Crowds;
 pub use worker::{Ciphers, Command, Generation, NewQuic, NewSocket, WorkerThread};

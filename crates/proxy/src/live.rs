@@ -5,19 +5,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use sluice_config::Plan;
 use sluice_config::plan::{
-    HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
+    ConnectionLimits, HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
 };
-use sluice_telemetry::metrics::{ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics};
+use sluice_telemetry::metrics::{
+    Crowded, ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics,
+};
 use sluice_tls::{Proofs, ServerConfig, Workspace};
 use sluice_upstream::{Cluster, Endpoints, Lane};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use crate::crowd::{Crowds, Presence};
 use crate::secure::Security;
 use crate::worker::Ciphers;
 
@@ -31,6 +35,7 @@ pub(crate) struct Live {
     tls: Vec<Option<Arc<ServerConfig>>>,
     /// What authorities are shown.
     pub(crate) proofs: Arc<Proofs>,
+    crowds: Crowds,
 }
 
 impl Live {
@@ -71,7 +76,14 @@ impl Live {
             routes,
             tls: Vec::new(),
             proofs: Arc::default(),
+            crowds: Crowds::default(),
         }
+    }
+
+    /// With who is connected already.
+    pub(crate) fn with_crowds(mut self, crowds: Crowds) -> Self {
+        self.crowds = crowds;
+        self
     }
 
     /// With what TLS is spoken by, in which buffers. Clusters that were kept go on with what they have.
@@ -217,6 +229,27 @@ impl LiveListener {
             server_names,
             position,
         }
+    }
+
+    /// Lets a client in; with a presence where connections are limited.
+    ///
+    /// # Errors
+    /// Which limit is reached. It is counted.
+    pub(crate) fn admit(&self, client: IpAddr) -> Result<Option<Presence>, Crowded> {
+        let Some(settings) = self.settings() else {
+            return Ok(None);
+        };
+        let limits = settings.connection_limits;
+        if limits == ConnectionLimits::default() {
+            return Ok(None);
+        }
+        let Some(crowd) = self.live.crowds.get(&settings.name) else {
+            return Ok(None);
+        };
+        let entered = crowd.enter(client, limits);
+        entered
+            .map(Some)
+            .inspect_err(|crowded| self.metrics.connections_refused.increment(*crowded))
     }
 
     /// The counters of the name in `sni` at this position.

@@ -129,12 +129,15 @@ fn greet(
         let _ = incoming.retry();
         return;
     }
+    let Ok(presence) = slot.current().admit(incoming.remote_address().ip()) else {
+        return incoming.refuse();
+    };
     let Ok(connecting) = incoming.accept() else {
         return slot.metrics().accept_errors.increment();
     };
     slot.metrics().connections_accepted.increment();
     worker.metrics().connections_accepted.increment();
-    let guard = worker.connections().enter(slot);
+    let guard = worker.connections().enter(slot).with_presence(presence);
     let task_slot = guard.entry();
     let task = spawn_local(l7::serve_h3(
         connecting,

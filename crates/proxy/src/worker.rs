@@ -29,6 +29,7 @@ use tokio::time::{Interval, interval, sleep, sleep_until};
 
 use crate::clock::Clock;
 use crate::connections::Connections;
+use crate::crowd::Crowds;
 use crate::live::Live;
 use crate::quic::QuicPort;
 use listening::Listening;
@@ -56,6 +57,8 @@ pub struct Generation {
     pub plan: Arc<Plan>,
     /// The live endpoints of its servers.
     pub endpoints: Arc<Endpoints>,
+    /// Who is connected to its listeners.
+    pub crowds: Crowds,
     /// How many workers there are, who share what is limited for all of them.
     pub workers: usize,
     /// This worker's sockets of the listeners that were bound for this plan. The other listeners go on as they are.
@@ -266,7 +269,8 @@ impl Worker {
             &self.registry,
             self.index,
         );
-        let live = Rc::new(live.with_tls(generation.ciphers, &self.tls_workspace));
+        let live = live.with_tls(generation.ciphers, &self.tls_workspace);
+        let live = Rc::new(live.with_crowds(generation.crowds));
         *self.live.borrow_mut() = Some(Rc::clone(&live));
         self.flush_access_log();
         *self.access_log.borrow_mut() = generation.access_log;

@@ -302,6 +302,25 @@ fn http3_can_be_switched_on_and_off_by_a_reload() {
     assert_eq!(site.aioquic("one_request"), "ok\n");
 }
 
+#[test]
+fn connections_are_limited_as_those_of_tcp() {
+    let server = EchoServer::start("one");
+    let authority = Authority::new("a");
+    let configuration = configuration(&authority, server.address(), 2, "");
+    let limited = configuration.replace("via =", "max-connections = 1\nvia =");
+    let site = Site {
+        balancer: Balancer::start(SLUICE, &limited),
+        authority,
+    };
+    assert_eq!(site.aioquic("crowded"), "ok\n");
+    let refused = [("reason", "max-connections")];
+    let metrics = site.balancer.metrics();
+    assert_eq!(
+        metrics.count("sluice_connections_refused_total", &refused),
+        1
+    );
+}
+
 fn resident_kilobytes(balancer: &Balancer) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", balancer.pid()));
     let status = status.expect("a process");

@@ -402,6 +402,18 @@ async def one_request(port, ca):
         assert (await whole(one.get(b"/"))).status == 200
 
 
+async def crowded(port, ca):
+    """A listener that takes one connection at a time."""
+    async with client(port, ca) as one:
+        assert (await whole(one.get(b"/"))).status == 200
+        try:
+            async with client(port, ca):
+                raise AssertionError("there was no room")
+        except ConnectionError:
+            pass
+        assert (await whole(one.get(b"/"))).status == 200
+
+
 async def stapled(port, ca):
     """Asks for an answer of OCSP, and prints the SHA-256 of what comes beside the certificate."""
     extensions = []

@@ -9,8 +9,8 @@ use sluice_route::{Conditions, Router};
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
-    Acme, Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, RouteId, SocketOptions,
-    SourceAddress, TcpTarget, UdpListener, UpstreamId,
+    Acme, ConnectionLimits, Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, RouteId,
+    SocketOptions, SourceAddress, TcpTarget, UdpListener, UpstreamId,
 };
 use crate::read::Section;
 use crate::units::ShowSize;
@@ -104,6 +104,7 @@ impl Builder<'_> {
                 "require" => ProxyProtocol::Require,
                 _ => ProxyProtocol::Off,
             },
+            connection_limits: self.connection_limits(section),
             idle_timeout: idle_timeout?,
             tls: tls.flatten(),
             source_address: match section.value("source-address")? {
@@ -112,6 +113,30 @@ impl Builder<'_> {
             },
             protocol: protocol?,
         }))
+    }
+
+    fn connection_limits(&mut self, section: &Section) -> ConnectionLimits {
+        if section.value("protocol") == Some("udp") {
+            self.out_of_place(section, CONNECTIONS, |key| {
+                Diagnostic::error(0..0, format!("`{key}` is not for udp listeners"))
+                    .help("the most clients at a time are `max-sessions`")
+            });
+        }
+        let is_behind_proxy = section.value("proxy-protocol") != Some("off");
+        if let Some(span) = section
+            .set_at("max-connections-per-client")
+            .filter(|_| is_behind_proxy)
+        {
+            let what = "behind a proxy all connections come from one address";
+            self.findings.push(
+                Diagnostic::error(span.clone(), what)
+                    .help("let the proxy limit them, or leave `proxy-protocol` off"),
+            );
+        }
+        ConnectionLimits {
+            all: section.value("max-connections"),
+            per_client: section.value("max-connections-per-client"),
+        }
     }
 
     fn tcp(&mut self, section: &Section) -> Option<Protocol> {
@@ -393,6 +418,8 @@ const TCP_IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 const HTTPS: u16 = 443;
 const DEFAULT_MAX_TARGET: usize = 16 << 10;
 
+/// What limits connections.
+const CONNECTIONS: &[&str] = &["max-connections", "max-connections-per-client"];
 const UDP_ONLY: &[&str] = &["max-sessions", "responses"];
 
 /// What there is only where connections are accepted.

@@ -21,6 +21,8 @@ pub struct Listener {
     pub socket: SocketOptions,
     /// `proxy-protocol`
     pub proxy_protocol: ProxyProtocol,
+    /// `max-connections` and `max-connections-per-client`
+    pub connection_limits: ConnectionLimits,
     /// `idle-timeout`: how long a connection may be silent: between two requests for http, in both directions for tcp and
     /// udp.
     pub idle_timeout: Duration,
@@ -30,6 +32,15 @@ pub struct Listener {
     pub source_address: SourceAddress,
     /// `protocol` with what only that protocol has.
     pub protocol: Protocol,
+}
+
+/// How many connections there may be at a time, over all workers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// `max-connections`
+    pub all: Option<u32>,
+    /// `max-connections-per-client`
+    pub per_client: Option<u32>,
 }
 
 /// Whose address servers see.

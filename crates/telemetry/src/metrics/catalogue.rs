@@ -72,7 +72,7 @@ families! {
 
     // Connections and refused requests, by listener.
     CONNECTIONS = Counter "sluice_connections_total" ["listener"] "Connections accepted.";
-    CONNECTIONS_REFUSED = Counter "sluice_connections_refused_total" ["listener"] "Connections closed at once because a limit was reached.";
+    CONNECTIONS_REFUSED = Counter "sluice_connections_refused_total" ["listener", "reason"] "Connections closed at once because a limit was reached, by which.";
     CONNECTIONS_ACTIVE = Gauge "sluice_connections_active" ["listener"] "Connections open now, idle ones among them; UDP sessions too.";
     CONNECTIONS_IDLE = Gauge "sluice_connections_idle" ["listener"] "Connections that wait for their next request now.";
     ACCEPT_ERRORS = Counter "sluice_accept_errors_total" ["listener"] "Failed accept calls, other than for want of descriptors.";

@@ -28,8 +28,8 @@ pub use registry::{Registry, Subject};
 pub use render::CONTENT_TYPE;
 pub use server_state::{ServerState, StateOf};
 pub use shards::{
-    BreakerCause, ConnectFailure, DatagramDrop, EarlyData, Hello, ListenerMetrics, ResponseFailure,
-    RouteMetrics, ServerMetrics, ServerNameMetrics, StatusClass, TlsFailure, TlsVersion,
-    UpstreamMetrics, WorkerMetrics,
+    BreakerCause, ConnectFailure, Crowded, DatagramDrop, EarlyData, Hello, ListenerMetrics,
+    ResponseFailure, RouteMetrics, ServerMetrics, ServerNameMetrics, StatusClass, TlsFailure,
+    TlsVersion, UpstreamMetrics, WorkerMetrics,
 };
 pub use totals::{ServerTotals, Totals};

@@ -54,7 +54,7 @@ fn listeners(
     counters(text, &catalogue::CONNECTIONS, all, |listener| {
         &listener.connections_accepted
     });
-    counters(text, &catalogue::CONNECTIONS_REFUSED, all, |listener| {
+    counters_by(text, &catalogue::CONNECTIONS_REFUSED, all, |listener| {
         &listener.connections_refused
     });
     gauges(text, &catalogue::CONNECTIONS_ACTIVE, all, |listener| {

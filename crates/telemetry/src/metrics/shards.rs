@@ -90,8 +90,8 @@ pub struct ServerMetrics {
 pub struct ListenerMetrics {
     /// Connections accepted.
     pub connections_accepted: Counter,
-    /// Connections closed at once because a limit was reached.
-    pub connections_refused: Counter,
+    /// Connections closed at once because a limit was reached, by which.
+    pub connections_refused: CounterBy<Crowded, { Crowded::COUNT }>,
     /// Connections open now, idle ones among them.
     pub connections_active: Gauge,
     /// Connections that wait for their next request now.
@@ -208,6 +208,16 @@ words! {
         V1_2 = "1.2",
         /// TLS 1.3
         V1_3 = "1.3",
+    }
+}
+
+words! {
+    /// Which limit of connections is reached.
+    pub enum Crowded {
+        /// `max-connections` of the listener.
+        Listener = "max-connections",
+        /// `max-connections-per-client`.
+        Client = "max-connections-per-client",
     }
 }
 

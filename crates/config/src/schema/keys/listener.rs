@@ -131,6 +131,27 @@ pub(crate) static LISTENER: Shape = Shape {
         )
         .also(&["keep-alive-timeout", "keepalive-timeout", "client-timeout"]),
         Key::new(
+            "max-connections",
+            Kind::Number {
+                min: 1,
+                max: 4_294_967_295,
+            },
+            Default::Absent("no limit"),
+            "http and tcp: the most connections at a time, over all workers. Further ones are closed at once. What was there before a reload \
+             that sets it is not counted.",
+        )
+        .also(&["maxconn", "worker-connections", "connection-limit"]),
+        Key::new(
+            "max-connections-per-client",
+            Kind::Number {
+                min: 1,
+                max: 4_294_967_295,
+            },
+            Default::Absent("no limit"),
+            "The same for each client: an address of IPv4, a network of 64 bits of IPv6. Not with `proxy-protocol`, where all come from one.",
+        )
+        .also(&["limit-conn", "max-connections-per-ip", "per-client"]),
+        Key::new(
             "max-sessions",
             Kind::Number {
                 min: 1,
