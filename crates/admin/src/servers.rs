@@ -93,15 +93,10 @@ enum Wish {
 }
 
 fn shown(server: &LiveServer) -> Value {
-    let by_hand = match server.by_hand() {
-        ByHand::Up => "up",
-        ByHand::Drain => "drain",
-        ByHand::Down => "down",
-    };
     json!({
         "address": server.address(),
         "state": server.state().as_str(),
-        "by-hand": by_hand,
+        "by-hand": server.by_hand().word(),
         "in-flight": server.in_flight(),
     })
 }

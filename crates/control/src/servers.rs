@@ -99,7 +99,7 @@ impl LiveServer {
             tracing::info!(
                 upstream = self.upstream(),
                 server = self.address(),
-                state = ?state,
+                state = state.word(),
                 "what a server takes was set by hand"
             );
         }

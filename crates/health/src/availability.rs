@@ -31,6 +31,17 @@ pub enum ByHand {
     Down,
 }
 
+impl ByHand {
+    /// The word for it, for people and programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Drain => "drain",
+            Self::Down => "down",
+        }
+    }
+}
+
 /// All that is known of a server's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signs {

@@ -83,7 +83,9 @@ fn servers_are_drained_taken_down_and_brought_back() {
         assert_eq!(set(&balancer, "up", &a.address())["state"], "up");
         assert_eq!(answering(&balancer), ["a", "b"]);
     }
-    balancer.wait_for_stderr("set by hand");
+    for word in ["drain", "down", "up"] {
+        balancer.wait_for_stderr(&format!("server={} state={word}", a.address()));
+    }
 }
 
 #[test]
