@@ -26,6 +26,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("h2load", "nghttp2-client"),
     ("ip", "iproute2"),
     ("nginx", "nginx"),
+    ("nft", "nftables"),
     ("openssl", "openssl"),
     ("pebble", "pebble"),
     ("pip3", "python3-pip"),
