@@ -3,7 +3,6 @@
 
 pub(crate) mod answer;
 pub(crate) mod bulk;
-pub(crate) mod bursts;
 pub(crate) mod ciphered;
 pub(crate) mod connects;
 pub(crate) mod datagrams;

@@ -7,9 +7,8 @@ use anyhow::Result;
 use super::{CPU, RATE, Scenario, in_turn};
 use crate::cores;
 use crate::load::bulk::BulkClients;
-use crate::load::bursts::BurstClients;
 use crate::load::connects::ConnectClients;
-use crate::load::datagrams::DatagramClients;
+use crate::load::datagrams::{Burst, EchoClients, Single};
 use crate::load::origin::{self, Service};
 use crate::load::{Clients, Load, Placement};
 use crate::report::{Better, Table};
@@ -65,13 +64,13 @@ pub(super) fn connects(subjects: &[Subject], timing: Timing) -> Vec<Table> {
 
 pub(super) fn datagrams(subjects: &[Subject], timing: Timing) -> Vec<Table> {
     udp(Scenario::Udp, subjects, timing, |to, servers| {
-        DatagramClients::new(to, servers, UDP_CLIENTS)
+        EchoClients::<Single>::new(to, servers, UDP_CLIENTS)
     })
 }
 
 pub(super) fn bursts(subjects: &[Subject], timing: Timing) -> Vec<Table> {
     udp(Scenario::UdpBurst, subjects, timing, |to, servers| {
-        BurstClients::new(to, servers, BURST_CLIENTS)
+        EchoClients::<Burst>::new(to, servers, BURST_CLIENTS)
     })
 }
 
