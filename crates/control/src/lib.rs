@@ -4,6 +4,7 @@
 //! the first: at the start, on SIGHUP, when the file changes, and when the process is told to stop. A wrong file changes
 //! nothing.
 
+mod descriptors;
 mod expiry;
 mod files;
 mod fleet;

@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::descriptors;
 use crate::expiry::{self, ExpiryWatch};
 use crate::files::WatchedFiles;
 use crate::fleet::{ApplyError, Fleet};
@@ -89,6 +90,7 @@ impl Supervisor {
         let mut fleet = Fleet::start(plan.runtime.workers, &registry)?;
         fleet.apply(&plan).await?;
         registry.process().loaded(SystemTime::now(), warnings);
+        descriptors::look(&plan);
         let mut expiry = ExpiryWatch::default();
         expiry.look(&plan, fleet.orders(), &registry, SystemTime::now());
         readiness.set(ReadyState::Ready);
@@ -200,6 +202,7 @@ impl Supervisor {
         if let Some(logging) = &self.logging {
             logging.change(log_level(&plan.logs), log_format(&plan.logs));
         }
+        descriptors::look(&plan);
         self.plan.send_replace(plan);
         self.look_at_certificates();
         self.registry

@@ -15,6 +15,11 @@ pub fn raise_limit() -> Option<u64> {
     }
 }
 
+/// The limit on open files as it is; `None` is no limit.
+pub fn limit() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
 /// How many descriptors this process has open.
 pub fn open_now() -> Option<usize> {
     // The listing holds one descriptor itself.
@@ -31,6 +36,7 @@ mod tests {
     fn raised_to_the_hard_limit() {
         let now = raise_limit();
         assert_eq!(now, getrlimit(Resource::Nofile).maximum);
+        assert_eq!(now, limit());
     }
 
     #[test]

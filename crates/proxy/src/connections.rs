@@ -36,6 +36,8 @@ struct Entry {
     lane: RefCell<Option<Rc<Lane>>>,
     slot: Rc<ListenerSlot>,
     task: OnceCell<Work>,
+    /// Its drop makes room for another.
+    presence: RefCell<Option<Presence>>,
 }
 
 /// How the work on a connection is ended from outside.
@@ -82,6 +84,7 @@ impl Connections {
             lane: RefCell::default(),
             slot: Rc::clone(slot),
             task: OnceCell::new(),
+            presence: RefCell::default(),
         });
         let key = self.open.borrow_mut().insert(Rc::clone(&entry));
         Guard {
@@ -90,7 +93,6 @@ impl Connections {
             counts,
             entry,
             key,
-            presence: None,
         }
     }
 
@@ -100,6 +102,17 @@ impl Connections {
 
     pub(crate) fn count(&self) -> usize {
         self.open.borrow().len()
+    }
+
+    /// Counts by client those of listeners that limit each of them: they may not have been, until a reload.
+    pub(crate) fn count_clients(&self) {
+        for (_, entry) in self.open.borrow().iter() {
+            if let Some(presence) = &mut *entry.presence.borrow_mut()
+                && entry.slot.current().limits_clients()
+            {
+                presence.is_limited_by_client();
+            }
+        }
     }
 
     /// Ends those without a request under way whose listener accepts no more.
@@ -152,14 +165,12 @@ pub(crate) struct Guard {
     counts: bool,
     entry: Rc<Entry>,
     key: usize,
-    /// Its drop makes room for another.
-    presence: Option<Presence>,
 }
 
 impl Guard {
     /// With its place among those that are counted.
-    pub(crate) fn with_presence(mut self, presence: Option<Presence>) -> Self {
-        self.presence = presence;
+    pub(crate) fn with_presence(self, presence: Presence) -> Self {
+        *self.entry.presence.borrow_mut() = Some(presence);
         self
     }
 
@@ -218,6 +229,7 @@ impl Drop for Guard {
             self.metrics.connections_active.decrement();
         }
         self.connections.open.borrow_mut().remove(self.key);
+        self.entry.presence.take();
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use sluice_config::Plan;
 use sluice_config::plan::{
-    ConnectionLimits, HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
+    HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
 };
 use sluice_telemetry::metrics::{
     Crowded, ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics,
@@ -21,7 +21,7 @@ use sluice_upstream::{Cluster, Endpoints, Lane};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use crate::crowd::{Crowds, Presence};
+use crate::crowd::{Crowd, Crowds, Presence, Room};
 use crate::secure::Security;
 use crate::worker::Ciphers;
 
@@ -202,6 +202,7 @@ pub(crate) struct LiveListener {
     /// Of the names of `sni`, in their order.
     server_names: Vec<Arc<ServerNameMetrics>>,
     position: usize,
+    crowd: Arc<Crowd>,
 }
 
 impl LiveListener {
@@ -228,28 +229,33 @@ impl LiveListener {
             metrics: registry.listener(worker, &settings.name),
             server_names,
             position,
+            crowd: live
+                .crowds
+                .get(&settings.name)
+                .map_or_else(Arc::default, Arc::clone),
         }
     }
 
-    /// Lets a client in; with a presence where connections are limited.
+    /// Lets a client in.
     ///
     /// # Errors
     /// Which limit is reached. It is counted.
-    pub(crate) fn admit(&self, client: IpAddr) -> Result<Option<Presence>, Crowded> {
-        let Some(settings) = self.settings() else {
-            return Ok(None);
+    pub(crate) fn admit(&self, client: IpAddr) -> Result<Presence, Crowded> {
+        let room = Room {
+            everybody: self.live.plan.runtime.max_connections,
+            listener: self
+                .settings()
+                .map_or_else(Default::default, |settings| settings.connection_limits),
         };
-        let limits = settings.connection_limits;
-        if limits == ConnectionLimits::default() {
-            return Ok(None);
-        }
-        let Some(crowd) = self.live.crowds.get(&settings.name) else {
-            return Ok(None);
-        };
-        let entered = crowd.enter(client, limits);
-        entered
-            .map(Some)
+        self.crowd
+            .enter(client, room)
             .inspect_err(|crowded| self.metrics.connections_refused.increment(*crowded))
+    }
+
+    /// Whether each client may have so many connections only.
+    pub(crate) fn limits_clients(&self) -> bool {
+        self.settings()
+            .is_some_and(|settings| settings.connection_limits.per_client.is_some())
     }
 
     /// The counters of the name in `sni` at this position.

@@ -276,6 +276,7 @@ impl Worker {
         *self.access_log.borrow_mut() = generation.access_log;
         self.update_listeners(&live, generation.sockets);
         self.update_quic_ports(&live, generation.quic);
+        self.connections.count_clients();
         if let Some(previous) = previous {
             self.retire_lanes(&previous, &live);
         }

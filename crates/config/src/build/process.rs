@@ -17,6 +17,7 @@ impl Builder<'_> {
                 Typed::Number(workers) => Some(usize::try_from(*workers).ok()?),
                 _ => None,
             },
+            max_connections: section.value("max-connections"),
             secret_key: section.value("secret-key"),
             watch: section.value("watch")?,
         })

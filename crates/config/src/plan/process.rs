@@ -10,6 +10,8 @@ use sluice_model::BindAddress;
 pub struct Runtime {
     /// `workers`; `None` is `"auto"`, one per core.
     pub workers: Option<usize>,
+    /// `max-connections`: of clients, over all listeners and workers.
+    pub max_connections: Option<u32>,
     /// `secret-key`
     pub secret_key: Option<Secret>,
     /// `watch`: reload when the file changes; `true` by default.

@@ -218,6 +218,8 @@ words! {
         Listener = "max-connections",
         /// `max-connections-per-client`.
         Client = "max-connections-per-client",
+        /// `max-connections` of `[runtime]`.
+        Process = "runtime.max-connections",
     }
 }
 

@@ -137,8 +137,7 @@ pub(crate) static LISTENER: Shape = Shape {
                 max: 4_294_967_295,
             },
             Default::Absent("no limit"),
-            "http and tcp: the most connections at a time, over all workers. Further ones are closed at once. What was there before a reload \
-             that sets it is not counted.",
+            "http and tcp: the most connections at a time, over all workers. Further ones are closed at once.",
         )
         .also(&["maxconn", "worker-connections", "connection-limit"]),
         Key::new(

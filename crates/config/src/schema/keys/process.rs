@@ -15,6 +15,17 @@ pub(crate) static RUNTIME: Shape = Shape {
         )
         .also(&["threads", "nbthread", "worker-processes", "concurrency"]),
         Key::new(
+            "max-connections",
+            Kind::Number {
+                min: 1,
+                max: 4_294_967_295,
+            },
+            Default::Absent("no limit but that of open files"),
+            "The most connections of clients at a time, over all listeners of http and tcp and all workers. Further ones are closed at \
+             once. A connection takes a descriptor, and a request under way mostly another one towards its server.",
+        )
+        .also(&["maxconn", "worker-connections", "global-maxconn"]),
+        Key::new(
             "secret-key",
             Kind::Secret { min: 16 },
             Default::Absent("made at random at each start"),
