@@ -30,6 +30,8 @@ pub struct Forwarding<'a> {
     pub early: bool,
     /// The value of `Max-Forwards`, already counted down; `None` passes the field on as it is.
     pub max_forwards: Option<u64>,
+    /// A field that is sent before all others, in the place of the client's of that name: the sender knows where it is then.
+    pub first: Option<(&'a str, &'a [u8])>,
 }
 
 /// What is said to the server about the client's certificate, in fields that clients cannot forge.
@@ -57,6 +59,9 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
     out.push(b' ');
     write_target(&head.target, out);
     out.extend_from_slice(b" HTTP/1.1\r\n");
+    if let Some((name, value)) = forwarding.first {
+        write_field(out, name, value);
+    }
     let replaces_host = replaces_host(head);
     if replaces_host {
         let host = if head.host.is_empty() {
@@ -66,6 +71,10 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
         };
         write_field(out, "Host", host.as_bytes());
     }
+    let is_replaced = |name: &str| {
+        let first = forwarding.first;
+        first.is_some_and(|(ours, _)| ours.eq_ignore_ascii_case(name))
+    };
     let guards = forwarding.certificate != Certificate::NotAsked;
     head.fields.write_kept(out, |field| {
         !field.hop_by_hop
@@ -80,7 +89,7 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
                 | FieldKind::XForwardedPort
                 | FieldKind::XRealIp => forwarding.trusted,
                 FieldKind::Forwarded => forwarding.trusted && !forwarding.forwarded,
-                _ => !guards || !is_of_certificate(field.name),
+                _ => (!guards || !is_of_certificate(field.name)) && !is_replaced(field.name),
             }
     });
     write_client(head, forwarding, out);

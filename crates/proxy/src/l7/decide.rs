@@ -17,7 +17,7 @@ use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Cluster, Need};
 use sluice_wire::h1::{FieldKind, Fields, Framing, Method, RequestHead, Version};
 
-use super::grpc;
+use super::grpc::{self, CallDeadline};
 use super::respond::{self, Answer};
 use super::serve::{Carrier, Downstream};
 use super::tries::Tries;
@@ -76,6 +76,8 @@ pub(super) struct Outgoing {
     pub(super) body_timeout: Duration,
     /// Whether the client speaks gRPC.
     pub(super) is_grpc: bool,
+    /// Until when its client waits for a call of gRPC, where it says so.
+    pub(super) call: Option<CallDeadline>,
     /// The name to add to `Via` of the answer.
     pub(super) via: Option<Rc<str>>,
     /// `Strict-Transport-Security` of the answer.
@@ -297,6 +299,10 @@ impl<'b> Asked<'_, '_, 'b> {
             .ok_or(Refused::NoRoute)?;
         let worker = &self.downstream.worker;
         let mut bytes = worker.buffers().take();
+        // Too far away to be a moment, it is no deadline.
+        let call_until = self
+            .grpc_timeout()
+            .and_then(|timeout| trip.started.checked_add(timeout));
         let forwarding = Forwarding {
             client: self.downstream.client.ip(),
             trusted: self.http.trusts(self.downstream.client.ip()),
@@ -309,8 +315,10 @@ impl<'b> Asked<'_, '_, 'b> {
             early: trip.early,
             max_forwards,
             certificate: self.certificate(),
+            first: call_until.map(|_| CallDeadline::FIELD),
         };
         compose(head, &forwarding, &mut bytes);
+        let call = call_until.map(|by| CallDeadline::of(&bytes, by));
         let mut body = Relay::of_request(head.framing, route.max_body);
         let used = body
             .take_in(self.after_head, &mut bytes)
@@ -325,9 +333,6 @@ impl<'b> Asked<'_, '_, 'b> {
         if is_idempotent && route.retry.attempts > 1 {
             body.keep(route.retry.buffer);
         }
-        let timeout = self
-            .grpc_timeout()
-            .map_or(route.timeout, |asked| asked.min(route.timeout));
         let outgoing = Outgoing {
             cluster: Rc::clone(cluster),
             bytes,
@@ -337,7 +342,8 @@ impl<'b> Asked<'_, '_, 'b> {
             persistent: head.persistent,
             is_head: head.method == Method::Head,
             is_idempotent,
-            tries: Tries::new(route.retry, timeout, route.fallback.is_some()),
+            tries: Tries::new(route.retry, route.timeout, route.fallback.is_some())
+                .until(call_until),
             has_fallback: route.fallback.is_some(),
             fallback_key: self.fallback_key(route, facts),
             wants_upgrade: head.upgrade.is_some(),
@@ -350,6 +356,7 @@ impl<'b> Asked<'_, '_, 'b> {
                 .map(|key| websocket::accept(key).into()),
             expects_continue: head.expect_continue,
             is_grpc: self.is_grpc(),
+            call,
             body_timeout: self.http.body_timeout,
             via: self.http.via.as_deref().map(Rc::from),
             hsts: self.http.hsts.clone(),
@@ -424,7 +431,7 @@ impl<'b> Asked<'_, '_, 'b> {
     }
 
     fn grpc_timeout(&self) -> Option<Duration> {
-        let value = self.head.fields.named("grpc-timeout")?;
+        let value = self.head.fields.named(grpc::TIMEOUT)?;
         self.is_grpc().then(|| grpc::timeout(value)).flatten()
     }
 

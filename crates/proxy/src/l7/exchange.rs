@@ -111,6 +111,9 @@ impl<'a> Exchange<'a> {
         };
         downstream.deadline.set(patience);
         request.body.rewind();
+        if let Some(call) = request.call {
+            call.tell(started, &mut request.bytes);
+        }
         let counted = Traffic {
             from_client: request.body.streamed(),
             to_server: request.body.sent(),

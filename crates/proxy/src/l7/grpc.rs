@@ -2,7 +2,7 @@
 //!
 //! Everything else of it is HTTP with trailers, and is passed on as such.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What an error of ours says that it is.
 pub(super) const MEDIA_TYPE: &str = "application/grpc";
@@ -35,6 +35,57 @@ pub(super) fn timeout(value: &[u8]) -> Option<Duration> {
     })
 }
 
+/// What is left of the time that a client gives a call, as it stands in the head for the server.
+///
+/// Every try is told what is left when it begins. So the field is of a fixed width and stands at a known place, where it is
+/// written over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallDeadline {
+    by: Instant,
+    /// Where in the head its value is.
+    at: usize,
+}
+
+impl CallDeadline {
+    /// The field to compose a head with, first of all.
+    pub(super) const FIELD: (&'static str, &'static [u8]) = (TIMEOUT, b"00000000n");
+
+    /// Of a head that was composed with [`Self::FIELD`].
+    pub(super) fn of(head: &[u8], by: Instant) -> Self {
+        let line = head.iter().position(|byte| *byte == b'\n');
+        let at = line.map_or(head.len(), |end| end + 1 + TIMEOUT.len() + 2);
+        Self { by, at }
+    }
+
+    /// Writes into the head what is left at `now`.
+    pub(super) fn tell(self, now: Instant, head: &mut [u8]) {
+        if let Some(value) = head.get_mut(self.at..self.at + VALUE) {
+            let left = self.by.saturating_duration_since(now);
+            value.copy_from_slice(&written(left));
+        }
+    }
+}
+
+/// As precise as eight digits are, rounded down but never to nothing: that is no deadline.
+fn written(left: Duration) -> [u8; VALUE] {
+    let units = [
+        (left.as_nanos(), b'n'),
+        (left.as_micros(), b'u'),
+        (left.as_millis(), b'm'),
+        (u128::from(left.as_secs()), b'S'),
+        (u128::from(left.as_secs() / 3600), b'H'),
+    ];
+    let fitting = units.into_iter().find(|(number, _)| *number <= MOST);
+    let (number, unit) = fitting.unwrap_or((MOST, b'H'));
+    let mut rest = number.max(1);
+    let mut text = [unit; VALUE];
+    for digit in text.iter_mut().rev().skip(1) {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+    }
+    text
+}
+
 /// The code that says what a status of ours says.
 pub(super) fn code_of(status: u16) -> u8 {
     match status {
@@ -49,6 +100,11 @@ pub(super) fn code_of(status: u16) -> u8 {
     }
 }
 
+/// The field that says how long the client waits.
+pub(super) const TIMEOUT: &str = "grpc-timeout";
+/// Eight digits and a unit.
+const VALUE: usize = 9;
+const MOST: u128 = 99_999_999;
 const UNKNOWN: u8 = 2;
 const DEADLINE_EXCEEDED: u8 = 4;
 const PERMISSION_DENIED: u8 = 7;
@@ -97,6 +153,44 @@ mod tests {
         ];
         for (value, expected) in table {
             assert_eq!(timeout(value.as_bytes()), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_written_as_precisely_as_it_fits() {
+        let table = [
+            (Duration::ZERO, "00000001n"),
+            (Duration::from_nanos(1), "00000001n"),
+            (Duration::from_nanos(99_999_999), "99999999n"),
+            (Duration::from_millis(100), "00100000u"),
+            (Duration::from_secs(99), "99000000u"),
+            (Duration::from_secs(100), "00100000m"),
+            (Duration::from_hours(28), "00100800S"),
+            (Duration::from_hours(99_999), "00099999H"),
+            (Duration::MAX, "99999999H"),
+        ];
+        for (left, expected) in table {
+            let value = written(left);
+            assert_eq!(std::str::from_utf8(&value), Ok(expected));
+            // Read again it is not more than it was.
+            let read = timeout(&value).expect("a timeout");
+            assert!(read <= left.max(Duration::from_nanos(1)), "{left:?}");
+        }
+    }
+
+    #[test]
+    fn each_try_is_told_what_is_left() {
+        let (name, value) = CallDeadline::FIELD;
+        let mut head = format!("POST /s/m HTTP/1.1\r\n{name}: ").into_bytes();
+        head.extend(value);
+        head.extend(b"\r\nHost: a\r\n\r\n");
+        let begun = Instant::now();
+        let deadline = CallDeadline::of(&head, begun + Duration::from_millis(1500));
+        for (after, expected) in [(0, "01500000u"), (1_450, "50000000n"), (2_000, "00000001n")] {
+            deadline.tell(begun + Duration::from_millis(after), &mut head);
+            let expected =
+                format!("POST /s/m HTTP/1.1\r\ngrpc-timeout: {expected}\r\nHost: a\r\n\r\n");
+            assert_eq!(String::from_utf8_lossy(&head), expected);
         }
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Tries {
     pub(super) retry: Retry,
     /// From the last byte sent until the head of the answer, all tries together.
     timeout: Duration,
+    /// Until when the client waits, where it says so.
+    client_waits: Option<Instant>,
     /// The servers that have had it, since they began anew.
     pub(super) tried: Tried,
     begun: usize,
@@ -29,6 +31,7 @@ impl Tries {
         Self {
             retry,
             timeout,
+            client_waits: None,
             tried: Tried::default(),
             begun: 0,
             is_last: false,
@@ -36,6 +39,12 @@ impl Tries {
             answer_by: None,
             retrying: None,
         }
+    }
+
+    /// With the moment until which the client waits, where it says so.
+    pub(super) fn until(mut self, client_waits: Option<Instant>) -> Self {
+        self.client_waits = client_waits;
+        self
     }
 
     /// A try begins, at the server that was picked last.
@@ -47,7 +56,7 @@ impl Tries {
 
     /// The request goes to another upstream, whose answer is its last.
     pub(super) fn start_over(&mut self) {
-        *self = Self::new(self.retry, self.timeout, false);
+        *self = Self::new(self.retry, self.timeout, false).until(self.client_waits);
     }
 
     /// How many have begun.
@@ -62,7 +71,9 @@ impl Tries {
 
     /// Until when the head of an answer is awaited. The request has been sent, or what there is of it.
     pub(super) fn answer_deadline(&mut self, now: Instant) -> Instant {
-        let by = *self.answer_by.get_or_insert(now + self.timeout);
+        let by = now + self.timeout;
+        let by = self.client_waits.map_or(by, |until| until.min(by));
+        let by = *self.answer_by.get_or_insert(by);
         match self.retry.per_try_timeout {
             Some(timeout) if !self.is_last => by.min(now + timeout),
             _ => by,

@@ -46,7 +46,8 @@ pub(crate) static UPSTREAM: Shape = Shape {
             "connect-timeout",
             duration(MILLISECOND, HOUR),
             Default::Is("\"3s\""),
-            "How long a connection to a server may take to be made: enough for one lost packet to be sent again.",
+            "How long a connection to a server may take to be made: enough for one lost packet to be sent again. With `tls`, the handshake may then \
+             take as long once more.",
         ),
         Key::new(
             "idle-connections",

@@ -16,6 +16,7 @@ const USUAL: Forwarding<'static> = Forwarding {
     certificate: Certificate::NotAsked,
     early: false,
     max_forwards: None,
+    first: None,
 };
 
 /// The head composed for `lines` (line ends are added), with the lines that every head gets cut away where they are as
@@ -333,6 +334,19 @@ fn max_forwards_is_counted_down() {
         told.iter().filter(|line| line.starts_with("Max")).count(),
         1
     );
+}
+
+#[test]
+fn a_field_of_ours_comes_first_in_the_place_of_the_clients() {
+    let forwarding = Forwarding {
+        first: Some(("x-left", b"7")),
+        ..USUAL
+    };
+    let lines = "GET /a HTTP/1.1\nHost: a\nX-LEFT: 8\nX-Lef: 9\nx-left: 10";
+    let told = composed(lines, &forwarding);
+    assert!(told.starts_with("GET /a HTTP/1.1\nx-left: 7\n"), "{told}");
+    assert!(told.contains("X-Lef: 9"), "{told}");
+    assert_eq!(told.to_lowercase().matches("x-left").count(), 1, "{told}");
 }
 
 #[test]

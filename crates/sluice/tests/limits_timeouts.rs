@@ -1,0 +1,251 @@
+//! What stands still is given up, whatever version of HTTP is spoken on either side of us; and deadlines of gRPC as servers are
+//! told of them.
+
+#[expect(dead_code, reason = "no client of openssl here")]
+mod tls_kit;
+
+use std::time::Duration;
+
+use testkit::{Balancer, Gate, RawClient, Script, ScriptedServer};
+use tls_kit::{Authority, certificates};
+
+const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
+const VERSIONS: [&str; 3] = ["h1", "h2", "h3"];
+
+/// Which of the two listeners is the impatient one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Impatient {
+    /// The one whose server is spoken to by the version that is looked at.
+    Front,
+    /// The one whose client speaks it.
+    Back,
+}
+
+const BOTH: [Impatient; 2] = [Impatient::Front, Impatient::Back];
+
+impl Impatient {
+    fn route(self) -> &'static str {
+        match self {
+            Self::Front => "front",
+            Self::Back => "back",
+        }
+    }
+}
+
+/// Two hops, with HTTP of this version between them.
+struct Hops {
+    balancer: Balancer,
+    impatient: Impatient,
+    _authority: Authority,
+}
+
+impl Hops {
+    fn start(server: &ScriptedServer, version: &str, impatient: Impatient) -> Self {
+        let authority = Authority::new("a");
+        let files = authority.issue("back", &["127.0.0.1"]);
+        let (listener, upstream) = match version {
+            "h3" => (
+                format!("protocols = [\"h1\", \"h3\"]\n{}", certificates(&[&files])),
+                format!("tls = {{ ca = \"{}\" }}", authority.ca().display()),
+            ),
+            other => (format!("protocols = [\"{other}\"]"), String::new()),
+        };
+        let patience = |which| if which == impatient { "1s" } else { "1h" };
+        let configuration = format!(
+            r#"
+[listeners.front]
+address = "127.0.0.1:<port:front>"
+body-timeout = "{}"
+[listeners.back]
+address = "127.0.0.1:<port:back>"
+body-timeout = "{}"
+{listener}
+[[routes]]
+name = "front"
+listeners = ["front"]
+upstream = "hop"
+timeout = "1h"
+[[routes]]
+name = "back"
+listeners = ["back"]
+upstream = "server"
+timeout = "1h"
+[upstreams.hop]
+protocol = "{version}"
+servers = ["127.0.0.1:<port:back>"]
+{upstream}
+[upstreams.server]
+servers = ["{}"]
+[runtime]
+workers = 1
+"#,
+            patience(Impatient::Front),
+            patience(Impatient::Back),
+            server.address()
+        );
+        Self {
+            balancer: Balancer::start(SLUICE, &configuration),
+            impatient,
+            _authority: authority,
+        }
+    }
+
+    fn client(&self) -> RawClient {
+        RawClient::connect(self.balancer.address("front"))
+    }
+
+    /// Waits until the impatient one has given up, and for this reason.
+    #[track_caller]
+    fn gives_up(&self, end: &str) {
+        let labels = [("route", self.impatient.route()), ("end", end)];
+        self.balancer.wait_for_metrics("to give up", |metrics| {
+            metrics.count("sluice_request_ends_total", &labels) == 1
+        });
+    }
+}
+
+/// Every version on either side, one after the other.
+fn each(server: impl Fn() -> ScriptedServer, case: impl Fn(&ScriptedServer, &Hops)) {
+    for version in VERSIONS {
+        for impatient in BOTH {
+            let server = server();
+            case(&server, &Hops::start(&server, version, impatient));
+        }
+    }
+}
+
+#[test]
+fn a_server_that_stops_inside_its_answer() {
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf";
+    let script = || ScriptedServer::start([Script::new().read_request().write(half).stay_open()]);
+    each(script, |_, hops| {
+        let mut client = hops.client();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.head().expect("a head");
+        // It ends, before it is whole.
+        let rest = client.read_to_end().unwrap_or_default();
+        assert!(rest.len() < 10, "{rest:?}");
+        hops.gives_up("upstream-timeout");
+    });
+}
+
+#[test]
+fn a_client_that_stops_inside_its_body() {
+    let script = || ScriptedServer::start([Script::new().read_head().stay_open()]);
+    each(script, |_, hops| {
+        let mut client = hops.client();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
+        assert_eq!(client.response("POST").status, 408);
+        hops.gives_up("client-timeout");
+    });
+}
+
+#[test]
+fn a_server_that_takes_no_body() {
+    let gate = Gate::new();
+    let script = || ScriptedServer::start([Script::new().read_head().wait(&gate)]);
+    each(script, |_, hops| {
+        let mut client = hops.client();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n");
+        let timeout = Some(Duration::from_millis(300));
+        client
+            .socket()
+            .set_write_timeout(timeout)
+            .expect("a timeout");
+        let part = vec![b'x'; 1 << 20];
+        let parts = (0..900).take_while(|_| client.try_send(&part).is_ok());
+        assert!(parts.count() < 100);
+        assert_eq!(client.response("POST").status, 504);
+        hops.gives_up("upstream-timeout");
+    });
+    gate.open();
+}
+
+#[test]
+fn a_client_that_takes_no_answer() {
+    let length = 64 << 20;
+    let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+    answer.resize(answer.len() + length, b'x');
+    let script = || ScriptedServer::start([Script::new().read_request().write(&answer)]);
+    each(script, |_, hops| {
+        let mut client = hops.client();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        hops.gives_up("client-timeout");
+    });
+}
+
+#[test]
+fn a_server_that_is_silent_in_its_handshake() {
+    let authority = Authority::new("a");
+    for version in ["h1", "h2", "auto"] {
+        let server = ScriptedServer::start([Script::silent()]);
+        let configuration = format!(
+            "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[upstreams.app]\nprotocol = \"{version}\"\nservers = [\"{}\"]\n\
+             connect-timeout = \"300ms\"\ntls = {{ ca = \"{}\" }}\n",
+            server.address(),
+            authority.ca().display()
+        );
+        let balancer = Balancer::start(SLUICE, &configuration);
+        let mut client = RawClient::connect(balancer.address("web"));
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(client.response("GET").status, 504, "{version}");
+    }
+}
+
+/// What is left of the time, as the server number `number` was told.
+fn told(server: &ScriptedServer, number: usize) -> u64 {
+    let received = String::from_utf8_lossy(&server.received(number)).into_owned();
+    let mut lines = received
+        .lines()
+        .filter_map(|line| line.strip_prefix("grpc-timeout: "));
+    let value = lines.next().expect("a deadline");
+    assert_eq!(lines.next(), None);
+    let micros = value.strip_suffix('u').expect("microseconds");
+    assert_eq!(micros.len(), 8);
+    micros.parse().expect("a number")
+}
+
+#[test]
+fn each_try_of_a_call_is_told_what_is_left_of_its_time() {
+    let script = Script::new().read_request().reset();
+    let server = ScriptedServer::start([script.clone(), script.clone(), script]);
+    let configuration = format!(
+        r#"
+[listeners.web]
+address = "127.0.0.1:<port:web>"
+[[routes]]
+upstream = "app"
+retry = {{ attempts = 3, on = ["reset"], backoff = "5ms", retry-unsafe = true }}
+[upstreams.app]
+servers = ["{}"]
+"#,
+        server.address()
+    );
+    let balancer = Balancer::start(SLUICE, &configuration);
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send(
+        "POST /s/m HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\nGrpc-Timeout: 60S\r\nContent-Length: 5\r\n\r\n\0\0\0\0\0",
+    );
+    assert_eq!(client.response("POST").field("grpc-status"), Some("14"));
+    let told: Vec<_> = (0..3).map(|number| told(&server, number)).collect();
+    assert!(told.windows(2).all(|two| two[0] > two[1]), "{told:?}");
+    assert!(told[0] <= 60_000_000, "{told:?}");
+}
+
+#[test]
+fn a_timeout_that_is_none_or_of_no_call_is_passed_on_as_it_is() {
+    let server = ScriptedServer::start([Script::ok("")]);
+    let configuration = format!(
+        "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[upstreams.app]\nservers = [\"{}\"]\n",
+        server.address()
+    );
+    let balancer = Balancer::start(SLUICE, &configuration);
+    let mut client = RawClient::connect(balancer.address("web"));
+    for (kind, value) in [("application/grpc", "soon"), ("text/plain", "60S")] {
+        client.send(format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nGrpc-Timeout: {value}\r\nContent-Length: 0\r\n\r\n"
+        ));
+        assert_eq!(client.response("POST").status, 200);
+        server.wait_for_received(0, format!("\r\nGrpc-Timeout: {value}\r\n"));
+    }
+}
