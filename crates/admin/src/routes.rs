@@ -96,5 +96,6 @@ sluice
 /readyz         200 while it takes traffic, else 503 and why
 /api/upstreams  every server and its state, as JSON
 
-PUT /api/upstreams/NAME/servers/ADDRESS with {\"state\": \"drain\"}, \"down\" or \"up\" sets what a server takes
+PUT /api/upstreams/NAME/servers/ADDRESS with {\"state\": \"drain\"}, \"down\" or \"up\" sets what a server takes,
+    with {\"weight\": 3} how much beside the others; {\"weight\": \"file\"} is what the file says
 ";

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_control::LiveServer;
 use sluice_health::ByHand;
+use sluice_model::Weight;
 
 use crate::AdminState;
 use crate::routes::FRESH;
@@ -62,26 +63,67 @@ pub(crate) async fn set(
             return (
                 StatusCode::BAD_REQUEST,
                 FRESH,
-                format!("{error}; it is {{\"state\": \"up\"}}, \"drain\" or \"down\"\n"),
+                format!("{error}; {SETTABLE}\n"),
             )
                 .into_response();
         }
     };
-    server.set(match wanted.state {
-        Wish::Up => ByHand::Up,
-        Wish::Drain => ByHand::Drain,
-        Wish::Down => ByHand::Down,
-    });
+    let weight = match wanted.weight.map(WeightWish::read) {
+        Some(Err(error)) => {
+            return (StatusCode::BAD_REQUEST, FRESH, format!("{error}\n")).into_response();
+        }
+        Some(Ok(weight)) => Some(weight),
+        None => None,
+    };
+    if let Some(state) = wanted.state {
+        server.set(match state {
+            Wish::Up => ByHand::Up,
+            Wish::Drain => ByHand::Drain,
+            Wish::Down => ByHand::Down,
+        });
+    }
+    if let Some(weight) = weight {
+        state.servers.set_weight(&server, weight).await;
+    }
     said(&shown(&server))
 }
 
+const SETTABLE: &str =
+    "it is {\"state\": \"up\"}, \"drain\" or \"down\", or {\"weight\": 3}, or both";
 /// No body here is as long.
 pub(crate) const BODY_MAX: usize = 4 * 1024;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
-    state: Wish,
+    state: Option<Wish>,
+    weight: Option<WeightWish>,
+}
+
+/// A weight, or the one that the file says.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WeightWish {
+    Number(i64),
+    Word(String),
+}
+
+impl WeightWish {
+    fn read(self) -> Result<Option<Weight>, String> {
+        match self {
+            Self::Number(number) => match Weight::try_from(number) {
+                Ok(weight) => Ok(Some(weight)),
+                Err(error) if number == 0 => Err(format!(
+                    "{error}; a server that is to get nothing is set to drain or down"
+                )),
+                Err(error) => Err(error.to_string()),
+            },
+            Self::Word(word) if word == "file" => Ok(None),
+            Self::Word(word) => Err(format!(
+                "`{word}` is no weight: a whole number, or \"file\" for that of the file"
+            )),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -98,6 +140,8 @@ fn shown(server: &LiveServer) -> Value {
         "state": server.state().as_str(),
         "by-hand": server.by_hand().word(),
         "in-flight": server.in_flight(),
+        "weight": server.weight().value(),
+        "weight-by-hand": server.weight_by_hand().map(Weight::value),
     })
 }
 

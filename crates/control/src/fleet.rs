@@ -17,18 +17,18 @@ use sluice_model::BindAddress;
 use sluice_net::connect::may_use_addresses_of_others;
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
 use sluice_probe::{Prober, Wanted};
-use sluice_proxy::{Command, Crowds, Generation, NewQuic, NewSocket, WorkerThread};
+use sluice_proxy::{Command, Crowds, Generation, NewQuic, NewSocket, Reweighing, WorkerThread};
 use sluice_quic::seats;
 use sluice_telemetry::access::AccessLog;
 use sluice_telemetry::metrics::{Registry, Subject};
 use sluice_upstream::{Endpoints, ResolveError};
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use crate::logs;
 use crate::offers::Offers;
-use crate::servers::Servers;
+use crate::servers::{Reweighed, Servers};
 
 /// The running workers.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ pub struct Fleet {
     endpoints: Arc<Endpoints>,
     crowds: Crowds,
     servers: Arc<Servers>,
+    reweighed: mpsc::Receiver<Reweighed>,
     access_log: Option<(AccessLogSettings, AccessLog)>,
     tls: Offers,
     orders: Orders,
@@ -104,13 +105,15 @@ impl Fleet {
         let workers = (0..count)
             .map(|index| WorkerThread::start(index, Arc::clone(registry)))
             .collect::<io::Result<_>>()?;
+        let (servers, reweighed) = Servers::new();
         Ok(Self {
             workers,
             registry: Arc::clone(registry),
             plan: None,
             endpoints: Arc::default(),
             crowds: Crowds::default(),
-            servers: Arc::default(),
+            servers: Arc::new(servers),
+            reweighed,
             access_log: None,
             tls: Offers::default(),
             orders: Orders::new(registry),
@@ -194,13 +197,7 @@ impl Fleet {
             };
             worker.send(Command::Apply(Box::new(generation))).await;
         }
-        for wait in applied {
-            match timeout(APPLY_TIMEOUT, wait).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => tracing::error!("a worker has ended: its connections are lost"),
-                Err(_) => tracing::warn!("a worker is slow in taking the new configuration over"),
-            }
-        }
+        until_taken_over(applied).await;
         self.plan = Some(Arc::clone(plan));
         self.endpoints = endpoints;
         self.tls = tls;
@@ -213,6 +210,31 @@ impl Fleet {
         self.orders.follow(plan);
         self.check_servers(plan);
         Ok(())
+    }
+
+    /// The next server that has another weight.
+    pub(crate) async fn reweighed(&mut self) -> Option<Reweighed> {
+        self.reweighed.recv().await
+    }
+
+    /// Tells the workers of it.
+    pub(crate) async fn reweigh(&self, change: Reweighed) {
+        let mut upstreams = self.plan.iter().flat_map(|plan| &plan.upstreams);
+        let Some(upstream) = upstreams.find(|one| one.name == change.upstream) else {
+            return;
+        };
+        let weights = Arc::new(self.endpoints.weights(upstream));
+        let mut taken_over = Vec::new();
+        for worker in &self.workers {
+            let (applied, wait) = oneshot::channel();
+            taken_over.push(wait);
+            let weights = Arc::clone(&weights);
+            let reweighing = Reweighing { weights, applied };
+            worker.send(Command::Reweigh(reweighing)).await;
+        }
+        until_taken_over(taken_over).await;
+        // Whoever asked may have gone.
+        let _ = change.done.send(());
     }
 
     fn check_servers(&mut self, plan: &Arc<Plan>) {
@@ -387,6 +409,17 @@ impl Fleet {
                 .iter()
                 .any(|listener| &*listener.name == name),
         });
+    }
+}
+
+/// Waits for the workers, but not for long.
+async fn until_taken_over(applied: Vec<oneshot::Receiver<()>>) {
+    for wait in applied {
+        match timeout(APPLY_TIMEOUT, wait).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!("a worker has ended: its connections are lost"),
+            Err(_) => tracing::warn!("a worker is slow in taking over what is new"),
+        }
     }
 }
 

@@ -5,13 +5,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sluice_config::Plan;
 use sluice_health::{BreakerSettings, ByHand};
+use sluice_model::Weight;
 use sluice_telemetry::metrics::{ServerState, StateOf};
 use sluice_upstream::{Endpoint, Endpoints};
+use tokio::sync::{mpsc, oneshot};
 
 /// The live servers, in the order of the file. Another set after each reload.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Servers {
     current: Mutex<Vec<LiveServer>>,
+    reweighed: mpsc::Sender<Reweighed>,
+}
+
+/// A server of an upstream has another weight, which its workers do not know yet.
+#[derive(Debug)]
+pub(crate) struct Reweighed {
+    pub(crate) upstream: Arc<str>,
+    /// Told when they do.
+    pub(crate) done: oneshot::Sender<()>,
 }
 
 /// A server that requests can go to.
@@ -19,9 +30,21 @@ pub struct Servers {
 pub struct LiveServer {
     endpoint: Arc<Endpoint>,
     breaker: Option<BreakerSettings>,
+    /// As the file says.
+    weight: Weight,
 }
 
 impl Servers {
+    /// None as yet, and where it is told which have other weights.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Reweighed>) {
+        let (reweighed, changes) = mpsc::channel(CHANGES);
+        let servers = Self {
+            current: Mutex::default(),
+            reweighed,
+        };
+        (servers, changes)
+    }
+
     /// All of them.
     pub fn all(&self) -> Vec<LiveServer> {
         self.lock().clone()
@@ -41,7 +64,11 @@ impl Servers {
             let known = |server: &sluice_config::plan::Server| {
                 let endpoint = endpoints.get(&upstream.name, &server.address)?;
                 let endpoint = Arc::clone(endpoint);
-                Some(LiveServer { endpoint, breaker })
+                Some(LiveServer {
+                    endpoint,
+                    breaker,
+                    weight: server.weight,
+                })
             };
             upstream
                 .servers
@@ -50,6 +77,29 @@ impl Servers {
                 .collect::<Vec<_>>()
         };
         *self.lock() = plan.upstreams.iter().flat_map(of_upstream).collect();
+    }
+
+    /// Sets a server's weight, or gives it that of the file again. It stays so over reloads, for as long as the server stays in the
+    /// file. Returns when all workers balance by it.
+    pub async fn set_weight(&self, server: &LiveServer, weight: Option<Weight>) {
+        let before = server.endpoint.set_weight_by_hand(weight);
+        if before == weight {
+            return;
+        }
+        let (done, wait) = oneshot::channel();
+        let upstream = Arc::clone(&server.endpoint.key().upstream);
+        let change = Reweighed { upstream, done };
+        // At the end of the process nobody is there to be told.
+        if self.reweighed.send(change).await.is_ok() {
+            let _ = wait.await;
+        }
+        tracing::info!(
+            upstream = server.upstream(),
+            server = server.address(),
+            weight = server.weight().value(),
+            by_hand = weight.is_some(),
+            "the weight of a server was set"
+        );
     }
 
     /// What tells the state of each, by upstream and server.
@@ -64,6 +114,13 @@ impl Servers {
 
     fn lock(&self) -> MutexGuard<'_, Vec<LiveServer>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// None, of a process that runs nothing.
+impl Default for Servers {
+    fn default() -> Self {
+        Self::new().0
     }
 }
 
@@ -88,6 +145,16 @@ impl LiveServer {
         self.endpoint.by_hand()
     }
 
+    /// The weight that it has beside the others.
+    pub fn weight(&self) -> Weight {
+        self.weight_by_hand().unwrap_or(self.weight)
+    }
+
+    /// The weight that was set by hand.
+    pub fn weight_by_hand(&self) -> Option<Weight> {
+        self.endpoint.weight_by_hand()
+    }
+
     /// Requests (http), connections (tcp) or sessions (udp) that it works on.
     pub fn in_flight(&self) -> u32 {
         self.endpoint.load().in_flight()
@@ -105,3 +172,6 @@ impl LiveServer {
         }
     }
 }
+
+/// Changes that wait to be told to the workers.
+const CHANGES: usize = 16;

@@ -145,6 +145,7 @@ impl Supervisor {
                 }
                 _ = look_at_certificates.tick() => self.look_at_certificates(),
                 () = issued.notified() => self.look_at_certificates(),
+                Some(change) = self.fleet.reweighed() => self.fleet.reweigh(change).await,
                 _ = self.signals.terminate.recv() => break,
                 _ = self.signals.interrupt.recv() => break,
             }

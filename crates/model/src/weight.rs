@@ -14,7 +14,12 @@ impl Weight {
 
     /// The weight as a number, 1 to 65,535.
     pub fn value(self) -> u32 {
-        u32::from(self.0.get())
+        u32::from(self.get())
+    }
+
+    /// The same in as few bits as there are.
+    pub fn get(self) -> u16 {
+        self.0.get()
     }
 }
 

@@ -33,4 +33,4 @@ mod upstream_preface;
 mod worker;
 
 pub use crowd::Crowds;
-pub use worker::{Ciphers, Command, Generation, NewQuic, NewSocket, WorkerThread};
+pub use worker::{Ciphers, Command, Generation, NewQuic, NewSocket, Reweighing, WorkerThread};

@@ -131,7 +131,7 @@ impl Live {
             .collect()
     }
 
-    fn cluster_named(&self, name: &str) -> Option<&Rc<Cluster>> {
+    pub(crate) fn cluster_named(&self, name: &str) -> Option<&Rc<Cluster>> {
         self.clusters
             .iter()
             .find(|cluster| &*cluster.settings().name == name)

@@ -21,7 +21,7 @@ use sluice_quic::Seat;
 use sluice_telemetry::access::AccessLogWriter;
 use sluice_telemetry::metrics::{Registry, WorkerMetrics};
 use sluice_tls::{ClientConfig, Proofs, ServerConfig, Workspace};
-use sluice_upstream::Endpoints;
+use sluice_upstream::{Endpoints, Weights};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
@@ -46,6 +46,8 @@ pub struct WorkerThread {
 pub enum Command {
     /// Run from this from now on.
     Apply(Box<Generation>),
+    /// Balance by other weights.
+    Reweigh(Reweighing),
     /// Accept no more, let requests end, and stop: at the latest after this long.
     Drain(Duration),
 }
@@ -70,6 +72,15 @@ pub struct Generation {
     /// Where this worker's access-log lines go.
     pub access_log: Option<AccessLogWriter>,
     /// Told when the worker runs from it.
+    pub applied: oneshot::Sender<()>,
+}
+
+/// Weights of servers of the plan that the worker runs from.
+#[derive(Debug)]
+pub struct Reweighing {
+    /// The weights.
+    pub weights: Arc<Weights>,
+    /// Told when the worker balances by them.
     pub applied: oneshot::Sender<()>,
 }
 
@@ -284,6 +295,17 @@ impl Worker {
         let _ = generation.applied.send(());
     }
 
+    fn reweigh(&self, reweighing: Reweighing) {
+        if let Some(cluster) = self
+            .live()
+            .as_ref()
+            .and_then(|live| live.cluster_named(reweighing.weights.upstream()))
+        {
+            cluster.reweigh(&reweighing.weights);
+        }
+        let _ = reweighing.applied.send(());
+    }
+
     /// Servers that left the file get nothing new; what runs on them may go on for their drain-timeout.
     fn retire_lanes(self: &Rc<Self>, previous: &Live, live: &Live) {
         for (lane, cluster) in previous.lanes_missing_in(live) {
@@ -377,6 +399,7 @@ async fn run(index: usize, registry: Arc<Registry>, mut inbox: mpsc::Receiver<Co
         tokio::select! {
             command = inbox.recv() => match command {
                 Some(Command::Apply(generation)) => worker.apply(*generation),
+                Some(Command::Reweigh(reweighing)) => worker.reweigh(reweighing),
                 Some(Command::Drain(limit)) => return worker.drain(limit, &mut ticks).await,
                 None => return,
             },

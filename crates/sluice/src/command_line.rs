@@ -39,6 +39,8 @@ pub(crate) enum Command {
     /// Let a server take requests again after `sluice drain` or `sluice down`
     #[command(after_help = BY_HAND_HELP)]
     Up(ByHandArguments),
+    Weight(WeightArguments),
+    Status(StatusArguments),
     Simulate(SimulateArguments),
     Demo(DemoArguments),
 }
@@ -76,7 +78,7 @@ pub(crate) struct CheckArguments {
 
 /// Say which route, upstream and server a request, a connection or a datagram would get, and why
 ///
-/// Asks the file, not a running sluice, and sends nothing.
+/// Asks the file and sends nothing; with `--live`, it asks the running sluice too how its servers are.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     sluice explain -c sluice.toml GET http://api.example.com/users/7 -H 'x-tenant-id: premium'\n  \
@@ -90,6 +92,9 @@ pub(crate) struct ExplainArguments {
     pub(crate) method: String,
     /// The request's URL
     pub(crate) url: Option<String>,
+    /// Take servers as they are now: the sluice that runs from the file is asked by its admin address
+    #[arg(long)]
+    pub(crate) live: bool,
     /// A protocol that a TLS client offers (ALPN); may be given more than once, the dearest to it first
     #[arg(long, value_name = "PROTOCOL")]
     pub(crate) alpn: Vec<String>,
@@ -110,6 +115,39 @@ pub(crate) struct ByHandArguments {
     /// The server, as the file has it: `app/127.0.0.1:9001`
     #[arg(value_name = "UPSTREAM/SERVER")]
     pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) admin: AdminArguments,
+}
+
+/// Say how much a server of a running sluice takes beside the others
+///
+/// It stays so over reloads, until it is set to something else, or until the server has left the file.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    sluice weight app/127.0.0.1:9001 3\n  \
+    sluice weight app/127.0.0.1:9001 file")]
+pub(crate) struct WeightArguments {
+    #[command(flatten)]
+    pub(crate) server: ByHandArguments,
+    /// The weight, 1 to 65535; or `file`: the one that the file says
+    #[arg(value_name = "WEIGHT")]
+    pub(crate) weight: String,
+}
+
+/// Say how the servers of a running sluice are
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  sluice status\n  sluice status --admin 127.0.0.1:9900 --json")]
+pub(crate) struct StatusArguments {
+    #[command(flatten)]
+    pub(crate) admin: AdminArguments,
+    /// As JSON, as the admin address says it
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where a running sluice is asked.
+#[derive(Debug, Args)]
+pub(crate) struct AdminArguments {
     /// The configuration file, for the admin address and its token
     #[arg(
         short,

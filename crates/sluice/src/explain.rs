@@ -1,24 +1,22 @@
 //! `sluice explain`: which route, upstream and server a request would get, and why.
 
 mod passthrough;
+mod servers;
 mod session;
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use sluice_balance::{Ask, Kind, Load, Policy, Servers};
 use sluice_config::Plan;
-use sluice_config::plan::{
-    Action, Fallback, HttpListener, Listener, Protocol, Route, Server, Upstream,
-};
+use sluice_config::plan::{Action, Fallback, HttpListener, Listener, Protocol, Route, Upstream};
 use sluice_control::Source;
 use sluice_model::BindAddress;
 use sluice_route::{Captures, Facts, NoFields, normalise_path};
 
 use crate::command_line::ExplainArguments;
 use crate::{USAGE, check};
+use servers::Servers;
 
 pub(crate) fn explain(arguments: &ExplainArguments) -> ExitCode {
     let asked = match Asked::of(arguments) {
@@ -35,10 +33,17 @@ pub(crate) fn explain(arguments: &ExplainArguments) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let mut servers = Servers::of_the_file();
+    if arguments.live {
+        servers = match Servers::live(&arguments.config) {
+            Ok(live) => live,
+            Err(code) => return code,
+        };
+    }
     let answer = match &asked {
-        Asked::Request(request) => answer(&loaded.plan, request, arguments),
-        Asked::Connection(connection) => connection.answer(&loaded.plan, arguments),
-        Asked::Session(session) => session.answer(&loaded.plan, arguments),
+        Asked::Request(request) => answer(&loaded.plan, request, arguments, &servers),
+        Asked::Connection(connection) => connection.answer(&loaded.plan, arguments, &servers),
+        Asked::Session(session) => session.answer(&loaded.plan, arguments, &servers),
     };
     match answer {
         Ok(text) => {
@@ -163,7 +168,12 @@ impl Request {
     }
 }
 
-fn answer(plan: &Plan, request: &Request, arguments: &ExplainArguments) -> anyhow::Result<String> {
+fn answer(
+    plan: &Plan,
+    request: &Request,
+    arguments: &ExplainArguments,
+    servers: &Servers,
+) -> anyhow::Result<String> {
     let (listener, http) = choose(plan, request, arguments.listener.as_deref())?;
     let mut text = String::new();
     writeln!(text, "listener  {} ({})", listener.name, listener.address)?;
@@ -208,9 +218,9 @@ fn answer(plan: &Plan, request: &Request, arguments: &ExplainArguments) -> anyho
         .and_then(|id| plan.routes.get(id.0));
     match route {
         Some(route) => {
-            describe(plan, route, &mut text)?;
+            describe(plan, route, servers, &mut text)?;
             if let Some(upstream) = target(plan, route) {
-                describe_choice(upstream, arguments.client_ip, &facts, &mut text)?;
+                servers.describe_choice(upstream, arguments.client_ip, &facts, &mut text)?;
             }
         }
         None => writeln!(text, "answer    404: no route matches")?,
@@ -252,13 +262,13 @@ fn has_port(listener: &Listener, port: u16) -> bool {
     }
 }
 
-fn describe(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {
+fn describe(plan: &Plan, route: &Route, servers: &Servers, text: &mut String) -> std::fmt::Result {
     match &route.action {
         Action::Respond(respond) => writeln!(text, "answer    {} by sluice itself", respond.status),
         Action::Redirect(redirect) => writeln!(text, "answer    {}, a redirect", redirect.status),
         Action::Forward(id) => match plan.upstreams.get(id.0) {
             Some(upstream) => {
-                describe_upstream(upstream, "requests", text)?;
+                servers.describe(upstream, "requests", text)?;
                 describe_fallback(plan, route, text)
             }
             None => Ok(()),
@@ -279,96 +289,9 @@ fn describe_fallback(plan: &Plan, route: &Route, text: &mut String) -> std::fmt:
     }
 }
 
-/// `what` are what its servers get: requests, connections or sessions.
-fn describe_upstream(upstream: &Upstream, what: &str, text: &mut String) -> std::fmt::Result {
-    writeln!(text, "upstream  {}", upstream.name)?;
-    writeln!(text, "policy    {}", upstream.balance.name)?;
-    let zones_matter = upstream
-        .servers
-        .iter()
-        .any(|server| server.in_own_zone && !server.backup);
-    let is_first = |server: &Server| !server.backup && (server.in_own_zone || !zones_matter);
-    let all: u32 = upstream
-        .servers
-        .iter()
-        .filter(|server| is_first(server))
-        .map(|server| server.weight.value())
-        .sum();
-    for server in &upstream.servers {
-        let why = if server.backup {
-            "backup: only when no other can be used".to_owned()
-        } else if !is_first(server) {
-            "another zone: only while the own one is overloaded".to_owned()
-        } else if all == server.weight.value() {
-            "the only one".to_owned()
-        } else {
-            share_of(upstream, server.weight.value(), all, what)
-        };
-        writeln!(text, "server    {} ({why})", server.address)?;
-    }
-    Ok(())
-}
-
-/// What a weight means to the policy.
-fn share_of(upstream: &Upstream, weight: u32, all: u32, what: &str) -> String {
-    match upstream.balance.settings.kind {
-        Kind::RoundRobin => format!("{weight} of {all} {what}, in turn"),
-        Kind::Random => format!("{weight} of {all} {what}, drawn at random"),
-        _ => format!("weight {weight} of {all}"),
-    }
-}
-
 fn target<'p>(plan: &'p Plan, route: &Route) -> Option<&'p Upstream> {
     match route.action {
         Action::Forward(id) => plan.upstreams.get(id.0),
         Action::Respond(_) | Action::Redirect(_) => None,
-    }
-}
-
-/// Which server the request's key leads to, where the policy goes by one.
-fn describe_choice(
-    upstream: &Upstream,
-    client: IpAddr,
-    facts: &Facts<'_>,
-    text: &mut String,
-) -> std::fmt::Result {
-    let Some(key) = &upstream.balance.key else {
-        return Ok(());
-    };
-    let Some(hash) = key.of_request(client, facts) else {
-        return writeln!(
-            text,
-            "key       {key}: the request has none, so any server may take it"
-        );
-    };
-    let ask = Ask {
-        key: Some(hash),
-        ..Ask::default()
-    };
-    let idle = Idle(upstream.servers.iter().map(|_| Load::default()).collect());
-    let mut policy = Policy::new(upstream.balance.settings, &upstream.shapes(), 0);
-    let chosen = policy
-        .pick(&idle, &ask)
-        .and_then(|position| upstream.servers.get(position));
-    match chosen {
-        Some(server) => writeln!(
-            text,
-            "key       {key}: goes to {}, unless that cannot take it",
-            server.address
-        ),
-        None => Ok(()),
-    }
-}
-
-/// Servers of which nothing is known.
-struct Idle(Vec<Load>);
-
-impl Servers for Idle {
-    fn is_eligible(&self, server: usize) -> bool {
-        server < self.0.len()
-    }
-
-    fn load(&self, server: usize) -> Option<&Load> {
-        self.0.get(server)
     }
 }

@@ -8,13 +8,16 @@
 )]
 
 mod admin;
+mod admin_client;
 mod by_hand;
 mod check;
 mod command_line;
 mod demo;
 mod explain;
+mod live_servers;
 mod run;
 mod simulate;
+mod status;
 
 use std::process::ExitCode;
 
@@ -34,9 +37,11 @@ fn main() -> ExitCode {
             println!("{}", sluice_config::schema_json());
             ExitCode::SUCCESS
         }
-        Command::Drain(arguments) => by_hand::set(arguments, "drain"),
-        Command::Down(arguments) => by_hand::set(arguments, "down"),
-        Command::Up(arguments) => by_hand::set(arguments, "up"),
+        Command::Drain(arguments) => by_hand::set_state(&arguments, "drain"),
+        Command::Down(arguments) => by_hand::set_state(&arguments, "down"),
+        Command::Up(arguments) => by_hand::set_state(&arguments, "up"),
+        Command::Weight(arguments) => by_hand::set_weight(&arguments),
+        Command::Status(arguments) => status::status(&arguments),
         Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),
     }

@@ -43,6 +43,12 @@ fn set(balancer: &Balancer, word: &str, address: &impl ToString) -> Value {
     serde_json::from_str(&finished.stdout).expect("JSON")
 }
 
+/// A server that nothing runs on, as the admin address shows it.
+fn shown(server: &EchoServer, state: &str) -> Value {
+    let address = server.address().to_string();
+    json!({ "address": address, "by-hand": state, "in-flight": 0, "state": state, "weight": 1, "weight-by-hand": null })
+}
+
 /// The servers that answer a number of requests, each once.
 fn answering(balancer: &Balancer) -> Vec<String> {
     let mut client = RawClient::connect(balancer.address("web"));
@@ -73,8 +79,7 @@ fn servers_are_drained_taken_down_and_brought_back() {
     assert_eq!(answering(&balancer), ["a", "b"]);
     for word in ["drain", "down"] {
         let said = set(&balancer, word, &a.address());
-        let expected = json!({ "address": a.address().to_string(), "by-hand": word, "in-flight": 0, "state": word });
-        assert_eq!(said, expected);
+        assert_eq!(said, shown(&a, word));
         assert_eq!(answering(&balancer), ["b"], "{word}");
         let metrics = balancer.metrics();
         let address = a.address().to_string();
@@ -158,10 +163,6 @@ fn the_admin_address_shows_and_sets() {
         200
     );
     let all: Value = serde_json::from_str(balancer.admin("/api/upstreams").text()).expect("JSON");
-    let shown = |server: &EchoServer, state: &str| {
-        let address = server.address().to_string();
-        json!({ "address": address, "by-hand": state, "in-flight": 0, "state": state })
-    };
     let servers = [shown(&a, "drain"), shown(&b, "up")];
     assert_eq!(
         all,
@@ -175,7 +176,11 @@ fn the_admin_address_shows_and_sets() {
     let long = format!("{{\"state\": \"up\", {}}}", " ".repeat(5_000));
     for (fields, body, status) in [
         ("", r#"{"state": "off"}"#, 400),
-        ("", r#"{"state": "up", "weight": 3}"#, 400),
+        ("", r#"{"state": "up", "weights": 3}"#, 400),
+        ("", r#"{"state": "up", "weight": 0}"#, 400),
+        ("", r#"{"state": "up", "weight": 65536}"#, 400),
+        ("", r#"{"state": "up", "weight": "half"}"#, 400),
+        ("", r#"{"state": "up", "weight": -1.5}"#, 400),
         ("", "", 400),
         ("", long.as_str(), 413),
         ("Origin: http://a\r\n", r#"{"state": "up"}"#, 403),

@@ -217,6 +217,10 @@ impl Cluster {
         None
     }
 
+    pub(crate) fn share_weights(&self, other: &Policy) {
+        self.policy.borrow_mut().share_weights(other);
+    }
+
     /// Where a request is refused because no server is well, and none is tried all the same (`fail-closed`): how long until
     /// the first may take trials, as far as is known.
     pub fn refuses_for(&self, now: Instant) -> Option<Duration> {

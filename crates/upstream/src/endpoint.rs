@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use sluice_balance::{Kind, Load, Policy};
 use sluice_config::plan::Upstream;
 use sluice_health::{BreakerSettings, BreakerState, ByHand, RetryBudget, Verdict};
-use sluice_model::{Moment, ServerAddress};
+use sluice_model::{Moment, ServerAddress, Weight};
 use sluice_net::connect::Destination;
 use sluice_telemetry::metrics::ServerState;
 use thiserror::Error;
@@ -38,6 +38,8 @@ pub struct Endpoint {
     closed: AtomicU64,
     /// Whether it chose HTTP/1.1 the last time that it had the choice.
     chose_http1: AtomicBool,
+    /// Zero where the file's weight holds.
+    weight_by_hand: AtomicU16,
     /// Rising from the first that the process made.
     id: u64,
     /// Who waits for a place at the upstream's servers.
@@ -66,6 +68,7 @@ impl Endpoint {
             connections: AtomicU32::new(0),
             closed: AtomicU64::new(0),
             chose_http1: AtomicBool::new(false),
+            weight_by_hand: AtomicU16::new(0),
             label: key.server.to_string().into(),
             key,
             destination,
@@ -120,6 +123,20 @@ impl Endpoint {
             self.load.warm_up(self.health.standing().now());
         }
         before != state
+    }
+
+    /// The weight that was set for it by hand.
+    pub fn weight_by_hand(&self) -> Option<Weight> {
+        let weight = self.weight_by_hand.load(Ordering::Relaxed);
+        Weight::try_from(i64::from(weight)).ok()
+    }
+
+    /// Sets its weight by hand, or gives it that of the file again; returns what was set before. It holds where policies are told: see
+    /// [`Endpoints::weights`].
+    pub fn set_weight_by_hand(&self, weight: Option<Weight>) -> Option<Weight> {
+        let number = weight.map_or(0, Weight::get);
+        let before = self.weight_by_hand.swap(number, Ordering::Relaxed);
+        Weight::try_from(i64::from(before)).ok()
     }
 
     /// The state that metrics show; `breaker` says how its circuit breaker is set, where it has one.
@@ -280,6 +297,7 @@ impl Endpoints {
                         // Its name leads elsewhere now. What it may take was said of the name.
                         if let Some(before) = self.live.get(&key) {
                             new.set_by_hand(before.by_hand());
+                            new.set_weight_by_hand(before.weight_by_hand());
                         }
                         Arc::new(new)
                     }
@@ -287,13 +305,20 @@ impl Endpoints {
                 live.insert(key, endpoint);
             }
         }
-        Ok(Self {
+        let mut updated = Self {
             live,
             epoch: self.epoch,
             next_id,
-            policies: upstreams.iter().map(policy).collect(),
+            policies: HashMap::new(),
             seed: self.seed,
-        })
+        };
+        let policy = |upstream: &Upstream| {
+            let shapes = updated.shapes(upstream);
+            let policy = Policy::new(upstream.balance.settings, &shapes, 0);
+            (Arc::clone(&upstream.name), policy)
+        };
+        updated.policies = upstreams.iter().map(policy).collect();
+        Ok(updated)
     }
 
     /// Those of an upstream, to be asked at another port how they are: like themselves, but without load and health.
@@ -339,6 +364,11 @@ impl Endpoints {
         })
     }
 
+    /// What the workers' policies of an upstream come of.
+    pub(crate) fn common_policy(&self, upstream: &Upstream) -> Option<&Policy> {
+        self.policies.get(&upstream.name)
+    }
+
     /// The policy of an upstream for a worker, which gives its own `seed`.
     pub(crate) fn policy(&self, upstream: &Upstream, seed: u64) -> Policy {
         // Turns are taken from a known place on; what is drawn is drawn anew in every process.
@@ -348,7 +378,7 @@ impl Endpoints {
         };
         match self.policies.get(&upstream.name) {
             Some(known) => known.reseeded(seed),
-            None => Policy::new(upstream.balance.settings, &upstream.shapes(), seed),
+            None => Policy::new(upstream.balance.settings, &self.shapes(upstream), seed),
         }
     }
 
@@ -365,11 +395,6 @@ pub struct ResolveError {
     upstream: Arc<str>,
     server: String,
     reason: String,
-}
-
-fn policy(upstream: &Upstream) -> (Arc<str>, Policy) {
-    let policy = Policy::new(upstream.balance.settings, &upstream.shapes(), 0);
-    (Arc::clone(&upstream.name), policy)
 }
 
 #[expect(

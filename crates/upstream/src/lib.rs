@@ -23,6 +23,7 @@ mod session;
 mod standing;
 mod tried;
 mod waiting;
+mod weights;
 
 pub use association::Association;
 pub use cluster::{Asked, Cluster, Offer, OpenTurn};
@@ -34,3 +35,4 @@ pub use load_report::read_load_report;
 pub use retrying::Retrying;
 pub use tried::{MAX_ATTEMPTS, Tried};
 pub use waiting::{Turn, Wait};
+pub use weights::Weights;

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use sluice_config::Plan;
 use sluice_config::plan::{Listener, Protocol, Refused, ServerNames, TcpTarget};
 
-use super::{NO_REQUEST, describe_choice, describe_upstream, has_port, name_and_port};
+use super::servers::Servers;
+use super::{NO_REQUEST, has_port, name_and_port};
 use crate::command_line::ExplainArguments;
 
 /// A connection as typed: `tls://NAME:PORT`.
@@ -30,6 +31,7 @@ impl Connection {
         &self,
         plan: &Plan,
         arguments: &ExplainArguments,
+        servers: &Servers,
     ) -> anyhow::Result<String> {
         let (listener, names) = self.choose(plan, arguments.listener.as_deref())?;
         let mut text = String::new();
@@ -50,8 +52,8 @@ impl Connection {
                     writeln!(text, "protocol  none of those in `alpn`")?;
                 }
                 let upstream = plan.upstreams.get(id.0).context("an upstream")?;
-                describe_upstream(upstream, "connections", &mut text)?;
-                describe_choice(upstream, arguments.client_ip, &NO_REQUEST, &mut text)?;
+                servers.describe(upstream, "connections", &mut text)?;
+                servers.describe_choice(upstream, arguments.client_ip, &NO_REQUEST, &mut text)?;
             }
             Err(refused) => {
                 let (alert, why) = match refused {

@@ -6,7 +6,8 @@ use anyhow::{Context as _, bail};
 use sluice_config::Plan;
 use sluice_config::plan::{Listener, Protocol, SourceAddress, TcpTarget, UdpListener, UpstreamId};
 
-use super::{NO_REQUEST, describe_choice, describe_upstream, has_port, name_and_port};
+use super::servers::Servers;
+use super::{NO_REQUEST, has_port, name_and_port};
 use crate::command_line::ExplainArguments;
 
 /// A session as typed: `tcp://HOST:PORT` or `udp://HOST:PORT`. The host is whatever clients call this machine.
@@ -39,6 +40,7 @@ impl Session {
         &self,
         plan: &Plan,
         arguments: &ExplainArguments,
+        servers: &Servers,
     ) -> anyhow::Result<String> {
         let (listener, taken) = self.choose(plan, arguments.listener.as_deref())?;
         let mut text = String::new();
@@ -58,8 +60,8 @@ impl Session {
             writeln!(text, "source    {}: the client's own", arguments.client_ip)?;
         }
         let upstream = plan.upstreams.get(id.0).context("an upstream")?;
-        describe_upstream(upstream, what, &mut text)?;
-        describe_choice(upstream, arguments.client_ip, &NO_REQUEST, &mut text)?;
+        servers.describe(upstream, what, &mut text)?;
+        servers.describe_choice(upstream, arguments.client_ip, &NO_REQUEST, &mut text)?;
         Ok(text)
     }
 

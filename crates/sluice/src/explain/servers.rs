@@ -1,0 +1,201 @@
+//! Which servers of an upstream there are to choose from, and which one a request's key leads to.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::ExitCode;
+
+use sluice_balance::{Ask, Kind, Load, Policy};
+use sluice_config::plan::{Server, Upstream};
+use sluice_health::WhenAllDown;
+use sluice_model::Weight;
+use sluice_route::Facts;
+
+use crate::admin_client::AdminClient;
+use crate::live_servers::LiveServer;
+
+/// Servers as the file has them, or as they are now.
+pub(super) struct Servers {
+    live: Option<Vec<LiveServer>>,
+}
+
+impl Servers {
+    /// Of none is known how it is.
+    pub(super) fn of_the_file() -> Self {
+        Self { live: None }
+    }
+
+    /// Those of the sluice that runs from this file; what went wrong is told.
+    pub(super) fn live(file: &Path) -> Result<Self, ExitCode> {
+        let live = LiveServer::all(&AdminClient::of_file(file)?)?;
+        Ok(Self { live: Some(live) })
+    }
+
+    /// Each server with its share. `what` are what servers get: requests, connections or sessions.
+    pub(super) fn describe(
+        &self,
+        upstream: &Upstream,
+        what: &str,
+        text: &mut String,
+    ) -> std::fmt::Result {
+        writeln!(text, "upstream  {}", upstream.name)?;
+        writeln!(text, "policy    {}", upstream.balance.name)?;
+        let may_be = |server: &&Server| self.takes_requests(upstream, server);
+        let zones_matter = upstream
+            .servers
+            .iter()
+            .filter(may_be)
+            .any(|server| server.in_own_zone && !server.backup);
+        let is_first = |server: &Server| !server.backup && (server.in_own_zone || !zones_matter);
+        let all: u32 = upstream
+            .servers
+            .iter()
+            .filter(may_be)
+            .filter(|server| is_first(server))
+            .map(|server| self.weight(upstream, server).value())
+            .sum();
+        for server in &upstream.servers {
+            let weight = self.weight(upstream, server).value();
+            let why = if !may_be(&server) {
+                "gets none".to_owned()
+            } else if server.backup {
+                "backup: only when no other can be used".to_owned()
+            } else if !is_first(server) {
+                "another zone: only while the own one is overloaded".to_owned()
+            } else if all == weight {
+                "the only one".to_owned()
+            } else {
+                share_of(upstream, weight, all, what)
+            };
+            let now = self.now(upstream, server).unwrap_or_default();
+            writeln!(text, "server    {} ({why}{now})", server.address)?;
+        }
+        self.describe_all_down(upstream, text)
+    }
+
+    fn describe_all_down(&self, upstream: &Upstream, text: &mut String) -> std::fmt::Result {
+        let mut servers = upstream.servers.iter();
+        if upstream.servers.is_empty()
+            || servers.any(|server| self.takes_requests(upstream, server))
+        {
+            return Ok(());
+        }
+        let by_hand = ["drain", "down"];
+        let mut live = upstream
+            .servers
+            .iter()
+            .filter_map(|server| self.of(upstream, server));
+        let what = if live.all(|server| by_hand.contains(&server.state.as_str())) {
+            "refused: all were taken down by hand"
+        } else {
+            match upstream.when_all_down {
+                WhenAllDown::FailOpen => "tried all the same at the healthiest (fail-open)",
+                WhenAllDown::FailClosed => "refused (fail-closed)",
+            }
+        };
+        writeln!(text, "all down  {what}")
+    }
+
+    /// Which server the request's key leads to, where the policy goes by one.
+    pub(super) fn describe_choice(
+        &self,
+        upstream: &Upstream,
+        client: IpAddr,
+        facts: &Facts<'_>,
+        text: &mut String,
+    ) -> std::fmt::Result {
+        let Some(key) = &upstream.balance.key else {
+            return Ok(());
+        };
+        let Some(hash) = key.of_request(client, facts) else {
+            return writeln!(
+                text,
+                "key       {key}: the request has none, so any server may take it"
+            );
+        };
+        let ask = Ask {
+            key: Some(hash),
+            ..Ask::default()
+        };
+        let mut shapes = upstream.shapes();
+        for (shape, server) in shapes.iter_mut().zip(&upstream.servers) {
+            shape.weight = self.weight(upstream, server);
+        }
+        let idle = Idle(
+            upstream
+                .servers
+                .iter()
+                .map(|server| (self.takes_requests(upstream, server), Load::default()))
+                .collect(),
+        );
+        let mut policy = Policy::new(upstream.balance.settings, &shapes, 0);
+        let chosen = policy
+            .pick(&idle, &ask)
+            .and_then(|position| upstream.servers.get(position));
+        match chosen {
+            Some(server) => writeln!(
+                text,
+                "key       {key}: goes to {}, unless that cannot take it",
+                server.address
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn of(&self, upstream: &Upstream, server: &Server) -> Option<&LiveServer> {
+        let address = server.address.to_string();
+        let mut live = self.live.iter().flatten();
+        live.find(|one| one.upstream == *upstream.name && one.address == address)
+    }
+
+    fn takes_requests(&self, upstream: &Upstream, server: &Server) -> bool {
+        match self.live {
+            Some(_) => {
+                let live = self.of(upstream, server);
+                live.is_some_and(LiveServer::takes_requests)
+            }
+            None => true,
+        }
+    }
+
+    fn weight(&self, upstream: &Upstream, server: &Server) -> Weight {
+        let live = self.of(upstream, server);
+        let weight = live.and_then(|live| Weight::try_from(i64::from(live.weight)).ok());
+        weight.unwrap_or(server.weight)
+    }
+
+    /// How it is, where that is known.
+    fn now(&self, upstream: &Upstream, server: &Server) -> Option<String> {
+        self.live.as_ref()?;
+        let Some(live) = self.of(upstream, server) else {
+            return Some("; the running sluice does not have it".to_owned());
+        };
+        let mut now = format!("; {}, {} in flight", live.state, live.in_flight);
+        if live.weight_by_hand.is_some() {
+            now.push_str(", weight set by hand");
+        }
+        Some(now)
+    }
+}
+
+/// What a weight means to the policy.
+fn share_of(upstream: &Upstream, weight: u32, all: u32, what: &str) -> String {
+    match upstream.balance.settings.kind {
+        Kind::RoundRobin => format!("{weight} of {all} {what}, in turn"),
+        Kind::Random => format!("{weight} of {all} {what}, drawn at random"),
+        _ => format!("weight {weight} of {all}"),
+    }
+}
+
+/// Servers without load, and whether each takes requests.
+struct Idle(Vec<(bool, Load)>);
+
+impl sluice_balance::Servers for Idle {
+    fn is_eligible(&self, server: usize) -> bool {
+        self.0.get(server).is_some_and(|(takes, _)| *takes)
+    }
+
+    fn load(&self, server: usize) -> Option<&Load> {
+        self.0.get(server).map(|(_, load)| load)
+    }
+}

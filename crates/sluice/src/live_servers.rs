@@ -1,0 +1,75 @@
+//! The servers of a running sluice, as its admin address tells of them.
+
+use std::process::ExitCode;
+
+use serde::Deserialize;
+
+use crate::admin_client::AdminClient;
+
+/// A server.
+pub(crate) struct LiveServer {
+    /// The name of its upstream.
+    pub(crate) upstream: String,
+    /// As the file has it.
+    pub(crate) address: String,
+    /// `up`, `half-open`, `open`, `unknown`, `unhealthy`, `drain` or `down`.
+    pub(crate) state: String,
+    /// As it counts.
+    pub(crate) weight: u32,
+    pub(crate) weight_by_hand: Option<u32>,
+    pub(crate) in_flight: u32,
+}
+
+impl LiveServer {
+    /// All of them, in the order of the file; what went wrong is told.
+    pub(crate) fn all(admin: &AdminClient) -> Result<Vec<Self>, ExitCode> {
+        let body = admin.get(PATH)?;
+        let told: Told = serde_json::from_str(&body).map_err(|error| {
+            eprintln!(
+                "error: the admin address said what this sluice does not understand: {error}"
+            );
+            ExitCode::FAILURE
+        })?;
+        let of_upstream = |upstream: ToldUpstream| {
+            let name = upstream.name;
+            upstream.servers.into_iter().map(move |server| Self {
+                upstream: name.clone(),
+                address: server.address,
+                state: server.state,
+                weight: server.weight,
+                weight_by_hand: server.weight_by_hand,
+                in_flight: server.in_flight,
+            })
+        };
+        Ok(told.upstreams.into_iter().flat_map(of_upstream).collect())
+    }
+
+    /// Whether it takes requests that no session brings.
+    pub(crate) fn takes_requests(&self) -> bool {
+        ["up", "half-open"].contains(&self.state.as_str())
+    }
+}
+
+#[derive(Deserialize)]
+struct Told {
+    upstreams: Vec<ToldUpstream>,
+}
+
+#[derive(Deserialize)]
+struct ToldUpstream {
+    name: String,
+    servers: Vec<ToldServer>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ToldServer {
+    address: String,
+    state: String,
+    weight: u32,
+    weight_by_hand: Option<u32>,
+    in_flight: u32,
+}
+
+/// Where they are told of.
+pub(crate) const PATH: &str = "/api/upstreams";

@@ -1,0 +1,165 @@
+//! Weights by hand through the real binary, and how servers are shown then.
+
+use testkit::{Balancer, EchoReply, EchoServer, Finished, RawClient, run};
+
+const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
+
+fn configuration(policy: &str, servers: [&EchoServer; 2]) -> String {
+    let servers = servers.map(|server| server.address().to_string());
+    format!(
+        "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[upstreams.app]\nservers = {servers:?}\nbalance = \"{policy}\"\n\
+         [admin]\naddress = \"127.0.0.1:<port:admin>\"\n[runtime]\nworkers = 2\n"
+    )
+}
+
+fn sluice(balancer: &Balancer, words: &[&str]) -> Finished {
+    let file = balancer.file();
+    let mut arguments = words.to_vec();
+    arguments.extend(["-c", file.to_str().expect("UTF-8")]);
+    run(SLUICE, &arguments)
+}
+
+#[track_caller]
+fn said(balancer: &Balancer, words: &[&str]) -> String {
+    let finished = sluice(balancer, words);
+    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
+    finished.stdout
+}
+
+fn weigh(balancer: &Balancer, server: &EchoServer, weight: &str) {
+    let server = format!("app/{}", server.address());
+    said(balancer, &["weight", &server, weight]);
+}
+
+/// How many of as many requests each connection brings to the server named `a`. A connection is one worker's.
+fn taken_by_a(balancer: &Balancer, requests: usize) -> [usize; 4] {
+    [(); 4].map(|()| {
+        let mut client = RawClient::connect(balancer.address("web"));
+        let mut ask = || {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            EchoReply::from_response(&client.response("GET")).server
+        };
+        (0..requests).filter(|_| ask() == "a").count()
+    })
+}
+
+#[test]
+fn a_weight_holds_at_once_and_over_reloads() {
+    let [a, b] = ["a", "b"].map(EchoServer::start);
+    let text = configuration("round-robin", [&a, &b]);
+    let mut balancer = Balancer::start(SLUICE, &text);
+    assert_eq!(taken_by_a(&balancer, 12), [6; 4]);
+    weigh(&balancer, &a, "3");
+    assert_eq!(taken_by_a(&balancer, 12), [9; 4]);
+    balancer.reload(&text.replace("[admin]", "connect-timeout = \"1s\"\n[admin]"));
+    assert_eq!(taken_by_a(&balancer, 12), [9; 4]);
+    weigh(&balancer, &b, "3");
+    assert_eq!(taken_by_a(&balancer, 12), [6; 4]);
+    weigh(&balancer, &b, "file");
+    assert_eq!(taken_by_a(&balancer, 12), [9; 4]);
+    weigh(&balancer, &a, "file");
+    assert_eq!(taken_by_a(&balancer, 12), [6; 4]);
+    balancer.wait_for_stderr(&format!("server={} weight=3 by_hand=true", a.address()));
+}
+
+#[test]
+fn every_kind_of_policy_goes_by_it() {
+    for policy in [
+        "\"random\"",
+        "\"least-connections\"",
+        "{ policy = \"maglev\", key = \"header:x\" }",
+        "{ policy = \"consistent-hash\", key = \"header:x\" }",
+    ] {
+        let [a, b] = ["a", "b"].map(EchoServer::start);
+        let text = configuration("NAME", [&a, &b]);
+        let balancer = Balancer::start(SLUICE, &text.replace("\"NAME\"", policy));
+        weigh(&balancer, &a, "60000");
+        let taken: usize = taken_by_a(&balancer, 10).iter().sum();
+        assert!(taken >= 38, "{policy}: {taken} of 40");
+    }
+}
+
+#[test]
+fn servers_are_shown_as_they_are_now() {
+    let [a, b] = ["a", "b"].map(EchoServer::start);
+    let balancer = Balancer::start(SLUICE, &configuration("round-robin", [&a, &b]));
+    weigh(&balancer, &a, "3");
+    let status = said(&balancer, &["status"]);
+    let lines: Vec<Vec<&str>> = status
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let [first, second] = [&a, &b].map(|server| server.address().to_string());
+    assert_eq!(lines[1], ["app", &first, "up", "3", "by", "hand", "0"]);
+    assert_eq!(lines[2], ["app", &second, "up", "1", "0"]);
+    let json = said(&balancer, &["status", "--json"]);
+    assert_eq!(json, balancer.admin("/api/upstreams").text());
+
+    let url = "http://a/";
+    let by_file = said(&balancer, &["explain", "GET", url]);
+    assert!(by_file.contains("1 of 2 requests, in turn)"), "{by_file}");
+    let explained = || said(&balancer, &["explain", "--live", "GET", url]);
+    for part in [
+        format!("{first} (3 of 4 requests, in turn; up, 0 in flight, weight set by hand)"),
+        format!("{second} (1 of 4 requests, in turn; up, 0 in flight)"),
+    ] {
+        assert!(explained().contains(&part), "{}", explained());
+    }
+    said(&balancer, &["drain", &format!("app/{first}")]);
+    for part in [
+        format!("{first} (gets none; drain, 0 in flight, weight set by hand)"),
+        format!("{second} (the only one; up, 0 in flight)"),
+    ] {
+        assert!(explained().contains(&part), "{}", explained());
+    }
+    said(&balancer, &["down", &format!("app/{second}")]);
+    let all_down = "all down  refused: all were taken down by hand";
+    assert!(explained().contains(all_down), "{}", explained());
+}
+
+#[test]
+fn a_key_leads_to_a_server_that_takes_requests_now() {
+    let [a, b] = ["a", "b"].map(EchoServer::start);
+    let balancer = Balancer::start(
+        SLUICE,
+        &configuration("random", [&a, &b])
+            .replace("\"random\"", "{ policy = \"maglev\", key = \"client-ip\" }"),
+    );
+    let explained = || said(&balancer, &["explain", "--live", "GET", "http://a/"]);
+    for (down, up) in [(&a, &b), (&b, &a)] {
+        let [down, up] = [down, up].map(|server| server.address().to_string());
+        said(&balancer, &["down", &format!("app/{down}")]);
+        said(&balancer, &["up", &format!("app/{up}")]);
+        let part = format!("goes to {up},");
+        assert!(explained().contains(&part), "{}", explained());
+    }
+}
+
+#[test]
+fn mistakes_are_told() {
+    let [a, b] = ["a", "b"].map(EchoServer::start);
+    let balancer = Balancer::start(SLUICE, &configuration("round-robin", [&a, &b]));
+    let server = format!("app/{}", a.address());
+    for (weight, code, part) in [
+        (
+            "0",
+            1,
+            "a weight is a whole number from 1 to 65535, not 0; a server that is to get nothing is set to drain or down",
+        ),
+        ("70000", 1, "not 70000"),
+        ("half", 2, "`half` is no weight"),
+    ] {
+        let finished = sluice(&balancer, &["weight", &server, weight]);
+        assert_eq!((finished.code(), finished.stdout.as_str()), (code, ""));
+        assert!(finished.stderr.contains(part), "{}", finished.stderr);
+    }
+    assert_eq!(taken_by_a(&balancer, 12), [6; 4]);
+    let nobody = testkit::refused_address().to_string();
+    let finished = run(SLUICE, &["status", "--admin", &nobody]);
+    assert_eq!(finished.code(), 1);
+    assert!(
+        finished
+            .stderr
+            .contains("nobody answers at the admin address")
+    );
+}
