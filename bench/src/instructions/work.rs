@@ -108,6 +108,7 @@ impl Work {
 
     fn compose_request(&mut self, head: &RequestHead<'_, '_>) {
         let forwarding = request::Forwarding {
+            believed_of_trusted: None,
             client: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 57)),
             trusted: false,
             spoken: None,

@@ -7,6 +7,7 @@ mod early_data;
 mod health;
 mod listener;
 mod ocsp;
+mod overload;
 mod process;
 mod route;
 mod server_names;

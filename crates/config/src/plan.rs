@@ -27,7 +27,9 @@ pub use ocsp::{Ocsp, OcspFlaw};
 pub use process::{
     AccessFormat, AccessLog, Admin, LogFormat, LogLevel, LogTarget, Logs, Runtime, Secret,
 };
-pub use route::{Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route};
+pub use route::{
+    Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, RoutePriority,
+};
 pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
 pub use tls::{
     Acme, Authorities, Certificate, Challenge, ClientAuth, Tls, TlsVersion, UpstreamTls,

@@ -271,6 +271,8 @@ pub(crate) enum Form {
     Template,
     /// A path or URL with `{variables}`.
     Location,
+    /// The name of a header field.
+    FieldName,
     /// The value of a header field.
     FieldValue,
     /// A name as `Via` takes it.

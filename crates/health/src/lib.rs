@@ -11,6 +11,8 @@
 //! Of each server there is a [`Breaker`], which all workers tell what becomes of their requests, and a [`Check`], which
 //! belongs to whoever does the checks. [`Census`] joins both with what was set by hand, by the bounds that hold for an
 //! upstream.
+//!
+//! Where all are well and it is still too much, [`Sojourn`] says which of those that wait are refused.
 #![cfg_attr(
     not(test),
     deny(
@@ -26,6 +28,7 @@ mod availability;
 mod breaker;
 mod check;
 mod retry_budget;
+mod sojourn;
 
 pub use availability::{Admission, Bounds, ByHand, Census, LastResort, Signs, WhenAllDown};
 pub use breaker::{
@@ -34,3 +37,4 @@ pub use breaker::{
 };
 pub use check::{Check, CheckSettings, Verdict};
 pub use retry_budget::RetryBudget;
+pub use sojourn::{Patience, Sojourn, SojournSettings};

@@ -1,13 +1,15 @@
-//! The shared words of the house: addresses, weights, shares, moments.
+//! The shared words of the house: addresses, weights, shares, priorities, moments.
 //!
 //! Everything here is a plain value, checked when it is made. No I/O, no clock, no randomness.
 
 mod address;
 mod moment;
+mod priority;
 mod share;
 mod weight;
 
 pub use address::{AddressError, BindAddress, ServerAddress};
 pub use moment::Moment;
+pub use priority::Priority;
 pub use share::{Share, ShareError};
 pub use weight::{Weight, WeightError};

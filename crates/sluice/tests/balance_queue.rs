@@ -63,7 +63,8 @@ fn requests_wait_for_a_place_and_are_refused_once_the_queue_is_full() {
         assert_eq!(ended(&metrics, "queue-full"), 3);
         assert_eq!(ended(&metrics, "ok"), 6);
         assert_eq!(metrics.count("sluice_upstream_queue_waits_total", &[]), 5);
-        assert_eq!(metrics.count("sluice_upstream_queue_full_total", &[]), 3);
+        let refused = [("reason", "queue-full"), ("priority", "normal")];
+        assert_eq!(metrics.count("sluice_upstream_refused_total", &refused), 3);
         assert_eq!(metrics.count("sluice_upstream_queue_waiting", &[]), 0);
         assert_eq!(metrics.count("sluice_server_in_flight", &[]), 0);
         // Nothing is left of it: the place is free.
@@ -110,10 +111,8 @@ fn who_waits_for_too_long_is_refused() {
     assert_eq!(second.response("GET").status, 503);
     let metrics = balancer.metrics_after(1);
     assert_eq!(ended(&metrics, "queue-timeout"), 1);
-    assert_eq!(
-        metrics.count("sluice_upstream_queue_timeouts_total", &[]),
-        1
-    );
+    let refused = [("reason", "queue-timeout"), ("priority", "normal")];
+    assert_eq!(metrics.count("sluice_upstream_refused_total", &refused), 1);
     gate.open();
     assert_eq!(first.response("GET").status, 204);
     // Its connection is as good as before.

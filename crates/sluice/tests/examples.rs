@@ -19,8 +19,8 @@ use tls_kit::Authority;
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
-/// The files, each with its test below, in `examples_tls.rs`, `acme.rs` or `health_checks.rs`.
-const EXAMPLES: [&str; 19] = [
+/// The files, each with its test below, in `examples_tls.rs`, `acme.rs`, `health_checks.rs` or `overload_queue.rs`.
+const EXAMPLES: [&str; 20] = [
     "acme.toml",
     "balancing.toml",
     "circuit-breaker.toml",
@@ -30,6 +30,7 @@ const EXAMPLES: [&str; 19] = [
     "http3.toml",
     "layer7.toml",
     "mutual-tls.toml",
+    "overload.toml",
     "passthrough.toml",
     "production.toml",
     "proxy-protocol.toml",

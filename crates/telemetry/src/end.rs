@@ -23,6 +23,10 @@ words! {
         QueueFull = "queue-full",
         /// No server had a free place within the time that a request may wait in the queue.
         QueueTimeout = "queue-timeout",
+        /// It waited in the queue, which was full, and made room for a request of higher priority.
+        PushedOut = "pushed-out",
+        /// It had waited in the queue for longer than `target` while the queue was overloaded.
+        Shed = "shed",
         /// The last server tried could not be connected to.
         ConnectFailed = "connect-failed",
         /// The last server tried did not take the connection within the connect timeout.

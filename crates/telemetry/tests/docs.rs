@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use sluice_telemetry::access::{AccessLog, Format, fields};
 use sluice_telemetry::metrics::{
-    BadRequest, BreakerCause, CheckOutcome, ConnectFailure, DatagramDrop, Hello, ResponseFailure,
-    ServerState, StatusClass, TlsFailure, catalogue,
+    BadRequest, BreakerCause, CheckOutcome, ConnectFailure, DatagramDrop, Hello, Refusal,
+    ResponseFailure, ServerState, StatusClass, TlsFailure, catalogue,
 };
 use sluice_telemetry::{
     AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, TlsRecord, word,
@@ -25,6 +25,7 @@ fn metrics_page() {
             ("datagram-drops", word::markdown::<DatagramDrop>()),
             ("hellos", word::markdown::<Hello>()),
             ("server-states", word::markdown::<ServerState>()),
+            ("refusals", word::markdown::<Refusal>()),
             ("breaker-causes", word::markdown::<BreakerCause>()),
             ("connect-failures", word::markdown::<ConnectFailure>()),
             ("tls-failures", word::markdown::<TlsFailure>()),

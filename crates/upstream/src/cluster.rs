@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use sluice_balance::{Ask, Load, Policy, Servers, Signals};
 use sluice_config::plan::{HashKey, SendProxyProtocol, Upstream, UpstreamProtocol};
 use sluice_health::Admission;
-use sluice_model::Moment;
+use sluice_model::{Moment, Priority};
 use sluice_quic::ClientSettings;
 use sluice_telemetry::metrics::{Registry, UpstreamMetrics};
 use sluice_tls::{ClientConfig, Workspace};
@@ -62,6 +62,8 @@ pub struct Asked {
     pub now: Instant,
     /// The hash of what decides about the server: wanted where [`Cluster::key`] says of what.
     pub key: Option<u64>,
+    /// Who comes first where not all can be served.
+    pub priority: Priority,
 }
 
 impl Cluster {
@@ -303,6 +305,11 @@ impl Cluster {
     pub(crate) fn moment(&self, at: Instant) -> Moment {
         let nanos = at.saturating_duration_since(self.epoch).as_nanos();
         Moment::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// The other way round.
+    pub(crate) fn instant(&self, at: Moment) -> Instant {
+        self.epoch + Duration::from_nanos(at.as_nanos())
     }
 
     /// Where requests wait for a place at one of the servers.

@@ -213,7 +213,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(epoch: Instant) -> Self {
         Self {
-            queue: Arc::default(),
+            queue: Arc::new(Queue::new(epoch)),
             retries: Arc::default(),
             standing: Arc::new(Standing::new(epoch)),
         }

@@ -1,38 +1,58 @@
 //! Where requests wait while every server has its `max-connections`: one line for each upstream, over all workers.
 //!
-//! A place that becomes free is handed to whoever is first in line, and does not become free for others. While nobody
-//! waits, whoever gives a place back reads one counter; there is no lock then.
+//! A place that becomes free is handed to whoever is next in line, and does not become free for others: of the highest
+//! priority the oldest or, in overload, the newest. While nobody waits, whoever gives a place back reads one counter; there
+//! is no lock then.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
+use sluice_config::plan;
+use sluice_health::{Patience, Sojourn, SojournSettings};
+use sluice_model::{Moment, Priority};
 use tokio::sync::oneshot;
 
 use crate::endpoint::Endpoint;
 
 /// The line of an upstream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Queue {
     /// How long the line is.
     waiting: AtomicUsize,
     line: Mutex<Line>,
+    /// The origin of all moments.
+    epoch: Instant,
 }
 
 #[derive(Debug, Default)]
 struct Line {
     next_ticket: u64,
-    /// In the order of their tickets.
-    waiters: VecDeque<Waiter>,
+    /// By priority, each in the order of their tickets.
+    waiters: [VecDeque<Waiter>; Priority::COUNT],
+    sojourn: Sojourn,
+    /// As the plan of who came last has it.
+    settings: Option<SojournSettings>,
 }
 
 #[derive(Debug)]
 struct Waiter {
     ticket: u64,
+    joined: Moment,
     wants: Wants,
-    turn: oneshot::Sender<Place>,
+    turn: oneshot::Sender<Called>,
+}
+
+/// What becomes of somebody in line.
+#[derive(Debug)]
+enum Called {
+    /// It is their turn.
+    Place(Place),
+    /// Somebody of higher priority needs the room.
+    PushedOut,
 }
 
 /// Which places a request takes.
@@ -44,31 +64,70 @@ pub(crate) struct Wants {
     pub(crate) not: Vec<u64>,
 }
 
+/// Who joins the line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Comer {
+    pub(crate) priority: Priority,
+    pub(crate) now: Moment,
+}
+
+/// Somebody in line made room for one of higher priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PushedOut;
+
 impl Queue {
-    /// Takes the last place in the line; `None` where that is as long as it may be. The caller has to look for a free place
-    /// once more after this: one may have become free before it was seen that somebody waits.
-    pub(crate) fn join(self: &Arc<Self>, length: usize, wants: Wants) -> Option<Ticket> {
-        let mut line = self.lock();
-        if line.waiters.len() >= length {
-            return None;
+    pub(crate) fn new(epoch: Instant) -> Self {
+        Self {
+            waiting: AtomicUsize::new(0),
+            line: Mutex::default(),
+            epoch,
         }
+    }
+
+    /// Takes a place in the line, where it is too long that of the newest of the lowest priority below; `None` where there is
+    /// none. The caller has to look for a free place once more after this: one may have become free before it was seen
+    /// that somebody waits.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        settings: &plan::Queue,
+        comer: Comer,
+        wants: Wants,
+    ) -> Option<Ticket> {
+        let Comer { priority, now } = comer;
+        let mut line = self.lock();
+        line.settings = settings.sojourn;
+        let pushed_out = if line.len() >= settings.length {
+            Some(line.push_out(now, priority)?)
+        } else {
+            None
+        };
         let (turn, receiver) = oneshot::channel();
         let ticket = line.next_ticket;
         line.next_ticket += 1;
-        line.waiters.push_back(Waiter {
-            ticket,
-            wants,
-            turn,
-        });
+        line.joins(
+            priority,
+            Waiter {
+                ticket,
+                joined: now,
+                wants,
+                turn,
+            },
+        );
         self.note_length(&line);
         drop(line);
+        if let Some(pushed_out) = pushed_out {
+            // It may have gone away just now.
+            let _ = pushed_out.turn.send(Called::PushedOut);
+        }
         // With the order of `leave` and `is_empty` in `Place::give_back`: whoever gave a place back and saw nobody here did
         // so before the caller looks again.
         fence(Ordering::SeqCst);
         Some(Ticket {
             queue: Arc::clone(self),
             number: ticket,
+            priority,
             receiver,
+            is_called: false,
         })
     }
 
@@ -81,54 +140,149 @@ impl Queue {
         self.lock().next_ticket
     }
 
-    /// Hands a place that is free, or was a moment ago, to the first who takes it, of those whose ticket is less than
+    /// Hands a place that is free, or was a moment ago, to the next who takes it, of those whose ticket is less than
     /// `before`.
     fn serve(&self, endpoint: &Arc<Endpoint>, limit: Option<u32>, before: Option<u64>) {
+        let now = self.now();
         loop {
             let mut line = self.lock();
             let wanted = |waiter: &Waiter| {
                 before.is_none_or(|before| waiter.ticket < before)
                     && waiter.wants.takes(endpoint.id())
             };
-            let Some(first) = line.waiters.iter().position(wanted) else {
+            let Some((priority, position)) = line.next(now, wanted) else {
                 return;
             };
             // Whoever has it now gives it back, and looks here then.
             if !endpoint.load().try_enter(limit) {
                 return;
             }
-            let Some(waiter) = line.waiters.remove(first) else {
+            let Some(waiter) = line.serves(now, priority, position) else {
                 endpoint.load().leave();
                 return;
             };
             self.note_length(&line);
             drop(line);
-            match waiter.turn.send(Place::of(endpoint, limit)) {
-                Ok(()) => return,
+            match waiter.turn.send(Called::Place(Place::of(endpoint, limit))) {
                 // It has just gone away.
-                Err(place) => place.leave(),
+                Err(Called::Place(place)) => place.leave(),
+                _ => return,
             }
         }
     }
 
-    fn forget(&self, ticket: u64) {
+    /// Leaves the line, unless it has been called.
+    fn forget(&self, ticket: u64, priority: Priority) {
         let mut line = self.lock();
-        let found = line
-            .waiters
-            .binary_search_by_key(&ticket, |waiter| waiter.ticket);
-        if let Ok(position) = found {
-            line.waiters.remove(position);
+        if let Some(position) = line.position(ticket, priority) {
+            line.leaves(self.now(), priority, position);
             self.note_length(&line);
         }
     }
 
+    /// For how long somebody may stay in line, where that is not for the whole time that a request may wait. Whoever may
+    /// not any more has left.
+    fn patience(&self, ticket: u64, priority: Priority, now: Moment) -> Option<Patience> {
+        let mut line = self.lock();
+        let settings = line.settings?;
+        let position = line.position(ticket, priority)?;
+        let joined = line.waiters_mut(priority).get(position)?.joined;
+        let patience = line.sojourn.patience(&settings, now, priority, joined);
+        if patience == Patience::Over {
+            line.leaves(now, priority, position);
+            self.note_length(&line);
+        }
+        Some(patience)
+    }
+
+    fn now(&self) -> Moment {
+        let nanos = self.epoch.elapsed().as_nanos();
+        Moment::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
     fn note_length(&self, line: &Line) {
-        self.waiting.store(line.waiters.len(), Ordering::SeqCst);
+        self.waiting.store(line.len(), Ordering::SeqCst);
     }
 
     fn lock(&self) -> MutexGuard<'_, Line> {
         // Nothing is done under the lock that could leave the line half changed.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn len(&self) -> usize {
+        self.waiters.iter().map(VecDeque::len).sum()
+    }
+
+    fn joins(&mut self, priority: Priority, waiter: Waiter) {
+        if let Some(settings) = &self.settings {
+            self.sojourn.joined(settings, waiter.joined, priority);
+        }
+        self.waiters_mut(priority).push_back(waiter);
+    }
+
+    /// Who is served next, of those that are `wanted`.
+    fn next(&self, now: Moment, wanted: impl Fn(&Waiter) -> bool) -> Option<(Priority, usize)> {
+        let lines = Priority::ALL.into_iter().zip(&self.waiters).rev();
+        lines
+            .filter(|(_, waiters)| !waiters.is_empty())
+            .find_map(|(priority, waiters)| {
+                let newest_first = self
+                    .settings
+                    .is_some_and(|settings| self.sojourn.is_overloaded(&settings, now, priority));
+                let position = if newest_first {
+                    waiters.iter().rposition(&wanted)
+                } else {
+                    waiters.iter().position(&wanted)
+                };
+                Some((priority, position?))
+            })
+    }
+
+    /// Takes out who is served.
+    fn serves(&mut self, now: Moment, priority: Priority, position: usize) -> Option<Waiter> {
+        let waiters = self.waiters_mut(priority);
+        let waiter = waiters.remove(position)?;
+        let is_empty = waiters.is_empty();
+        if let Some(settings) = &self.settings {
+            let waited = now.since(waiter.joined);
+            self.sojourn
+                .served(settings, now, priority, waited, is_empty);
+        }
+        Some(waiter)
+    }
+
+    /// Takes out who is not served.
+    fn leaves(&mut self, now: Moment, priority: Priority, position: usize) -> Option<Waiter> {
+        let waiters = self.waiters_mut(priority);
+        let waiter = waiters.remove(position)?;
+        let is_empty = waiters.is_empty();
+        if let Some(settings) = &self.settings {
+            self.sojourn.left(settings, now, priority, is_empty);
+        }
+        Some(waiter)
+    }
+
+    /// Takes out the newest of the lowest priority, where that is below `priority`.
+    fn push_out(&mut self, now: Moment, priority: Priority) -> Option<Waiter> {
+        let lines = Priority::ALL.into_iter().zip(&self.waiters);
+        let (lowest, waiters) = lines
+            .take_while(|(other, _)| *other < priority)
+            .find(|(_, waiters)| !waiters.is_empty())?;
+        let newest = waiters.len().checked_sub(1)?;
+        self.leaves(now, lowest, newest)
+    }
+
+    fn position(&self, ticket: u64, priority: Priority) -> Option<usize> {
+        let waiters = self.waiters.get(priority as usize)?;
+        waiters
+            .binary_search_by_key(&ticket, |waiter| waiter.ticket)
+            .ok()
+    }
+
+    fn waiters_mut(&mut self, priority: Priority) -> &mut VecDeque<Waiter> {
+        &mut self.waiters[priority as usize]
     }
 }
 
@@ -143,20 +297,36 @@ impl Wants {
 pub(crate) struct Ticket {
     queue: Arc<Queue>,
     number: u64,
-    receiver: oneshot::Receiver<Place>,
+    priority: Priority,
+    receiver: oneshot::Receiver<Called>,
+    is_called: bool,
+}
+
+impl Ticket {
+    /// For how long it may go on waiting, where that is not for the whole time that a request may wait.
+    pub(crate) fn patience(&self, now: Moment) -> Option<Patience> {
+        self.queue.patience(self.number, self.priority, now)
+    }
 }
 
 impl Future for Ticket {
-    type Output = Option<Place>;
+    type Output = Result<Place, PushedOut>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.receiver).poll(cx).map(Result::ok)
+        let called = std::task::ready!(Pin::new(&mut self.receiver).poll(cx));
+        self.is_called = true;
+        Poll::Ready(match called {
+            Ok(Called::Place(place)) => Ok(place),
+            Ok(Called::PushedOut) | Err(_) => Err(PushedOut),
+        })
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.queue.forget(self.number);
+        if !self.is_called {
+            self.queue.forget(self.number, self.priority);
+        }
     }
 }
 

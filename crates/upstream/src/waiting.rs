@@ -2,11 +2,16 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use sluice_health::Patience;
+use sluice_model::Priority;
+use sluice_telemetry::metrics::Refusal;
 
 use crate::cluster::{Asked, Cluster};
 use crate::lane::InFlight;
-use crate::queue::{Ticket, Wants};
+use crate::queue::{Comer, PushedOut, Ticket, Wants};
 use crate::tried::Tried;
 
 /// What comes of wanting to wait.
@@ -39,8 +44,11 @@ impl Cluster {
             made_before: self.made_before(),
             not: self.ids(tried),
         };
-        let Some(ticket) = queue.join(settings.length, wants) else {
-            self.metrics().queue_full.increment();
+        let comer = Comer {
+            priority: asked.priority,
+            now: self.moment(asked.now),
+        };
+        let Some(ticket) = queue.join(&settings, comer, wants) else {
             return Wait::Full;
         };
         if let Some(place) = self.pick(tried, asked) {
@@ -53,6 +61,11 @@ impl Cluster {
             cluster: Rc::clone(self),
         })
     }
+
+    /// Counts one that is refused as there are too many.
+    pub fn refused(&self, why: Refusal, priority: Priority) {
+        self.metrics().refused.increment(why, priority);
+    }
 }
 
 /// A request's turn that has not come yet. Given up when dropped.
@@ -62,14 +75,43 @@ pub struct Turn {
     cluster: Rc<Cluster>,
 }
 
+impl Turn {
+    /// When to ask again how long it may go on waiting: `until` at the latest.
+    ///
+    /// # Errors
+    /// It may not.
+    pub fn may_stay(&self, now: Instant, until: Instant) -> Result<Instant, Refusal> {
+        if now >= until {
+            return Err(Refusal::QueueTimeout);
+        }
+        let has_target = |queue: &sluice_config::plan::Queue| queue.sojourn.is_some();
+        if !self
+            .cluster
+            .settings()
+            .queue
+            .as_ref()
+            .is_some_and(has_target)
+        {
+            return Ok(until);
+        }
+        match self.ticket.patience(self.cluster.moment(now)) {
+            Some(Patience::Over) => Err(Refusal::Shed),
+            Some(Patience::Until(at)) => Ok(self.cluster.instant(at).min(until)),
+            // It is being called.
+            None => Ok(until),
+        }
+    }
+}
+
 /// Ready when there is a place; `None` where that is at a server that this cluster does not have: then wait again.
 impl Future for Turn {
-    type Output = Option<InFlight>;
+    type Output = Result<Option<InFlight>, Refusal>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.ticket)
-            .poll(cx)
-            .map(|place| self.cluster.taken_over(place?))
+        Poll::Ready(match ready!(Pin::new(&mut self.ticket).poll(cx)) {
+            Ok(place) => Ok(self.cluster.taken_over(place)),
+            Err(PushedOut) => Err(Refusal::PushedOut),
+        })
     }
 }
 

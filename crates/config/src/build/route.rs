@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use sluice_route::{Conditions, FieldCondition, PathPattern, Template, TemplateError};
 
+use super::overload::priority;
 use super::{Builder, is_wrong};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
-    Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, UpstreamId,
+    Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, RoutePriority,
+    UpstreamId,
 };
 use crate::read::{Section, Typed, nothing_set};
 use crate::schema::keys;
@@ -82,6 +84,7 @@ impl Builder<'_> {
                         max_body: None,
                         retry: Retry::default(),
                         fallback: None,
+                        priority: RoutePriority::default(),
                     },
                     conditions: Conditions::default(),
                     listeners,
@@ -140,6 +143,7 @@ impl Builder<'_> {
                 Some(section) => Some(self.fallback(section)?),
                 None => None,
             },
+            priority: priority(section)?,
         };
         Some(HalfRoute {
             route,
@@ -219,12 +223,16 @@ impl Builder<'_> {
             }
         };
         if section.set_at("upstream").is_none() && !set.is_empty() {
-            self.out_of_place(section, &["timeout", "retry", "fallback"], |key| {
-                Diagnostic::warning(
-                    0..0,
-                    format!("`{key}` has no effect on a route without `upstream`"),
-                )
-            });
+            self.out_of_place(
+                section,
+                &["timeout", "retry", "fallback", "priority"],
+                |key| {
+                    Diagnostic::warning(
+                        0..0,
+                        format!("`{key}` has no effect on a route without `upstream`"),
+                    )
+                },
+            );
         }
         action
     }

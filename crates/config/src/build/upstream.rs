@@ -4,7 +4,7 @@ use super::Builder;
 use super::circuit_breaker::when_all_down;
 use super::health::Spoken;
 use crate::diagnostic::{Diagnostic, Span};
-use crate::plan::{Queue, SendProxyProtocol, Server, Upstream};
+use crate::plan::{SendProxyProtocol, Server, Upstream};
 use crate::read::{Section, Typed};
 use sluice_model::Weight;
 
@@ -29,7 +29,7 @@ impl Builder<'_> {
             name: section.name.as_str().into(),
             servers: servers?,
             balance: balance?,
-            queue: section.table("queue").and_then(queue),
+            queue: section.table("queue").and_then(|table| self.queue(table)),
             circuit_breaker,
             when_all_down: when_all_down(section)?,
             load_report: section.value("load-report"),
@@ -119,13 +119,6 @@ pub(super) fn proxy_header(word: &str) -> SendProxyProtocol {
         "v2" => SendProxyProtocol::V2,
         _ => SendProxyProtocol::Off,
     }
-}
-
-fn queue(table: &Section) -> Option<Queue> {
-    Some(Queue {
-        length: table.value("length")?,
-        timeout: table.value("timeout")?,
-    })
 }
 
 fn server(table: &Section, own_zone: Option<&str>) -> Option<Server> {

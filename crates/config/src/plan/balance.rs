@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sluice_balance::{ServerShape, Settings, key_hash};
+use sluice_health::SojournSettings;
 use sluice_route::Facts;
 
 use super::{Server, Upstream};
@@ -68,6 +69,8 @@ pub struct Queue {
     pub length: usize,
     /// `timeout`: how long each.
     pub timeout: Duration,
+    /// `target` and `interval`; `None` where nobody is refused before the `timeout`.
+    pub sojourn: Option<SojournSettings>,
 }
 
 /// Where a server's answer says how loaded it is.

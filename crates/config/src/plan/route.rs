@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_model::Share;
+use sluice_model::{Priority, Share};
 use sluice_route::Template;
 
 use super::UpstreamId;
@@ -23,6 +23,17 @@ pub struct Route {
     pub retry: Retry,
     /// `fallback`
     pub fallback: Option<Fallback>,
+    /// `priority`
+    pub priority: RoutePriority,
+}
+
+/// `priority`: how much a route's requests matter when not all can be served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoutePriority {
+    /// The field in which trusted clients say it, in lower case.
+    pub field: Option<Box<str>>,
+    /// The priority of all others.
+    pub default: Priority,
 }
 
 /// `fallback`: what becomes of a request that its own upstream has failed.

@@ -12,6 +12,8 @@ pub struct Forwarding<'a> {
     pub client: IpAddr,
     /// Whether what the client says of clients before it is believed and passed on; otherwise it is replaced.
     pub trusted: bool,
+    /// A field beside those that is passed on of trusted clients only.
+    pub believed_of_trusted: Option<&'a str>,
     /// The version that the client spoke, where the head is a translation of it (`2.0`).
     pub spoken: Option<&'static str>,
     /// How the client spoke to us: `http` or `https`.
@@ -76,6 +78,9 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
         first.is_some_and(|(ours, _)| ours.eq_ignore_ascii_case(name))
     };
     let guards = forwarding.certificate != Certificate::NotAsked;
+    let distrusted = forwarding
+        .believed_of_trusted
+        .filter(|_| !forwarding.trusted);
     head.fields.write_kept(out, |field| {
         !field.hop_by_hop
             && match field.kind {
@@ -89,7 +94,12 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
                 | FieldKind::XForwardedPort
                 | FieldKind::XRealIp => forwarding.trusted,
                 FieldKind::Forwarded => forwarding.trusted && !forwarding.forwarded,
-                _ => (!guards || !is_of_certificate(field.name)) && !is_replaced(field.name),
+                kind => {
+                    let is_distrusted = |ours| is_taken_for(ours, field.name);
+                    (!guards || !is_of_certificate(field.name))
+                        && !is_replaced(field.name)
+                        && (kind != FieldKind::Other || !distrusted.is_some_and(is_distrusted))
+                }
             }
     });
     write_client(head, forwarding, out);
@@ -163,17 +173,21 @@ fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &m
     }
 }
 
-/// The fields that tell of a client's certificate; `_` for `-` too, which many servers take for the same.
+/// The fields that tell of a client's certificate.
 fn is_of_certificate(name: &str) -> bool {
     [CERTIFICATE_SUBJECT, CERTIFICATE_FINGERPRINT]
         .iter()
-        .any(|ours| {
-            ours.len() == name.len()
-                && ours.bytes().zip(name.bytes()).all(|(ours, theirs)| {
-                    let theirs = if theirs == b'_' { b'-' } else { theirs };
-                    ours.eq_ignore_ascii_case(&theirs)
-                })
-        })
+        .any(|ours| is_taken_for(ours, name))
+}
+
+/// Whether servers may take one name for the other: in any case, and `_` for `-` too, as many do.
+fn is_taken_for(ours: &str, name: &str) -> bool {
+    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    ours.len() == name.len()
+        && ours
+            .bytes()
+            .zip(name.bytes())
+            .all(|(ours, theirs)| plain(ours).eq_ignore_ascii_case(&plain(theirs)))
 }
 
 const CERTIFICATE_SUBJECT: &str = "X-Client-Cert-Subject";

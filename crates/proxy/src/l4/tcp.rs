@@ -7,6 +7,7 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::{HashKey, Protocol, ProxyProtocol, SourceAddress, TcpTarget};
+use sluice_model::Priority;
 use sluice_net::Stream;
 use sluice_telemetry::End;
 use sluice_telemetry::access::TcpRecord;
@@ -19,7 +20,7 @@ use crate::connections::Guard;
 use crate::deadline::Deadline;
 use crate::live::LiveListener;
 use crate::preface::{self, PrefaceError};
-use crate::queue;
+use crate::queue::{self, Interruption};
 use crate::secure::{log_record, secure};
 use crate::trip::end_of_dropped;
 use crate::upstream_preface;
@@ -247,11 +248,14 @@ impl Session {
         let mut tried = Tried::default();
         let mut end = End::NoServer;
         let key = cluster.key().map(|_| HashKey::of_address(self.client.ip()));
+        let priority = Priority::default();
         loop {
             let mut now = Instant::now();
-            let mut next = cluster.pick(&mut tried, Asked { now, key });
+            let mut next = cluster.pick(&mut tried, Asked { now, key, priority });
             if next.is_none() && cluster.settings().queue.is_some() {
-                next = self.wait(cluster, &mut tried, Asked { now, key }).await?;
+                next = self
+                    .wait(cluster, &mut tried, Asked { now, key, priority })
+                    .await?;
                 now = Instant::now();
             }
             let Some(place) = next else { break };
@@ -295,16 +299,13 @@ impl Session {
         tried: &mut Tried,
         asked: Asked,
     ) -> Result<Option<InFlight>, End> {
-        let Some(settings) = cluster.settings().queue else {
-            return Ok(None);
-        };
         let deadline = &mut self.deadline;
-        deadline.set(asked.now + settings.timeout);
-        let gives_up = |cx: &mut Context<'_>| {
-            let is_over = deadline.poll(cx).is_ready();
-            is_over.then_some(End::QueueTimeout)
+        let interrupted = |cx: &mut Context<'_>, due| {
+            deadline.set(due);
+            let is_due = deadline.poll(cx).is_ready();
+            is_due.then_some(Interruption::Due)
         };
-        queue::wait(cluster, tried, asked, gives_up).await
+        queue::wait(cluster, tried, asked, interrupted).await
     }
 
     async fn try_server(

@@ -7,10 +7,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_config::plan::{Action, Fallback, HttpListener, Route, UpstreamId};
+use sluice_config::plan::{Action, Fallback, HttpListener, Route, RoutePriority, UpstreamId};
 use sluice_http::h1::relay::{Relay, RelayError};
 use sluice_http::h1::request::{Certificate, Forwarding, compose, kept_request_id};
 use sluice_http::websocket;
+use sluice_model::Priority;
 use sluice_route::{Captures, Facts, FieldLookup, normalise_path};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
@@ -50,6 +51,8 @@ pub(super) struct Outgoing {
     pub(super) body: Relay,
     /// The hash of what decides about its server, where the upstream goes by such.
     pub(super) key: Option<u64>,
+    /// Who comes first where not all can be served.
+    pub(super) priority: Priority,
     /// The client's version.
     pub(super) version: Version,
     /// Whether the client wants its connection kept.
@@ -303,9 +306,11 @@ impl<'b> Asked<'_, '_, 'b> {
         let call_until = self
             .grpc_timeout()
             .and_then(|timeout| trip.started.checked_add(timeout));
+        let trusted = self.http.trusts(self.downstream.client.ip());
         let forwarding = Forwarding {
             client: self.downstream.client.ip(),
-            trusted: self.http.trusts(self.downstream.client.ip()),
+            trusted,
+            believed_of_trusted: route.priority.field.as_deref(),
             spoken: self.downstream.carrier.map(Carrier::via),
             scheme: self.downstream.scheme(),
             request_id,
@@ -338,6 +343,7 @@ impl<'b> Asked<'_, '_, 'b> {
             bytes,
             body,
             key: self.key(cluster, facts),
+            priority: self.priority(route, trusted),
             version: head.version,
             persistent: head.persistent,
             is_head: head.method == Method::Head,
@@ -363,6 +369,16 @@ impl<'b> Asked<'_, '_, 'b> {
             alt_svc: self.downstream.alt_svc(self.http).cloned(),
         };
         Ok((Decision::Forward(outgoing), used))
+    }
+
+    /// How much it matters, by its route or by what trusted clients say.
+    fn priority(&self, route: &Route, trusted: bool) -> Priority {
+        let RoutePriority { field, default } = &route.priority;
+        let said = || {
+            let name = field.as_deref().filter(|_| trusted)?;
+            Priority::of_word(self.head.fields.named(name)?)
+        };
+        said().unwrap_or(*default)
     }
 
     /// The hash of what decides about the server.

@@ -123,6 +123,14 @@ impl Failure {
         matches!(self.end, End::ConnectTimeout | End::UpstreamTimeout)
     }
 
+    /// It found no place while all were taken: soon there may be one.
+    pub(super) fn refused(end: End) -> Self {
+        Self {
+            retry_after: Some(REFUSED_FOR),
+            ..Self::for_good(end)
+        }
+    }
+
     /// A failure that no other server can mend.
     pub(super) fn for_good(end: End) -> Self {
         Self {
@@ -131,6 +139,9 @@ impl Failure {
         }
     }
 }
+
+/// Seconds after which one may try again that was refused as there were too many: as few as can be said.
+const REFUSED_FOR: u64 = 1;
 
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {

@@ -24,7 +24,7 @@ use super::respond::{self, Answer};
 use super::serve::Downstream;
 use super::tunnel;
 use crate::live::LiveListener;
-use crate::queue;
+use crate::queue::{self, Interruption};
 use crate::trip::Trip;
 use crate::upstream_preface;
 
@@ -48,6 +48,7 @@ pub(super) async fn run(
             let asked = Asked {
                 now: trip.now,
                 key: request.key,
+                priority: request.priority,
             };
             next = cluster.pick(&mut request.tries.tried, asked);
             if next.is_none() && cluster.settings().queue.is_some() {
@@ -171,23 +172,24 @@ async fn wait(
     request: &mut Outgoing,
     failure: &mut Failure,
 ) -> Option<InFlight> {
-    let timeout = request.cluster.settings().queue?.timeout;
     let asked = Asked {
         now: trip.tick(),
         key: request.key,
+        priority: request.priority,
     };
-    downstream.deadline.set(asked.now + timeout);
-    let gives_up = |cx: &mut Context<'_>| {
+    let interrupted = |cx: &mut Context<'_>, due| {
         if request.body.is_received() && downstream.is_gone(cx) {
-            return Some(End::ClientClosed);
+            return Some(Interruption::Gone);
         }
-        let is_over = downstream.deadline.poll(cx).is_ready();
-        is_over.then_some(End::QueueTimeout)
+        downstream.deadline.set(due);
+        let is_due = downstream.deadline.poll(cx).is_ready();
+        is_due.then_some(Interruption::Due)
     };
-    let outcome = queue::wait(&request.cluster, &mut request.tries.tried, asked, gives_up).await;
+    let tried = &mut request.tries.tried;
+    let outcome = queue::wait(&request.cluster, tried, asked, interrupted).await;
     trip.tick();
     outcome.unwrap_or_else(|end| {
-        *failure = Failure::for_good(end);
+        *failure = Failure::refused(end);
         None
     })
 }

@@ -229,7 +229,12 @@ pub(super) fn refusal(downstream: &Downstream, status: u16, to: Recipient) -> An
 /// The status for the way a forwarded request ended, where the client has got no answer yet.
 pub(super) fn status_of(end: End) -> u16 {
     match end {
-        End::NoServer | End::AllDown | End::QueueFull | End::QueueTimeout => 503,
+        End::NoServer
+        | End::AllDown
+        | End::QueueFull
+        | End::QueueTimeout
+        | End::PushedOut
+        | End::Shed => 503,
         End::ConnectTimeout | End::UpstreamTimeout => 504,
         End::ClientTimeout => 408,
         End::BadRequest => 400,

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::{HashKey, Listener, Protocol, UdpListener};
+use sluice_model::Priority;
 use sluice_net::datagrams::{Answers, Arrivals, Flow, Offload, ReadySet, Run};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::DatagramDrop;
@@ -206,7 +207,14 @@ impl Pump {
             .map(|_| HashKey::of_address(flow.client().ip()));
         let mut attempts = u32::try_from(tried.count()).unwrap_or_default();
         let mut made_room = false;
-        while let Some(place) = cluster.pick(tried, Asked { now, key }) {
+        while let Some(place) = cluster.pick(
+            tried,
+            Asked {
+                now,
+                key,
+                priority: Priority::default(),
+            },
+        ) {
             if attempts > 0 {
                 cluster.metrics().retries.increment();
             }

@@ -104,8 +104,7 @@ families! {
     UPSTREAM_ALL_DOWN = Counter "sluice_upstream_all_down_total" ["upstream"] "Requests and sessions refused because no server was well (`fail-closed`).";
     UPSTREAM_QUEUE_WAITING = Gauge "sluice_upstream_queue_waiting" ["upstream"] "Requests and sessions that wait for a place at a server now.";
     UPSTREAM_QUEUE_WAITS = Counter "sluice_upstream_queue_waits_total" ["upstream"] "Requests and sessions that waited for a place at a server.";
-    UPSTREAM_QUEUE_FULL = Counter "sluice_upstream_queue_full_total" ["upstream"] "Requests and sessions refused because as many waited as may.";
-    UPSTREAM_QUEUE_TIMEOUTS = Counter "sluice_upstream_queue_timeouts_total" ["upstream"] "Requests and sessions refused because they had waited for too long.";
+    UPSTREAM_REFUSED = Counter "sluice_upstream_refused_total" ["upstream", "reason", "priority"] "Requests and sessions refused because there were too many, by why and by their priority.";
 
     // Servers.
     SERVER_REQUESTS = Counter "sluice_server_requests_total" ["upstream", "server", "code"] "Answers of a server, by class of the final status.";

@@ -8,6 +8,7 @@ use super::checks::CheckMetrics;
 use super::histogram::{Histogram, HistogramTotal};
 use super::kernel::KernelView;
 use super::process::ProcessMetrics;
+use super::refusal::Refusal;
 use super::registry::{ByNames, Registry};
 use super::server_state::ServerState;
 use super::shards::{
@@ -15,6 +16,7 @@ use super::shards::{
 };
 use super::text::Exposition;
 use crate::word::Word;
+use sluice_model::Priority;
 
 /// The media type of [`Registry::render`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -156,12 +158,22 @@ fn upstreams(text: &mut Exposition<'_>, all: &ByNames<1, UpstreamMetrics>) {
     counters(text, &catalogue::UPSTREAM_QUEUE_WAITS, all, |upstream| {
         &upstream.queue_waits
     });
-    counters(text, &catalogue::UPSTREAM_QUEUE_FULL, all, |upstream| {
-        &upstream.queue_full
-    });
-    counters(text, &catalogue::UPSTREAM_QUEUE_TIMEOUTS, all, |upstream| {
-        &upstream.queue_timeouts
-    });
+    refusals(text, all);
+}
+
+fn refusals(text: &mut Exposition<'_>, all: &ByNames<1, UpstreamMetrics>) {
+    let mut samples = text.family(&catalogue::UPSTREAM_REFUSED);
+    for ([upstream], shards) in all {
+        for reason in Refusal::ALL {
+            for priority in Priority::ALL {
+                let total = sum(shards.values(), |shard| {
+                    shard.refused.value(*reason, priority)
+                });
+                let labels = [upstream.as_str(), reason.as_str(), priority.as_str()];
+                samples.sample(&labels, total);
+            }
+        }
+    }
 }
 
 fn servers(text: &mut Exposition<'_>, all: &ByNames<2, ServerMetrics>, process: &ProcessMetrics) {

@@ -5,6 +5,7 @@
 use super::bad_request::BadRequest;
 use super::cell::{Counter, CounterBy, Gauge};
 use super::histogram::Histogram;
+use super::refusal::Refusals;
 use crate::end::End;
 use crate::word::words;
 
@@ -42,10 +43,8 @@ pub struct UpstreamMetrics {
     pub queue_waiting: Gauge,
     /// Requests and sessions that waited in the queue.
     pub queue_waits: Counter,
-    /// Requests and sessions refused because the queue was full.
-    pub queue_full: Counter,
-    /// Requests and sessions refused because they had waited for too long.
-    pub queue_timeouts: Counter,
+    /// Requests and sessions refused because there were too many.
+    pub refused: Refusals,
 }
 
 /// A server's requests and connections, as one worker saw them.

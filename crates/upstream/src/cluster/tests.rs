@@ -94,6 +94,7 @@ fn asked() -> Asked {
     Asked {
         now: Instant::now(),
         key: None,
+        priority: Priority::Normal,
     }
 }
 

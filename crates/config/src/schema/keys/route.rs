@@ -96,7 +96,14 @@ pub(crate) static ROUTE: Shape = Shape {
         )
         .also(&["error-page", "backup-upstream", "on-failure"]),
         Key::not_yet("hedge", "Ask a second server when the first is slow."),
-        Key::not_yet("priority", "What is shed first under overload."),
+        Key::new(
+            "priority",
+            Kind::Either(&[Kind::Choice(PRIORITIES), Kind::Table(&PRIORITY)]),
+            Default::Is("\"normal\""),
+            "With `upstream`: who is served first, and who is refused first, where the upstream cannot serve all. \
+             [overload.md](overload.md) says how.",
+        )
+        .also(&["importance", "criticality"]),
     ],
 };
 
@@ -295,6 +302,36 @@ pub(crate) static FALLBACK: Shape = Shape {
         ),
     ],
 };
+
+/// `priority` of `[[routes]]`, as a table
+pub(crate) static PRIORITY: Shape = Shape {
+    place: "`priority` of `[[routes]]`",
+    doc: "A priority that trusted clients say themselves.",
+    keys: &[
+        Key::new(
+            "header",
+            Kind::Text(Form::FieldName),
+            Default::Required("\"X-Priority\""),
+            "The header field that says it: `low`, `normal`, `high` or `critical`. Believed of clients in `trusted-proxies` of the listener. \
+             From others it is not passed on.",
+        )
+        .also(&["field", "name"]),
+        Key::new(
+            "default",
+            Kind::Choice(PRIORITIES),
+            Default::Is("\"normal\""),
+            "The priority of a request whose field is missing, says something else or is not believed.",
+        )
+        .also(&["otherwise", "else"]),
+    ],
+};
+
+static PRIORITIES: &[Choice] = &[
+    Choice::new("low"),
+    Choice::new("normal"),
+    Choice::new("high"),
+    Choice::new("critical"),
+];
 
 /// `redirect` of `[[routes]]`
 pub(crate) static REDIRECT: Shape = Shape {

@@ -307,7 +307,8 @@ pub(crate) static BALANCE: Shape = Shape {
 /// `queue` of `[upstreams.NAME]`
 pub(crate) static QUEUE: Shape = Shape {
     place: "`queue` of `[upstreams.NAME]`",
-    doc: "Where requests (http) and connections (tcp) wait for a free place at a server, first come first served, over all workers.",
+    doc: "Where requests (http) and connections (tcp) wait for a free place at a server, over all workers: by `priority` of their route, and \
+          within it first come first served. [overload.md](overload.md) says more.",
     keys: &[
         Key::new(
             "length",
@@ -316,7 +317,8 @@ pub(crate) static QUEUE: Shape = Shape {
                 max: 1_000_000,
             },
             Default::Required("100"),
-            "How many may wait at a time. The next is refused at once, with 503.",
+            "How many may wait at a time. The next takes the place of the newest of the lowest priority below its own, or is refused at once, \
+             with 503.",
         )
         .also(&["size", "max", "max-pending"]),
         Key::new(
@@ -325,6 +327,22 @@ pub(crate) static QUEUE: Shape = Shape {
             Default::Is("\"1s\""),
             "How long one waits at most before it is refused, with 503.",
         ),
+        Key::new(
+            "target",
+            Kind::Either(&[Kind::Choice(&[Choice::new("off")]), duration(MILLISECOND, HOUR)]),
+            Default::Is("\"off\""),
+            "How long a request should wait at most, `20ms` say: a few times what the servers take to free a place. Where it is longer for all \
+             during an `interval`, the newest is served first, and whoever waits longer than this is refused with 503, until the line is empty \
+             again. `\"off\"` waits for the whole `timeout`, always.",
+        )
+        .also(&["sojourn", "sojourn-target", "codel-target"]),
+        Key::new(
+            "interval",
+            duration(MILLISECOND, HOUR),
+            Default::Is("\"100ms\""),
+            "With `target`: how long waits have to be too long before that is taken for more than a burst.",
+        )
+        .also(&["codel-interval", "window"]),
     ],
 };
 

@@ -5,6 +5,7 @@ use sluice_wire::h1::{FieldStorage, Limits, parse_request};
 use super::*;
 
 const USUAL: Forwarding<'static> = Forwarding {
+    believed_of_trusted: None,
     spoken: None,
     client: IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7)),
     trusted: false,

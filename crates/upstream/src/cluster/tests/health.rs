@@ -281,6 +281,7 @@ fn nobody_waits_for_a_place_at_a_server_that_takes_nothing() {
     settings.queue = Some(sluice_config::plan::Queue {
         length: 1,
         timeout: Duration::from_secs(1),
+        sojourn: None,
     });
     let (cluster, _endpoints) = room.cluster(&settings);
     let cluster = Rc::new(cluster);
@@ -294,7 +295,7 @@ fn nobody_waits_for_a_place_at_a_server_that_takes_nothing() {
     drop(place);
     run(async {
         let handed = poll_fn(|cx| std::pin::Pin::new(&mut turn).poll(cx)).await;
-        assert!(handed.is_none());
+        assert!(handed.is_ok_and(|place| place.is_none()));
     });
     assert_eq!(endpoint(&cluster, 0).load().in_flight(), 0);
     let wait = cluster.wait(&mut Tried::default(), asked());
