@@ -121,6 +121,7 @@ impl Work {
             certificate: request::Certificate::NotAsked,
             early: false,
             max_forwards: None,
+            first: None,
         };
         self.out.clear();
         request::compose(head, &forwarding, &mut self.out);
