@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::client::RawClient;
 use crate::command::wait_exit;
+use crate::memory::resident_kib;
 use crate::message::{ReadError, Response};
 use crate::metrics::Metrics;
 use crate::ports::free_port;
@@ -220,6 +221,20 @@ impl Balancer {
     #[track_caller]
     pub fn wait_for_stderr(&self, part: &str) -> String {
         self.stderr.wait_for(part)
+    }
+
+    /// How much memory it has now, in KiB.
+    #[track_caller]
+    pub fn resident_kib(&self) -> u64 {
+        resident_kib(self.pid())
+    }
+
+    /// What the listener `web` answers to a request as it stands, on a connection of its own.
+    #[track_caller]
+    pub fn ask(&self, request: &str) -> Response {
+        let mut client = RawClient::connect(self.address("web"));
+        client.send(request);
+        client.response("GET")
     }
 
     /// Asks the admin address; the connection is used once.

@@ -201,6 +201,15 @@ pub fn request<'a>(method: &'a str, path: &'a str) -> [(&'a str, &'a str); 4] {
     ]
 }
 
+/// The fields that ask for a WebSocket (RFC 8441, 5).
+pub fn websocket_request(path: &str) -> Vec<(&str, &str)> {
+    [
+        &request("CONNECT", path)[..],
+        &[(":protocol", "websocket"), ("sec-websocket-version", "13")],
+    ]
+    .concat()
+}
+
 /// Fields as literals that no table keeps (RFC 7541, 6.2.2).
 pub fn header_block(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();

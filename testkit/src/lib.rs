@@ -16,6 +16,7 @@ mod command;
 mod corpus;
 mod echo;
 mod http2;
+mod memory;
 mod message;
 mod metrics;
 mod network;
@@ -33,7 +34,10 @@ pub use client::RawClient;
 pub use command::{Finished, binary, curl, run};
 pub use corpus::{corpus, corpus_at_every_length};
 pub use echo::{EchoReply, EchoServer, digest, pattern};
-pub use http2::{Frame, Http2Client, Http2Server, PREFACE, flag, header_block, kind, request};
+pub use http2::{
+    Frame, Http2Client, Http2Server, PREFACE, flag, header_block, kind, request, websocket_request,
+};
+pub use memory::resident_kib;
 pub use message::{Head, ReadError, Response, StartLine};
 pub use metrics::{Metrics, Sample};
 pub use network::in_private_network;

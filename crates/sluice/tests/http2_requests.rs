@@ -5,7 +5,7 @@ mod http_proxy;
 use http_proxy::{Setup, start};
 use testkit::{
     EchoServer, Frame, Gate, Http2Client, RawClient, Script, ScriptedServer, curl, flag, kind,
-    pattern, request, wait_until,
+    pattern, request, wait_until, websocket_request,
 };
 
 const H2: Setup<'static> = Setup {
@@ -355,12 +355,7 @@ fn websocket_by_extended_connect_is_an_upgrade_at_the_server() {
             .any(|one| one == [0, 8, 0, 0, 0, 1]),
         "{settings:?}"
     );
-    let fields = [
-        &request("CONNECT", "/chat")[..],
-        &[(":protocol", "websocket"), ("sec-websocket-version", "13")],
-    ]
-    .concat();
-    client.send(&[Frame::headers(1, 0, &fields)]);
+    client.send(&[Frame::headers(1, 0, &websocket_request("/chat"))]);
     let head = client.expect(kind::HEADERS, 1);
     assert_eq!((head.status(), head.has(flag::END_STREAM)), (200, false));
     assert_eq!(client.expect(kind::DATA, 1).payload, b"early");

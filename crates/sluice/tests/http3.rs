@@ -231,7 +231,7 @@ fn a_websocket_is_a_tunnel() {
 fn memory_does_not_grow_with_what_a_client_leaves_lying() {
     let server = EchoServer::start("one");
     let site = Site::start(server.address(), 1, "");
-    let before = resident_kilobytes(&site.balancer);
+    let before = site.balancer.resident_kib();
     let mut client = site.aioquic_beside("stalling");
     client.wait_for("stalled");
     // Nothing comes from the server any more: what can be held, is.
@@ -243,7 +243,7 @@ fn memory_does_not_grow_with_what_a_client_leaves_lying() {
         last = received;
         stands
     });
-    let grown = resident_kilobytes(&site.balancer).saturating_sub(before);
+    let grown = site.balancer.resident_kib().saturating_sub(before);
     assert!(grown < 24 * 1024, "{grown} KiB more, of 60 MB");
     assert!(
         last < 40e6,
@@ -319,15 +319,4 @@ fn connections_are_limited_as_those_of_tcp() {
         metrics.count("sluice_connections_refused_total", &refused),
         1
     );
-}
-
-fn resident_kilobytes(balancer: &Balancer) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", balancer.pid()));
-    let status = status.expect("a process");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let mut words = line.expect("VmRSS").split_whitespace();
-    words
-        .nth(1)
-        .and_then(|word| word.parse().ok())
-        .expect("KiB")
 }

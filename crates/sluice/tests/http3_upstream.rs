@@ -2,6 +2,8 @@
 //! second balancer before a server of HTTP/1.1.
 
 mod aioquic;
+#[path = "http3_upstream/failing.rs"]
+mod failing;
 mod http3_kit;
 #[expect(dead_code, reason = "openssl speaks no QUIC")]
 mod tls_kit;
@@ -12,7 +14,7 @@ use aioquic::aioquic;
 use http3_kit::Server;
 use testkit::{
     Balancer, EchoServer, Frame, Gate, Http2Client, RawClient, Response, Script, ScriptedServer,
-    flag, kind, pattern, refused_address, request,
+    flag, kind, pattern, websocket_request,
 };
 use tls_kit::{Authority, Files, certificates, https};
 
@@ -350,176 +352,6 @@ fn a_body_is_received_only_as_fast_as_the_server_takes_it() {
 }
 
 #[test]
-fn a_server_that_is_killed_is_noticed_and_another_answers() {
-    let room = Room::new();
-    let mut servers = [room.server(&[]), room.server(&[])];
-    let addresses = [servers[0].address(), servers[1].address()];
-    let front = room.balancer(&addresses, "");
-    let mut client = client(&front);
-    client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
-    servers[0].wait_for("asked /held");
-    // It has no time to say anything; the kernel says that nobody listens there.
-    servers[0].kill();
-    servers[1].wait_for("asked /held");
-    servers[1].tell("go");
-    assert_eq!(client.response("GET").text(), "released");
-    for _ in 0..4 {
-        assert_eq!(get(&front, "/").status, 200);
-    }
-    assert!(failures(&front, "refused") >= 1);
-}
-
-/// It takes some twenty seconds: no sooner is a silent server given up.
-#[test]
-fn a_server_that_hangs_is_given_up_and_another_answers() {
-    let room = Room::new();
-    let mut servers = [room.server(&[]), room.server(&[])];
-    let addresses = [servers[0].address(), servers[1].address()];
-    let front = room.balancer(&addresses, "");
-    let mut client = client(&front);
-    client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
-    servers[0].wait_for("asked /held");
-    servers[0].stop();
-    servers[1].wait_for("asked /held");
-    servers[1].tell("go");
-    assert_eq!(client.response("GET").text(), "released");
-}
-
-#[test]
-fn where_nobody_listens_it_is_known_at_once() {
-    let room = Room::new();
-    let server = room.server(&[]);
-    // Longer than any test waits.
-    let upstream = "connect-timeout = \"10m\"";
-    let front = room.balancer(&[refused_address(), server.address()], upstream);
-    for _ in 0..4 {
-        assert_eq!(get(&front, "/").status, 200);
-    }
-    assert!(failures(&front, "refused") >= 1);
-    let alone = room.balancer(&[refused_address()], upstream);
-    assert_eq!(get(&alone, "/").status, 502);
-    alone.wait_for_stdout("\"end\":\"connect-failed\"");
-}
-
-#[test]
-fn a_server_that_starts_again_is_found_again() {
-    let room = Room::new();
-    let mut server = room.server(&[]);
-    let port = server.address().port();
-    let front = room.balancer(&[server.address()], "");
-    assert_eq!(get(&front, "/").status, 200);
-    server.kill();
-    let mut again = Server::start_at(port, &room.files, &[]);
-    assert_eq!(get(&front, "/").status, 200);
-    again.wait_for("asked /");
-}
-
-#[test]
-fn after_a_farewell_requests_go_on_a_new_connection() {
-    let room = Room::new();
-    let mut server = room.server(&[]);
-    let front = room.balancer(&[server.address()], "");
-    let mut client = client(&front);
-    assert_eq!(ask(&mut client, "GET", "/leave").text(), "the last");
-    assert_eq!(ask(&mut client, "GET", "/").status, 200);
-    assert_eq!(opened(&front), 2);
-    // What the farewell leaves out was not touched: it is asked again, whatever its method.
-    client.send("POST /left-out HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
-    assert_eq!(client.response("POST").text(), "served");
-    assert_eq!(opened(&front), 3);
-    // One that is under way is finished.
-    client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
-    server.wait_for("asked /held");
-    server.tell("goaway");
-    server.tell("go");
-    assert_eq!(client.response("GET").text(), "released");
-}
-
-#[test]
-fn a_request_that_was_not_touched_is_sent_again() {
-    let room = Room::new();
-    let server = room.server(&[]);
-    let front = room.balancer(&[server.address()], "");
-    let mut client = client(&front);
-    client.send("POST /rejected-once HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
-    let answer = client.response("POST");
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert!(answer.text().contains(r#""body_length": 3"#), "{answer:?}");
-    client.send("POST /rejected HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-    assert!(client.response("POST").status >= 502);
-    let metrics = front.metrics();
-    let name = "sluice_server_response_failures_total";
-    assert!(
-        metrics.count(name, &[("reason", "refused")]) >= 3,
-        "{metrics:?}"
-    );
-    assert_eq!(opened(&front), 1);
-}
-
-#[test]
-fn a_server_that_cannot_prove_who_it_is_is_passed_over() {
-    let (room, stranger) = (Room::new(), Room::new());
-    let server = stranger.server(&[]);
-    let front = room.balancer(&[server.address()], "");
-    assert_eq!(get(&front, "/").status, 502);
-    assert_eq!(failures(&front, "certificate"), 1);
-    let good = room.server(&[]);
-    let both = room.balancer(&[server.address(), good.address()], "");
-    for _ in 0..4 {
-        assert_eq!(get(&both, "/").status, 200);
-    }
-    // Another name than that of the certificate.
-    let tls = format!(
-        "tls = {{ ca = \"{}\", server-name = \"other.example.com\" }}",
-        room.authority.ca().display()
-    );
-    let named = room.balancer(&[good.address()], &tls);
-    assert_eq!(get(&named, "/").status, 502);
-    assert_eq!(failures(&named, "certificate"), 1);
-}
-
-#[test]
-fn a_certificate_is_shown_where_the_server_asks_for_one() {
-    let room = Room::new();
-    let echo = EchoServer::start("one");
-    let ca = room.authority.ca();
-    let back = room.back(
-        echo.address(),
-        &format!(
-            "tls.client-auth = {{ ca = \"{}\", mode = \"require\" }}",
-            ca.display()
-        ),
-    );
-    let without = room.balancer(&[back.address("back")], "");
-    assert_eq!(get(&without, "/").status, 502);
-    assert_eq!(failures(&without, "tls"), 1);
-    let tls = format!(
-        "tls = {{ ca = \"{}\", cert = \"{}\", key = \"{}\" }}",
-        ca.display(),
-        room.files.cert.display(),
-        room.files.key.display()
-    );
-    let with = room.balancer(&[back.address("back")], &tls);
-    assert_eq!(get(&with, "/").status, 200);
-}
-
-#[test]
-fn who_does_not_speak_http3_is_told_apart() {
-    let room = Room::new();
-    for (word, reason) in [
-        ("other-protocol", "protocol"),
-        ("garbage", "protocol"),
-        ("no-settings", "timeout"),
-    ] {
-        let server = room.server(&[word]);
-        let front = room.balancer(&[server.address()], "connect-timeout = \"500ms\"");
-        let status = get(&front, "/").status;
-        assert!(matches!(status, 502 | 504), "{word}: {status}");
-        assert_eq!(failures(&front, reason), 1, "{word}: {}", front.stdout());
-    }
-}
-
-#[test]
 fn connections_outlive_a_reload_and_end_when_they_are_idle() {
     let room = Room::new();
     let mut server = room.server(&[]);
@@ -577,12 +409,7 @@ fn websocket_goes_by_extended_connect() {
     front.wait_for_stdout("\"status\":101");
     // Over HTTP/2, and away without a word.
     let mut client = Http2Client::connect(front.address("plain"));
-    let fields = [
-        &request("CONNECT", "/chat")[..],
-        &[(":protocol", "websocket"), ("sec-websocket-version", "13")],
-    ]
-    .concat();
-    client.send(&[Frame::headers(1, 0, &fields)]);
+    client.send(&[Frame::headers(1, 0, &websocket_request("/chat"))]);
     let head = client.expect(kind::HEADERS, 1);
     assert_eq!((head.status(), head.has(flag::END_STREAM)), (200, false));
     assert_eq!(client.expect(kind::DATA, 1).payload, b"early");
@@ -640,7 +467,7 @@ fn clients_that_do_not_read_cost_little_and_hold_up_nobody() {
     let back = room.back(echo.address(), "");
     let front = room.balancer(&[back.address("back")], "");
     assert_eq!(get(&front, "/").status, 200);
-    let before = resident_kilobytes(&front);
+    let before = front.resident_kib();
     // None of them gives back any of its window.
     let mut client = Http2Client::connect(front.address("plain"));
     let asked: Vec<_> = (0..40)
@@ -656,19 +483,8 @@ fn clients_that_do_not_read_cost_little_and_hold_up_nobody() {
         last = received;
         stands
     });
-    let grown = resident_kilobytes(&front).saturating_sub(before);
+    let grown = front.resident_kib().saturating_sub(before);
     assert!(grown < 24 * 1024, "{grown} KiB more, of 40 MB");
     assert_eq!(get(&front, "/").status, 200);
     assert_eq!(opened(&front), 1);
-}
-
-fn resident_kilobytes(balancer: &Balancer) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", balancer.pid()));
-    let status = status.expect("a process");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let mut words = line.expect("VmRSS").split_whitespace();
-    words
-        .nth(1)
-        .and_then(|word| word.parse().ok())
-        .expect("KiB")
 }

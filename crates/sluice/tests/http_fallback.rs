@@ -3,9 +3,7 @@
 mod http_proxy;
 
 use http_proxy::{Setup, start};
-use testkit::{
-    Balancer, EchoReply, EchoServer, RawClient, Response, Script, ScriptedServer, refused_address,
-};
+use testkit::{Balancer, EchoReply, EchoServer, Script, ScriptedServer, refused_address};
 
 const GET: &str = "GET /some/path HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
@@ -34,20 +32,13 @@ fn begin(servers: &[std::net::SocketAddr], tables: &str) -> Balancer {
     start(servers, setup)
 }
 
-#[track_caller]
-fn ask(balancer: &Balancer, request: &str) -> Response {
-    let mut client = RawClient::connect(balancer.address("web"));
-    client.send(request);
-    client.response("GET")
-}
-
 #[test]
 fn another_upstream_takes_over_where_none_can_be_reached() {
     let spare = EchoServer::start("spare");
     let balancer = begin(&[refused_address()], &with_spare("", &spare));
     for request in [GET, POST] {
         assert_eq!(
-            EchoReply::from_response(&ask(&balancer, request)).server,
+            EchoReply::from_response(&balancer.ask(request)).server,
             "spare"
         );
     }
@@ -66,13 +57,10 @@ fn another_upstream_takes_over_where_the_last_answer_is_not_wanted() {
     let busy = ScriptedServer::start([Script::new().read_request().write(BUSY)]);
     let retry = "retry = { attempts = 2, on = [\"503\"], backoff = \"1ms\" }";
     let balancer = begin(&[busy.address()], &with_spare(retry, &spare));
-    assert_eq!(
-        EchoReply::from_response(&ask(&balancer, GET)).server,
-        "spare"
-    );
+    assert_eq!(EchoReply::from_response(&balancer.ask(GET)).server, "spare");
     assert_eq!(busy.requests(), 2);
     // What may not be sent again has the answer that there is.
-    assert_eq!(ask(&balancer, POST).text(), "busy");
+    assert_eq!(balancer.ask(POST).text(), "busy");
 }
 
 #[test]
@@ -83,11 +71,8 @@ fn another_upstream_takes_over_where_none_answers_in_time() {
         &[silent.address()],
         &with_spare("timeout = \"100ms\"", &spare),
     );
-    assert_eq!(
-        EchoReply::from_response(&ask(&balancer, GET)).server,
-        "spare"
-    );
-    assert_eq!(ask(&balancer, POST).status, 504);
+    assert_eq!(EchoReply::from_response(&balancer.ask(GET)).server, "spare");
+    assert_eq!(balancer.ask(POST).status, 504);
 }
 
 #[test]
@@ -98,7 +83,7 @@ fn where_the_other_fails_too_the_client_is_told() {
         refused_address()
     );
     let balancer = begin(&[refused_address()], &table);
-    assert_eq!(ask(&balancer, GET).status, 502);
+    assert_eq!(balancer.ask(GET).status, 502);
 }
 
 #[test]
@@ -108,7 +93,7 @@ fn a_fixed_answer_is_for_every_request() {
     for server in [refused_address(), silent.address(), dropping.address()] {
         let balancer = begin(&[server], &route("timeout = \"100ms\"", SORRY));
         for request in [GET, POST] {
-            let response = ask(&balancer, request);
+            let response = balancer.ask(request);
             assert_eq!(
                 (response.status, response.text()),
                 (200, "{ \"sorry\": true }")
@@ -122,6 +107,6 @@ fn a_fixed_answer_is_for_every_request() {
 fn good_answers_and_bad_requests_are_none_of_its_business() {
     let server = EchoServer::start("app");
     let balancer = begin(&[server.address()], &route("max-body = \"1B\"", SORRY));
-    assert_eq!(EchoReply::from_response(&ask(&balancer, GET)).server, "app");
-    assert_eq!(ask(&balancer, POST).status, 413);
+    assert_eq!(EchoReply::from_response(&balancer.ask(GET)).server, "app");
+    assert_eq!(balancer.ask(POST).status, 413);
 }

@@ -3,9 +3,7 @@
 mod http_proxy;
 
 use http_proxy::{Setup, start};
-use testkit::{
-    Balancer, EchoReply, EchoServer, RawClient, Response, Script, ScriptedServer, refused_address,
-};
+use testkit::{EchoReply, EchoServer, RawClient, Script, ScriptedServer, refused_address};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
@@ -27,20 +25,13 @@ fn busy() -> ScriptedServer {
     ScriptedServer::start([Script::new().read_request().write(BUSY)])
 }
 
-#[track_caller]
-fn ask(balancer: &Balancer, request: &str) -> Response {
-    let mut client = RawClient::connect(balancer.address("web"));
-    client.send(request);
-    client.response("GET")
-}
-
 #[test]
 fn an_answer_that_is_not_wanted_comes_from_another_server() {
     let (busy, server) = (busy(), EchoServer::start("b"));
     let tables = retrying("{ on = [\"503\"] }");
     let balancer = start(&[busy.address(), server.address()], with(&tables));
     for (request, length) in [(GET, 0), (PUT, 5)] {
-        let reply = EchoReply::from_response(&ask(&balancer, request));
+        let reply = EchoReply::from_response(&balancer.ask(request));
         assert_eq!((reply.server.as_str(), reply.body_length), ("b", length));
     }
     assert_eq!(busy.requests(), 2);
@@ -56,7 +47,7 @@ fn an_answer_that_is_not_wanted_comes_from_another_server() {
 fn without_retry_the_answer_is_passed_on() {
     let (busy, server) = (busy(), EchoServer::start("b"));
     let balancer = start(&[busy.address(), server.address()], Setup::default());
-    let response = ask(&balancer, GET);
+    let response = balancer.ask(GET);
     assert_eq!((response.status, response.text()), (503, "busy"));
 }
 
@@ -65,7 +56,7 @@ fn a_request_that_may_not_be_repeated_gets_the_first_answer() {
     let (busy, server) = (busy(), EchoServer::start("b"));
     let tables = retrying("{ on = [\"503\"] }");
     let balancer = start(&[busy.address(), server.address()], with(&tables));
-    assert_eq!(ask(&balancer, POST).status, 503);
+    assert_eq!(balancer.ask(POST).status, 503);
     assert_eq!(server.requests(), 0);
 }
 
@@ -74,7 +65,7 @@ fn the_last_servers_answer_is_passed_on_whatever_it_is() {
     let (first, second) = (busy(), busy());
     let tables = retrying("{ on = [\"503\"], backoff = \"off\" }");
     let balancer = start(&[first.address(), second.address()], with(&tables));
-    let response = ask(&balancer, GET);
+    let response = balancer.ask(GET);
     assert_eq!((response.status, response.text()), (503, "busy"));
     assert_eq!((first.requests(), second.requests()), (1, 1));
 }
@@ -85,7 +76,7 @@ fn attempts_are_all_there_are() {
     let tables = retrying("{ attempts = 2, on = [\"503\"] }");
     let addresses: Vec<_> = servers.iter().map(ScriptedServer::address).collect();
     let balancer = start(&addresses, with(&tables));
-    assert_eq!(ask(&balancer, GET).status, 503);
+    assert_eq!(balancer.ask(GET).status, 503);
     let requests: usize = servers.iter().map(ScriptedServer::requests).sum();
     assert_eq!(requests, 2);
 }
@@ -95,11 +86,11 @@ fn what_is_not_listed_is_not_tried_again() {
     let server = EchoServer::start("b");
     let tables = retrying("{ on = [\"503\"] }");
     let balancer = start(&[refused_address(), server.address()], with(&tables));
-    assert_eq!(ask(&balancer, GET).status, 502);
+    assert_eq!(balancer.ask(GET).status, 502);
 
     let dropping = ScriptedServer::start([Script::new().read_request()]);
     let balancer = start(&[dropping.address(), server.address()], with(&tables));
-    assert_eq!(ask(&balancer, GET).status, 502);
+    assert_eq!(balancer.ask(GET).status, 502);
     assert_eq!(server.requests(), 0);
 }
 
@@ -128,7 +119,7 @@ fn a_server_that_takes_too_long_gives_way_to_another() {
     let tables = retrying("{ on = [\"timeout\"], per-try-timeout = \"50ms\" }");
     let balancer = start(&[silent.address(), server.address()], with(&tables));
     for request in [GET, PUT] {
-        let reply = EchoReply::from_response(&ask(&balancer, request));
+        let reply = EchoReply::from_response(&balancer.ask(request));
         assert_eq!(reply.server, "b");
     }
     // POST is not repeated; it has all the time of the route.
@@ -137,7 +128,7 @@ fn a_server_that_takes_too_long_gives_way_to_another() {
         retrying("{ on = [\"timeout\"], per-try-timeout = \"50ms\" }")
     );
     let balancer = start(&[silent.address(), server.address()], with(&tables));
-    assert_eq!(ask(&balancer, POST).status, 504);
+    assert_eq!(balancer.ask(POST).status, 504);
 }
 
 #[test]
@@ -150,7 +141,7 @@ fn all_tries_together_have_the_routes_timeout() {
         )
     );
     let balancer = start(&[silent[0].address(), silent[1].address()], with(&tables));
-    assert_eq!(ask(&balancer, GET).status, 504);
+    assert_eq!(balancer.ask(GET).status, 504);
     let tries = balancer
         .metrics_after(1)
         .count("sluice_upstream_retries_total", &[]);
@@ -171,7 +162,7 @@ fn where_the_budget_is_used_up_the_failure_is_passed_on() {
     for (failing, status) in table {
         let tables = retrying(&format!("{{ on = [\"503\", \"reset\"], {none} }}"));
         let balancer = start(&[failing.address(), server.address()], with(&tables));
-        assert_eq!(ask(&balancer, GET).status, status);
+        assert_eq!(balancer.ask(GET).status, status);
         let metrics = balancer.metrics_after(1);
         assert_eq!(
             metrics.count("sluice_upstream_retries_denied_total", &[]),
@@ -182,7 +173,7 @@ fn where_the_budget_is_used_up_the_failure_is_passed_on() {
     // What reached no server is at nobody's expense.
     let tables = retrying(&format!("{{ {none} }}"));
     let balancer = start(&[refused_address(), server.address()], with(&tables));
-    assert_eq!(EchoReply::from_response(&ask(&balancer, GET)).server, "b");
+    assert_eq!(EchoReply::from_response(&balancer.ask(GET)).server, "b");
 }
 
 #[test]
@@ -191,7 +182,7 @@ fn a_retry_that_has_ended_makes_room_for_another() {
     let tables = retrying("{ on = [\"503\"], budget = \"0%\", budget-floor = 1 }");
     let balancer = start(&[busy.address(), server.address()], with(&tables));
     for _ in 0..5 {
-        assert_eq!(EchoReply::from_response(&ask(&balancer, GET)).server, "b");
+        assert_eq!(EchoReply::from_response(&balancer.ask(GET)).server, "b");
     }
 }
 
@@ -202,12 +193,12 @@ fn with_a_pause_the_only_server_is_asked_again() {
     let server = recovering();
     let tables = retrying("{ on = [\"503\"], backoff = \"1ms\" }");
     let balancer = start(&[server.address()], with(&tables));
-    assert_eq!(ask(&balancer, GET).text(), "well");
+    assert_eq!(balancer.ask(GET).text(), "well");
 
     let server = recovering();
     let tables = retrying("{ on = [\"503\"], backoff = \"off\" }");
     let balancer = start(&[server.address()], with(&tables));
-    assert_eq!(ask(&balancer, GET).status, 503);
+    assert_eq!(balancer.ask(GET).status, 503);
 }
 
 #[test]
@@ -217,7 +208,7 @@ fn what_says_when_to_come_again_is_for_the_client_once_all_were_asked() {
     let (first, second) = (later(), later());
     let tables = retrying("{ attempts = 8, on = [\"503\"], backoff = \"1ms\" }");
     let balancer = start(&[first.address(), second.address()], with(&tables));
-    let response = ask(&balancer, GET);
+    let response = balancer.ask(GET);
     assert_eq!(
         (response.status, response.field("retry-after")),
         (503, Some("7"))
@@ -230,7 +221,7 @@ fn any_method_is_repeated_where_that_is_spelled_out() {
     let (busy, server) = (busy(), EchoServer::start("b"));
     let tables = retrying("{ on = [\"503\"], retry-unsafe = true }");
     let balancer = start(&[busy.address(), server.address()], with(&tables));
-    let reply = EchoReply::from_response(&ask(&balancer, POST));
+    let reply = EchoReply::from_response(&balancer.ask(POST));
     assert_eq!((reply.server.as_str(), reply.body_length), ("b", 5));
 }
 
@@ -285,7 +276,7 @@ fn without_retry_no_server_is_asked_twice() {
         let script = [Script::new().read_request().reset(), Script::ok("well")];
         let server = ScriptedServer::start(script);
         let balancer = start(&[server.address()], with(tables));
-        assert_eq!(ask(&balancer, GET).status, 502, "{tables}");
+        assert_eq!(balancer.ask(GET).status, 502, "{tables}");
         assert_eq!(server.requests(), 1);
     }
 }

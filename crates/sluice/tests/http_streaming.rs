@@ -7,7 +7,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
 use http_proxy::{Setup, start};
-use testkit::{Balancer, DEADLINE, EchoServer, Gate, RawClient, Script, ScriptedServer};
+use testkit::{
+    Balancer, DEADLINE, EchoServer, Gate, RawClient, Script, ScriptedServer, resident_kib,
+};
 
 #[test]
 fn server_sent_events_are_passed_on_at_once() {
@@ -228,15 +230,6 @@ impl Memory {
         let grown = resident_kib(self.pid).saturating_sub(self.start);
         assert!(grown < 20 << 10, "grown by {grown} KiB");
     }
-}
-
-fn resident_kib(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a running process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number
-        .and_then(|text| text.parse().ok())
-        .expect("a size in kB")
 }
 
 /// A server for one connection.

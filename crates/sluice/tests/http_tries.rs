@@ -4,8 +4,7 @@ mod http_proxy;
 
 use http_proxy::{Setup, start};
 use testkit::{
-    Balancer, EchoReply, EchoServer, Gate, RawClient, Response, Script, ScriptedServer, SilentPort,
-    refused_address,
+    EchoReply, EchoServer, Gate, RawClient, Script, ScriptedServer, SilentPort, refused_address,
 };
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -13,19 +12,12 @@ const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello
 const PUT: &str = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-#[track_caller]
-fn ask(balancer: &Balancer, request: &str) -> Response {
-    let mut client = RawClient::connect(balancer.address("web"));
-    client.send(request);
-    client.response("GET")
-}
-
 #[test]
 fn a_server_that_refuses_is_skipped() {
     let (refused, server) = (refused_address(), EchoServer::start("a"));
     let balancer = start(&[refused, server.address()], Setup::default());
     for request in [GET, POST, GET, POST] {
-        let reply = EchoReply::from_response(&ask(&balancer, request));
+        let reply = EchoReply::from_response(&balancer.ask(request));
         let length = if request == POST { 5 } else { 0 };
         assert_eq!((reply.server.as_str(), reply.body_length), ("a", length));
     }
@@ -76,11 +68,11 @@ fn a_request_that_may_be_repeated_goes_to_the_next_server() {
     ] {
         let (first, second) = (ScriptedServer::start([dropping]), EchoServer::start("b"));
         let balancer = start(&[first.address(), second.address()], Setup::default());
-        let reply = EchoReply::from_response(&ask(&balancer, GET));
+        let reply = EchoReply::from_response(&balancer.ask(GET));
         assert_eq!(reply.server, "b");
         assert_eq!(first.requests(), 1);
         // The second server's turn was used up: it is the first's again.
-        let reply = EchoReply::from_response(&ask(&balancer, PUT));
+        let reply = EchoReply::from_response(&balancer.ask(PUT));
         assert_eq!((reply.server.as_str(), reply.body_length), ("b", 5));
         assert_eq!(first.requests(), 2);
         let metrics = balancer.metrics_after(2);
@@ -99,7 +91,7 @@ fn a_request_that_may_not_be_repeated_is_not() {
         EchoServer::start("b"),
     );
     let balancer = start(&[first.address(), second.address()], Setup::default());
-    assert_eq!(ask(&balancer, POST).status, 502);
+    assert_eq!(balancer.ask(POST).status, 502);
     assert_eq!((first.requests(), second.requests()), (1, 0));
     let metrics = balancer.metrics_after(1);
     assert_eq!(
@@ -114,7 +106,7 @@ fn once_a_byte_of_an_answer_came_nothing_is_repeated() {
     let script = Script::new().read_request().write("HTTP/1.1 2");
     let (first, second) = (ScriptedServer::start([script]), EchoServer::start("b"));
     let balancer = start(&[first.address(), second.address()], Setup::default());
-    assert_eq!(ask(&balancer, GET).status, 502);
+    assert_eq!(balancer.ask(GET).status, 502);
     assert_eq!(second.requests(), 0);
 }
 
@@ -128,8 +120,8 @@ fn a_kept_connection_that_turns_out_closed_is_replaced_by_a_fresh_one() {
     for request in [GET, PUT] {
         let server = ScriptedServer::start([closes_at_the_second(), Script::ok("fresh")]);
         let balancer = start(&[server.address()], Setup::default());
-        assert_eq!(ask(&balancer, GET).text(), "ok");
-        assert_eq!(ask(&balancer, request).text(), "fresh");
+        assert_eq!(balancer.ask(GET).text(), "ok");
+        assert_eq!(balancer.ask(request).text(), "fresh");
         let bodies = String::from_utf8(server.received(1)).expect("text");
         assert_eq!(bodies.ends_with("hello"), request == PUT);
         let metrics = balancer.metrics_after(2);
@@ -148,8 +140,8 @@ fn a_kept_connection_that_turns_out_closed_is_replaced_by_a_fresh_one() {
 fn a_kept_connection_that_closes_under_a_post_is_an_error() {
     let server = ScriptedServer::start([closes_at_the_second(), Script::ok("fresh")]);
     let balancer = start(&[server.address()], Setup::default());
-    assert_eq!(ask(&balancer, GET).text(), "ok");
-    assert_eq!(ask(&balancer, POST).status, 502);
+    assert_eq!(balancer.ask(GET).text(), "ok");
+    assert_eq!(balancer.ask(POST).status, 502);
     assert_eq!(server.connections().accepted(), 1);
 }
 
@@ -166,7 +158,7 @@ fn a_body_that_is_not_kept_cannot_be_sent_again() {
         ..Setup::default()
     };
     let balancer = start(&[server.address()], setup);
-    assert_eq!(ask(&balancer, GET).text(), "ok");
+    assert_eq!(balancer.ask(GET).text(), "ok");
     let mut client = RawClient::connect(balancer.address("web"));
     client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 21\r\n\r\nfirst half");
     server.wait_for_received(0, "first half");
@@ -181,11 +173,11 @@ fn a_kept_connection_known_to_be_closed_is_not_used() {
     let closing = Script::new().read_request().write(OK).wait(&gate);
     let server = ScriptedServer::start([closing, Script::ok("fresh")]);
     let balancer = start(&[server.address()], Setup::default());
-    assert_eq!(ask(&balancer, GET).text(), "ok");
+    assert_eq!(balancer.ask(GET).text(), "ok");
     gate.open();
     server.wait_for_end(0);
     // Even a request that may not be repeated is safe: it was not sent on the closed one.
-    assert_eq!(ask(&balancer, POST).text(), "fresh");
+    assert_eq!(balancer.ask(POST).text(), "fresh");
 }
 
 #[test]
@@ -225,7 +217,7 @@ fn a_server_that_does_not_take_connections_in_time_is_skipped() {
         ..Setup::default()
     };
     let balancer = start(&[silent.address(), server.address()], setup);
-    assert_eq!(EchoReply::from_response(&ask(&balancer, POST)).server, "b");
+    assert_eq!(EchoReply::from_response(&balancer.ask(POST)).server, "b");
     let metrics = balancer.metrics_after(1);
     assert_eq!(
         metrics.count(
@@ -244,7 +236,7 @@ fn when_no_server_takes_connections_in_time_the_client_gets_504() {
         ..Setup::default()
     };
     let balancer = start(&[silent.address()], setup);
-    assert_eq!(ask(&balancer, GET).status, 504);
+    assert_eq!(balancer.ask(GET).status, 504);
     let metrics = balancer.metrics_after(1);
     assert_eq!(
         metrics.count("sluice_request_ends_total", &[("end", "connect-timeout")]),
@@ -307,7 +299,7 @@ fn the_timeout_of_a_route_begins_when_the_request_has_come() {
             ..Setup::default()
         },
     );
-    assert_eq!(ask(&balancer, GET).text(), "ok");
+    assert_eq!(balancer.ask(GET).text(), "ok");
     // A head in two pieces, with the whole of the timeout between them.
     let mut slow = RawClient::connect(balancer.address("web"));
     slow.send("GET / HTTP/1.1\r\n");
@@ -316,7 +308,9 @@ fn the_timeout_of_a_route_begins_when_the_request_has_come() {
             && metrics.count("sluice_connections_idle", &[("listener", "web")]) == 0
     });
     assert_eq!(
-        ask(&balancer, "GET /silent HTTP/1.1\r\nHost: a\r\n\r\n").status,
+        balancer
+            .ask("GET /silent HTTP/1.1\r\nHost: a\r\n\r\n")
+            .status,
         504
     );
     slow.send("Host: a\r\n\r\n");

@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use nginx_kit::Nginx;
 use testkit::{
     Balancer, Frame, Http2Client, Metrics, RawClient, Script, ScriptedServer, flag, free_address,
-    kind, request,
+    kind, websocket_request,
 };
 use tls_kit::{Authority, Files, certificates};
 
@@ -132,12 +132,7 @@ impl Drop for Server {
 }
 
 fn extended_connect(stream: u32) -> Frame {
-    let fields = [
-        &request("CONNECT", "/chat")[..],
-        &[(":protocol", "websocket"), ("sec-websocket-version", "13")],
-    ]
-    .concat();
-    Frame::headers(stream, 0, &fields)
+    Frame::headers(stream, 0, &websocket_request("/chat"))
 }
 
 #[test]

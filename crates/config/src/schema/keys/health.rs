@@ -1,5 +1,6 @@
 //! The keys of active health checks.
 
+use super::upstream::VERSION_TO_SERVERS;
 use super::{DAY, HOUR, MILLISECOND, duration};
 use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
 
@@ -97,12 +98,7 @@ pub(crate) static HEALTH: Shape = Shape {
         ),
         Key::new(
             "protocol",
-            Kind::Choice(&[
-                Choice::new("h1"),
-                Choice::new("h2"),
-                Choice::new("h3"),
-                Choice::new("auto"),
-            ]),
+            VERSION_TO_SERVERS,
             Default::Depends("the upstream's `protocol`"),
             "The version of HTTP that checks speak, where it is not that of requests: on another `port`, mostly.",
         ),

@@ -31,12 +31,7 @@ pub(crate) static UPSTREAM: Shape = Shape {
         .also(&["algorithm", "policy", "strategy", "lb-policy", "load-balancing"]),
         Key::new(
             "protocol",
-            Kind::Choice(&[
-                Choice::new("h1"),
-                Choice::new("h2"),
-                Choice::new("h3"),
-                Choice::new("auto"),
-            ]),
+            VERSION_TO_SERVERS,
             Default::Is("\"h1\""),
             "The version of HTTP that the servers speak; no matter for tcp. Connections of `h2` and `h3` are shared by requests, and \
              gRPC needs one of them. `h2` is agreed upon by ALPN with `tls`, and by prior knowledge without; `h3` goes by UDP, and needs \
@@ -345,6 +340,14 @@ pub(crate) static QUEUE: Shape = Shape {
         .also(&["codel-interval", "window"]),
     ],
 };
+
+/// The versions of HTTP that can be spoken to servers.
+pub(super) const VERSION_TO_SERVERS: Kind = Kind::Choice(&[
+    Choice::new("h1"),
+    Choice::new("h2"),
+    Choice::new("h3"),
+    Choice::new("auto"),
+]);
 
 /// The policies of the language.
 static POLICIES: &[Choice] = &[
