@@ -132,6 +132,20 @@ fn a_server_that_takes_too_long_gives_way_to_another() {
 }
 
 #[test]
+fn silence_on_a_kept_connection_gives_way_to_another_server_too() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none";
+    let once = Script::new().read_request().write(answer).read_request();
+    let hangs = ScriptedServer::start([once.stay_open(), Script::ok("a fresh connection")]);
+    let other = ScriptedServer::start([Script::ok("two")]);
+    let tables = retrying("{ on = [\"timeout\"], per-try-timeout = \"50ms\" }");
+    let balancer = start(&[hangs.address(), other.address()], with(&tables));
+    for expected in ["one", "two", "two"] {
+        assert_eq!(ask(&balancer, GET).text(), expected);
+    }
+    assert_eq!(hangs.connections().accepted(), 1);
+}
+
+#[test]
 fn all_tries_together_have_the_routes_timeout() {
     let silent = [Script::silent(), Script::silent()].map(|script| ScriptedServer::start([script]));
     let tables = format!(

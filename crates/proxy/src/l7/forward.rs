@@ -247,7 +247,8 @@ async fn try_server(
                 let has_another = fault.repeatable
                     && fault.passed_over.is_none()
                     && match fault.untouched {
-                        None => is_kept,
+                        // It may have been closed meanwhile. One that is silent is not: so will the next to that server be.
+                        None => is_kept && fault.end != End::UpstreamTimeout,
                         // Another connection may well be served.
                         Some(Untouched::Leaving) => !is_again,
                         // Another server is rather less busy.
