@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sluice_control::LiveServer;
-use sluice_health::ByHand;
+use sluice_health::{Admission, ByHand};
 use sluice_model::Weight;
 
 use crate::AdminState;
@@ -16,8 +16,8 @@ use crate::routes::FRESH;
 /// `GET /api/upstreams`
 pub(crate) async fn list(State(state): State<AdminState>) -> Response {
     let mut upstreams: Vec<(String, Vec<Value>)> = Vec::new();
-    for server in state.servers.all() {
-        let shown = shown(&server);
+    for (server, admission) in state.servers.admissions() {
+        let shown = shown(&server, admission);
         match upstreams.last_mut() {
             Some((name, servers)) if name == server.upstream() => servers.push(shown),
             _ => upstreams.push((server.upstream().to_owned(), vec![shown])),
@@ -36,7 +36,7 @@ pub(crate) async fn show(
     Path((upstream, address)): Path<(String, String)>,
 ) -> Response {
     match state.servers.get(&upstream, &address) {
-        Some(server) => said(&shown(&server)),
+        Some(server) => said(&shown(&server, state.servers.admission(&server))),
         None => no_server(&state, &upstream, &address),
     }
 }
@@ -85,7 +85,7 @@ pub(crate) async fn set(
     if let Some(weight) = weight {
         state.servers.set_weight(&server, weight).await;
     }
-    said(&shown(&server))
+    said(&shown(&server, state.servers.admission(&server)))
 }
 
 const SETTABLE: &str =
@@ -134,11 +134,12 @@ enum Wish {
     Down,
 }
 
-fn shown(server: &LiveServer) -> Value {
+fn shown(server: &LiveServer, admission: Admission) -> Value {
     json!({
         "address": server.address(),
         "state": server.state().as_str(),
         "by-hand": server.by_hand().word(),
+        "takes": admission.word(),
         "in-flight": server.in_flight(),
         "weight": server.weight().value(),
         "weight-by-hand": server.weight_by_hand().map(Weight::value),

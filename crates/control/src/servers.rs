@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sluice_config::Plan;
-use sluice_health::{BreakerSettings, ByHand};
+use sluice_health::{Admission, Bounds, BreakerSettings, ByHand, Census, Signs};
 use sluice_model::Weight;
 use sluice_telemetry::metrics::{ServerState, StateOf};
-use sluice_upstream::{Endpoint, Endpoints};
+use sluice_upstream::{Endpoint, Endpoints, bounds};
 use tokio::sync::{mpsc, oneshot};
 
 /// The live servers, in the order of the file. Another set after each reload.
@@ -30,6 +30,8 @@ pub(crate) struct Reweighed {
 pub struct LiveServer {
     endpoint: Arc<Endpoint>,
     breaker: Option<BreakerSettings>,
+    /// Those of its upstream.
+    bounds: Bounds,
     /// As the file says.
     weight: Weight,
 }
@@ -50,6 +52,22 @@ impl Servers {
         self.lock().clone()
     }
 
+    /// All of them, and what each takes now beside the others of its upstream.
+    pub fn admissions(&self) -> Vec<(LiveServer, Admission)> {
+        let all = self.all();
+        let upstreams = all.chunk_by(|one, next| one.upstream() == next.upstream());
+        upstreams.flat_map(admissions_of).collect()
+    }
+
+    /// What a server takes now, beside the others of its upstream.
+    pub fn admission(&self, server: &LiveServer) -> Admission {
+        let mut of_upstream = self.all();
+        of_upstream.retain(|one| one.upstream() == server.upstream());
+        let mut known = admissions_of(&of_upstream);
+        let found = known.find(|(one, _)| one.address() == server.address());
+        found.map_or(Admission::Nothing, |(_, admission)| admission)
+    }
+
     /// The one with this address in the upstream of this name.
     pub fn get(&self, upstream: &str, address: &str) -> Option<LiveServer> {
         let all = self.lock();
@@ -67,6 +85,7 @@ impl Servers {
                 Some(LiveServer {
                     endpoint,
                     breaker,
+                    bounds: bounds(upstream),
                     weight: server.weight,
                 })
             };
@@ -117,6 +136,20 @@ impl Servers {
     }
 }
 
+/// What the servers of one upstream take.
+fn admissions_of(servers: &[LiveServer]) -> impl Iterator<Item = (LiveServer, Admission)> {
+    let signs: Vec<_> = servers.iter().map(LiveServer::signs).collect();
+    let bounds = servers.first().map(|server| server.bounds);
+    let census = bounds.map(|bounds| Census::of(&signs, bounds));
+    servers
+        .iter()
+        .zip(signs)
+        .enumerate()
+        .filter_map(move |(index, (server, signs))| {
+            Some((server.clone(), census?.admission(index, &signs)))
+        })
+}
+
 /// None, of a process that runs nothing.
 impl Default for Servers {
     fn default() -> Self {
@@ -138,6 +171,10 @@ impl LiveServer {
     /// The state it is in, whatever the reason.
     pub fn state(&self) -> ServerState {
         self.endpoint.state(self.breaker.as_ref())
+    }
+
+    fn signs(&self) -> Signs {
+        self.endpoint.signs(self.breaker.as_ref())
     }
 
     /// What was set by hand.

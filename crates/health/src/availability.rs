@@ -87,6 +87,19 @@ pub enum Admission {
     Nothing,
 }
 
+impl Admission {
+    /// The word for it, for people and programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::All => "requests",
+            Self::Trials => "trials",
+            Self::Sessions => "sessions",
+            Self::LastResort(_) => "last-resort",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
 /// Why a server is no better than a last resort, the healthiest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LastResort {

@@ -14,6 +14,8 @@ pub(crate) struct LiveServer {
     pub(crate) address: String,
     /// `up`, `half-open`, `open`, `unknown`, `unhealthy`, `drain` or `down`.
     pub(crate) state: String,
+    /// `requests`, `trials`, `sessions`, `last-resort` or `nothing`.
+    pub(crate) takes: String,
     /// As it counts.
     pub(crate) weight: u32,
     pub(crate) weight_by_hand: Option<u32>,
@@ -36,6 +38,7 @@ impl LiveServer {
                 upstream: name.clone(),
                 address: server.address,
                 state: server.state,
+                takes: server.takes,
                 weight: server.weight,
                 weight_by_hand: server.weight_by_hand,
                 in_flight: server.in_flight,
@@ -46,7 +49,12 @@ impl LiveServer {
 
     /// Whether it takes requests that no session brings.
     pub(crate) fn takes_requests(&self) -> bool {
-        ["up", "half-open"].contains(&self.state.as_str())
+        !["sessions", "nothing"].contains(&self.takes.as_str())
+    }
+
+    /// Whether it takes them because all is down.
+    pub(crate) fn is_last_resort(&self) -> bool {
+        self.takes == "last-resort"
     }
 }
 
@@ -66,6 +74,7 @@ struct ToldUpstream {
 struct ToldServer {
     address: String,
     state: String,
+    takes: String,
     weight: u32,
     weight_by_hand: Option<u32>,
     in_flight: u32,

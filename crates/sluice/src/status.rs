@@ -26,7 +26,14 @@ fn shown(admin: &AdminClient, json: bool) -> Result<String, ExitCode> {
 
 /// A line for each server, the columns as wide as what stands in them.
 fn table(servers: &[LiveServer]) -> String {
-    let heads = ["UPSTREAM", "SERVER", "STATE", "WEIGHT", "IN FLIGHT"];
+    let heads = [
+        "UPSTREAM",
+        "SERVER",
+        "STATE",
+        "TAKES",
+        "WEIGHT",
+        "IN FLIGHT",
+    ];
     let mut rows = vec![heads.map(str::to_owned)];
     rows.extend(servers.iter().map(row));
     let width = |column: usize| {
@@ -46,7 +53,7 @@ fn table(servers: &[LiveServer]) -> String {
     text
 }
 
-fn row(server: &LiveServer) -> [String; 5] {
+fn row(server: &LiveServer) -> [String; 6] {
     let weight = match server.weight_by_hand {
         Some(weight) => format!("{weight} by hand"),
         None => server.weight.to_string(),
@@ -55,6 +62,7 @@ fn row(server: &LiveServer) -> [String; 5] {
         server.upstream.clone(),
         server.address.clone(),
         server.state.clone(),
+        server.takes.clone(),
         weight,
         server.in_flight.to_string(),
     ]
@@ -70,6 +78,7 @@ mod tests {
             upstream: upstream.to_owned(),
             address: address.to_owned(),
             state: "half-open".to_owned(),
+            takes: "trials".to_owned(),
             weight: 1,
             weight_by_hand,
             in_flight: 1_000,
@@ -79,9 +88,9 @@ mod tests {
             server("a-longer-name", "unix:/run/app.sock", Some(12)),
         ];
         let expected = "\
-UPSTREAM       SERVER              STATE      WEIGHT      IN FLIGHT
-app            127.0.0.1:9001      half-open  1           1000
-a-longer-name  unix:/run/app.sock  half-open  12 by hand  1000
+UPSTREAM       SERVER              STATE      TAKES   WEIGHT      IN FLIGHT
+app            127.0.0.1:9001      half-open  trials  1           1000
+a-longer-name  unix:/run/app.sock  half-open  trials  12 by hand  1000
 ";
         assert_eq!(table(&servers), expected);
     }

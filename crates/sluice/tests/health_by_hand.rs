@@ -46,7 +46,12 @@ fn set(balancer: &Balancer, word: &str, address: &impl ToString) -> Value {
 /// A server that nothing runs on, as the admin address shows it.
 fn shown(server: &EchoServer, state: &str) -> Value {
     let address = server.address().to_string();
-    json!({ "address": address, "by-hand": state, "in-flight": 0, "state": state, "weight": 1, "weight-by-hand": null })
+    let takes = match state {
+        "up" => "requests",
+        "drain" => "sessions",
+        _ => "nothing",
+    };
+    json!({ "address": address, "by-hand": state, "in-flight": 0, "state": state, "takes": takes, "weight": 1, "weight-by-hand": null })
 }
 
 /// The servers that answer a number of requests, each once.

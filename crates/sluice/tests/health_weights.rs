@@ -1,6 +1,6 @@
 //! Weights by hand through the real binary, and how servers are shown then.
 
-use testkit::{Balancer, EchoReply, EchoServer, Finished, RawClient, run};
+use testkit::{Balancer, EchoReply, EchoServer, Finished, RawClient, refused_address, run};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
@@ -90,8 +90,11 @@ fn servers_are_shown_as_they_are_now() {
         .map(|line| line.split_whitespace().collect())
         .collect();
     let [first, second] = [&a, &b].map(|server| server.address().to_string());
-    assert_eq!(lines[1], ["app", &first, "up", "3", "by", "hand", "0"]);
-    assert_eq!(lines[2], ["app", &second, "up", "1", "0"]);
+    assert_eq!(
+        lines[1],
+        ["app", &first, "up", "requests", "3", "by", "hand", "0"]
+    );
+    assert_eq!(lines[2], ["app", &second, "up", "requests", "1", "0"]);
     let json = said(&balancer, &["status", "--json"]);
     assert_eq!(json, balancer.admin("/api/upstreams").text());
 
@@ -113,7 +116,7 @@ fn servers_are_shown_as_they_are_now() {
         assert!(explained().contains(&part), "{}", explained());
     }
     said(&balancer, &["down", &format!("app/{second}")]);
-    let all_down = "all down  refused: all were taken down by hand";
+    let all_down = "all down  refused";
     assert!(explained().contains(all_down), "{}", explained());
 }
 
@@ -154,12 +157,39 @@ fn mistakes_are_told() {
         assert!(finished.stderr.contains(part), "{}", finished.stderr);
     }
     assert_eq!(taken_by_a(&balancer, 12), [6; 4]);
-    let nobody = testkit::refused_address().to_string();
+    let nobody = refused_address().to_string();
     let finished = run(SLUICE, &["status", "--admin", &nobody]);
     assert_eq!(finished.code(), 1);
     assert!(
         finished
             .stderr
             .contains("nobody answers at the admin address")
+    );
+}
+
+#[test]
+fn a_server_that_is_spared_takes_requests_though_its_breaker_is_open() {
+    let [a, b] = [(); 2].map(|()| refused_address().to_string());
+    let text = format!(
+        "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n[upstreams.app]\nservers = [\"{a}\", \"{b}\"]\nbalance = \"round-robin\"\n\
+         [upstreams.app.circuit-breaker]\nconsecutive-failures = 1\n[admin]\naddress = \"127.0.0.1:<port:admin>\"\n"
+    );
+    let balancer = Balancer::start(SLUICE, &text);
+    assert_eq!(
+        balancer.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").status,
+        502
+    );
+    let status = said(&balancer, &["status"]);
+    assert_eq!(status.matches(" open   ").count(), 2, "{status}");
+    assert_eq!(status.matches("nothing").count(), 1, "{status}");
+    assert_eq!(status.matches("requests").count(), 1, "{status}");
+    let explained = said(&balancer, &["explain", "--live", "GET", "http://a/"]);
+    assert!(
+        explained.contains("(the only one; open, 0 in flight)"),
+        "{explained}"
+    );
+    assert!(
+        explained.contains("(gets none; open, 0 in flight)"),
+        "{explained}"
     );
 }

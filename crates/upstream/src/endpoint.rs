@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use sluice_balance::{Kind, Load, Policy};
 use sluice_config::plan::Upstream;
-use sluice_health::{BreakerSettings, BreakerState, ByHand, RetryBudget, Verdict};
+use sluice_health::{BreakerSettings, BreakerState, ByHand, RetryBudget, Signs, Verdict};
 use sluice_model::{Moment, ServerAddress, Weight};
 use sluice_net::connect::Destination;
 use sluice_telemetry::metrics::ServerState;
@@ -139,9 +139,14 @@ impl Endpoint {
         Weight::try_from(i64::from(before)).ok()
     }
 
+    /// All that is known of its health now; `breaker` says how its circuit breaker is set, where it has one.
+    pub fn signs(&self, breaker: Option<&BreakerSettings>) -> Signs {
+        self.health.signs(self.health.standing().now(), breaker)
+    }
+
     /// The state that metrics show; `breaker` says how its circuit breaker is set, where it has one.
     pub fn state(&self, breaker: Option<&BreakerSettings>) -> ServerState {
-        let signs = self.health.signs(self.health.standing().now(), breaker);
+        let signs = self.signs(breaker);
         match (signs.by_hand, signs.verdict, signs.breaker) {
             (ByHand::Down, _, _) => ServerState::Down,
             (ByHand::Drain, _, _) => ServerState::Drain,

@@ -62,10 +62,7 @@ impl Gate {
                 .first()
                 .map(|lane| Arc::clone(lane.endpoint().health().standing())),
             breaking: breaker.map(|breaker| Rc::new(Breaking::new(&settings.name, breaker))),
-            bounds: Bounds {
-                max_ejected: breaker.map_or(Share::ALL, |breaker| breaker.max_ejected),
-                when_all_down: settings.when_all_down,
-            },
+            bounds: bounds(settings),
             seen: RefCell::new(Seen::nothing()),
         }
     }
@@ -243,6 +240,15 @@ impl<S> Admitted<'_, S> {
             BreakerState::HalfOpen { free } => free > 0,
             BreakerState::Open { .. } => false,
         }
+    }
+}
+
+/// What holds for an upstream as a whole.
+pub fn bounds(settings: &Upstream) -> Bounds {
+    let breaker = settings.circuit_breaker.as_ref();
+    Bounds {
+        max_ejected: breaker.map_or(Share::ALL, |breaker| breaker.max_ejected),
+        when_all_down: settings.when_all_down,
     }
 }
 

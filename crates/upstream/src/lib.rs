@@ -30,6 +30,7 @@ pub use cluster::{Asked, Cluster, Offer, OpenTurn};
 pub use connection::{ConnectError, Connection};
 pub use endpoint::{Endpoint, EndpointKey, Endpoints, ResolveError};
 pub use fate::Fate;
+pub use gate::bounds;
 pub use lane::{Check, InFlight, Lane, Need};
 pub use load_report::read_load_report;
 pub use retrying::Retrying;

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use sluice_balance::{Ask, Kind, Load, Policy};
 use sluice_config::plan::{Server, Upstream};
-use sluice_health::WhenAllDown;
 use sluice_model::Weight;
 use sluice_route::Facts;
 
@@ -74,26 +73,17 @@ impl Servers {
     }
 
     fn describe_all_down(&self, upstream: &Upstream, text: &mut String) -> std::fmt::Result {
-        let mut servers = upstream.servers.iter();
-        if upstream.servers.is_empty()
-            || servers.any(|server| self.takes_requests(upstream, server))
-        {
-            return Ok(());
-        }
-        let by_hand = ["drain", "down"];
-        let mut live = upstream
-            .servers
-            .iter()
-            .filter_map(|server| self.of(upstream, server));
-        let what = if live.all(|server| by_hand.contains(&server.state.as_str())) {
-            "refused: all were taken down by hand"
-        } else {
-            match upstream.when_all_down {
-                WhenAllDown::FailOpen => "tried all the same at the healthiest (fail-open)",
-                WhenAllDown::FailClosed => "refused (fail-closed)",
-            }
+        let live = || {
+            let servers = upstream.servers.iter();
+            servers.filter_map(|server| self.of(upstream, server))
         };
-        writeln!(text, "all down  {what}")
+        if live().any(LiveServer::is_last_resort) {
+            return writeln!(text, "all down  tried all the same, the healthiest first");
+        }
+        if live().next().is_some() && !live().any(LiveServer::takes_requests) {
+            return writeln!(text, "all down  refused");
+        }
+        Ok(())
     }
 
     /// Which server the request's key leads to, where the policy goes by one.
@@ -171,6 +161,9 @@ impl Servers {
             return Some("; the running sluice does not have it".to_owned());
         };
         let mut now = format!("; {}, {} in flight", live.state, live.in_flight);
+        if live.takes == "trials" {
+            now.push_str(", trials only");
+        }
         if live.weight_by_hand.is_some() {
             now.push_str(", weight set by hand");
         }
