@@ -140,7 +140,7 @@ fn silence_on_a_kept_connection_gives_way_to_another_server_too() {
     let tables = retrying("{ on = [\"timeout\"], per-try-timeout = \"50ms\" }");
     let balancer = start(&[hangs.address(), other.address()], with(&tables));
     for expected in ["one", "two", "two"] {
-        assert_eq!(ask(&balancer, GET).text(), expected);
+        assert_eq!(balancer.ask(GET).text(), expected);
     }
     assert_eq!(hangs.connections().accepted(), 1);
 }
