@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::cluster::{Cluster, SERVER};
-use super::crowd::{Count, Crowd};
+use crate::load::cluster::{Cluster, SERVER};
+use crate::load::crowd::{Count, Crowd};
 use crate::load::poll::{EventFlags, Poll};
 use crate::load::{Clients, Tally};
 

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::cluster::Character;
 use super::contenders::Contender;
 use super::field::Outcome;
+use crate::load::cluster::Character;
 use crate::statistics::Spread;
 use crate::subjects::Kind;
 use crate::window::Window;

@@ -1,11 +1,9 @@
 //! Which policy keeps requests quick among unequal servers: `bench balance`.
 //!
-//! `cluster` is the servers, `crowd` the clients, `field` both on one thread; `contenders` who is compared, `figures` what is
-//! said of it.
+//! The servers are a `load::cluster`, the clients a `load::crowd`, `field` has both on one thread; `contenders` is who is
+//! compared, `figures` what is said of it.
 
-mod cluster;
 mod contenders;
-mod crowd;
 mod field;
 mod figures;
 
@@ -13,14 +11,14 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::conditions::Conditions;
 use crate::cores;
+use crate::load::cluster::{Character, Cluster};
+use crate::load::crowd::Crowd;
 use crate::load::origin::{self, Service};
 use crate::load::{Load, Placement};
 use crate::options::Balance;
 use crate::subjects::{Job, Kind, Protocol, install};
 use crate::window::{Timing, Window};
-use cluster::{Character, Cluster};
 use contenders::Contender;
-use crowd::Crowd;
 use field::Field;
 use figures::{Contest, Sample};
 

@@ -4,7 +4,9 @@
 pub(crate) mod answer;
 pub(crate) mod bulk;
 pub(crate) mod ciphered;
+pub(crate) mod cluster;
 pub(crate) mod connects;
+pub(crate) mod crowd;
 pub(crate) mod datagrams;
 pub(crate) mod exchange;
 pub(crate) mod flow;

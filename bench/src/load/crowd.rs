@@ -10,11 +10,11 @@ use hdrhistogram::Histogram;
 use slab::Slab;
 
 use super::cluster::BODY;
-use crate::load::answer::{Answer, Progress, Reader};
-use crate::load::flow::{Door, Flow};
-use crate::load::poll::{EDGES, EventFlags, Poll};
-use crate::load::requests;
-use crate::load::socket::Moved;
+use super::answer::{Answer, Progress, Reader};
+use super::flow::{Door, Flow};
+use super::poll::{EDGES, EventFlags, Poll};
+use super::requests;
+use super::socket::Moved;
 
 /// Clients that come at `rate` a second.
 pub(crate) struct Crowd {

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use slab::Slab;
 
-use crate::load::poll::{EDGES, EventFlags, Poll};
-use crate::load::socket::{self, Moved};
+use super::poll::{EDGES, EventFlags, Poll};
+use super::socket::{self, Moved};
 
 /// What a server is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
