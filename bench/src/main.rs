@@ -25,13 +25,15 @@ mod statistics;
 mod subjects;
 mod window;
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser as _, ValueEnum as _};
 
 use conditions::Conditions;
 use options::{Options, Part, Run};
 use report::{Report, Table};
-use scenarios::Scenario;
+use scenarios::{Scenario, events};
 use subjects::{Kind, install};
 
 fn main() -> Result<()> {
@@ -42,6 +44,12 @@ fn main() -> Result<()> {
             to,
             workers,
         }) => forwarder::run(listen, &to, workers),
+        Some(Part::EventsRound {
+            kind,
+            program,
+            hold_ms,
+        }) => events::round(kind, &program, Duration::from_millis(hold_ms)),
+        Some(Part::EventsOrigin { address }) => events::serve(address),
         Some(Part::Balance(options)) => balance::run(&options),
         Some(Part::Instructions { accept }) => instructions::guard(accept),
         Some(Part::Repeat { step, times }) => instructions::repeat(step, times),
@@ -100,6 +108,12 @@ fn compare(run: &Run) -> Result<()> {
 /// Says a line of what was found.
 fn say(text: &str) {
     println!("{text}");
+}
+
+/// Hands what was found to the process that wants to know.
+fn tell(found: &impl serde::Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string(found)?);
+    Ok(())
 }
 
 /// Tells what goes on, beside the tables.

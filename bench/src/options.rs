@@ -45,6 +45,16 @@ pub(crate) enum Part {
     /// What is counted: one step of the hot path, again and again.
     #[command(hide = true)]
     Repeat { step: Step, times: u32 },
+    /// A round of the scenario `events`, in a network of its own.
+    #[command(hide = true)]
+    EventsRound {
+        kind: Kind,
+        program: PathBuf,
+        hold_ms: u64,
+    },
+    /// One of its servers.
+    #[command(hide = true)]
+    EventsOrigin { address: SocketAddr },
     /// The floor: forwards bytes without a look at them.
     #[command(hide = true)]
     Forwarder {

@@ -1,6 +1,7 @@
 //! What was measured: tables for people, Markdown for the documentation, JSON
 //! for programs.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -20,7 +21,7 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize)]
 pub(crate) struct Table {
     pub(crate) scenario: &'static str,
-    pub(crate) quantity: &'static str,
+    pub(crate) quantity: Cow<'static, str>,
     pub(crate) unit: &'static str,
     pub(crate) better: Better,
     pub(crate) rows: Vec<Row>,
@@ -54,7 +55,7 @@ impl Table {
     /// A table with a row for each subject and nothing measured yet.
     pub(crate) fn new(
         scenario: &'static str,
-        quantity: &'static str,
+        quantity: impl Into<Cow<'static, str>>,
         unit: &'static str,
         better: Better,
         subjects: &[Subject],
@@ -74,7 +75,7 @@ impl Table {
             .collect();
         Self {
             scenario,
-            quantity,
+            quantity: quantity.into(),
             unit,
             better,
             rows,
@@ -107,7 +108,10 @@ impl Table {
             let own = row.spread.map(|spread| spread.median);
             row.ratio = match row.kind {
                 Kind::Sluice => None,
-                _ => sluice.zip(own).map(|(sluice, other)| sluice.median / other),
+                // Of nothing there is no ratio.
+                _ => sluice
+                    .zip(own.filter(|&other| other != 0.0))
+                    .map(|(sluice, other)| sluice.median / other),
             };
             let figure = if row.kind == Kind::Sluice {
                 own

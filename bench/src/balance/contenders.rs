@@ -54,7 +54,7 @@ fn of_kind(kind: Kind) -> &'static [&'static str] {
         Kind::Haproxy => &["leastconn", "random(2)"],
         Kind::Nginx => &["least_conn", "random two least_conn"],
         Kind::Envoy => &["LEAST_REQUEST"],
-        Kind::Forwarder => &[],
+        Kind::Bare | Kind::Forwarder => &[],
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::contenders::Contender;
-use super::field::Outcome;
+use super::count::Count;
 use crate::load::cluster::Character;
 use crate::statistics::Spread;
 use crate::subjects::Kind;
@@ -50,14 +50,13 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    pub(crate) fn new(outcome: &Outcome, window: &Window, characters: &[Character]) -> Self {
-        let requests = &outcome.requests;
+    pub(crate) fn new(requests: &Count, window: &Window, characters: &[Character]) -> Self {
         let millis = |quantile| requests.latencies.value_at_quantile(quantile) as f64 / 1e6;
-        let all: u64 = outcome.taken.iter().sum();
+        let all: u64 = requests.taken.iter().sum();
         let share = |sought: Character| {
             let taken: u64 = characters
                 .iter()
-                .zip(&outcome.taken)
+                .zip(&requests.taken)
                 .filter(|(character, _)| **character == sought)
                 .map(|(_, taken)| taken)
                 .sum();

@@ -1,10 +1,10 @@
 //! Which policy keeps requests quick among unequal servers: `bench balance`.
 //!
-//! The servers are a `load::cluster`, the clients a `load::crowd`, `field` has both on one thread; `contenders` is who is
-//! compared, `figures` what is said of it.
+//! The servers are a `load::cluster`, the clients a `load::crowd`, a `load::field` has both on one thread; `contenders` is who
+//! is compared, `count` what is kept, `figures` what is said of it.
 
 mod contenders;
-mod field;
+mod count;
 mod figures;
 
 use anyhow::{Context as _, Result, ensure};
@@ -13,13 +13,14 @@ use crate::conditions::Conditions;
 use crate::cores;
 use crate::load::cluster::{Character, Cluster};
 use crate::load::crowd::Crowd;
+use crate::load::field::Field;
 use crate::load::origin::{self, Service};
 use crate::load::{Load, Placement};
 use crate::options::Balance;
-use crate::subjects::{Job, Kind, Protocol, install};
+use crate::subjects::{Job, Kind, Protocol, Setup, install};
 use crate::window::{Timing, Window};
 use contenders::Contender;
-use field::Field;
+use count::Count;
 use figures::{Contest, Sample};
 
 /// Compares policies over the rounds and says how they did.
@@ -98,10 +99,11 @@ fn measure(
 ) -> Result<Sample> {
     let addresses = origin::addresses(servers.characters.len())?;
     let mut job = Job::new(Protocol::Http, &addresses, 1, Some(cores::PROXY))?;
-    job.balance = Some(contender.policy);
+    job.setup = Setup::Balanced(contender.policy);
     let field = Field::new(
         Cluster::new(&addresses, &servers.characters, servers.spread, seed)?,
         Crowd::new(job.listen, rate, seed),
+        Count::new(),
     );
     let placement = Placement {
         core: Some(cores::LOAD),
@@ -111,8 +113,7 @@ fn measure(
     let running = contender.subject.start(&job)?;
     let window = Window::measure(&running, &load, timing)?;
     let field = load.stop()?.pop().context("no clients came back")?;
-    let outcome = field.outcome().context("nothing was counted")?;
-    Ok(Sample::new(&outcome, &window, &servers.characters))
+    Ok(Sample::new(&field.ledger(), &window, &servers.characters))
 }
 
 /// Twenty servers: one ten times slower, one failing at once, one whose machine is not its own, and seventeen as they should be.

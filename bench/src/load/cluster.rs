@@ -2,7 +2,7 @@
 //! and the server's state say. Timers only, so that twenty of them cost one thread next to nothing.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -23,6 +23,8 @@ pub(crate) enum Character {
     Slow,
     /// Refuses everything with 503, at once.
     Failing,
+    /// Answers at once.
+    Prompt,
     /// Shares its machine: [`PRESSED`] times as long in every other [`SHIFT`].
     Antagonised,
 }
@@ -38,8 +40,18 @@ pub(crate) struct Cluster {
     begun: Option<Instant>,
     /// Sigma of the logarithm of the service times.
     spread: f64,
+    overload: Overload,
     serial: u64,
     scratch: Vec<u8>,
+}
+
+/// What servers do with more than they can serve.
+#[derive(Clone, Copy)]
+enum Overload {
+    /// Everyone waits, and who has gone away costs nothing.
+    Patient,
+    /// Whoever finds so many waiting gets 503, and who has gone away is served all the same.
+    Stubborn(usize),
 }
 
 struct Server {
@@ -98,9 +110,19 @@ impl Cluster {
             rng: Rng::with_seed(seed),
             begun: None,
             spread,
+            overload: Overload::Patient,
             serial: 0,
             scratch: vec![0; HEAD],
         })
+    }
+
+    /// The same, but as most real servers are: they do not notice that a client has given up, and serve what nobody wants any
+    /// more. Whoever finds `line` waiting gets 503 at once.
+    pub(crate) fn stubborn(self, line: usize) -> Self {
+        Self {
+            overload: Overload::Stubborn(line),
+            ..self
+        }
     }
 
     /// Requests a second that servers of these characters can answer, taken over time.
@@ -111,7 +133,8 @@ impl Cluster {
             .map(|character| match character {
                 Character::Steady => each,
                 Character::Slow => each / SLOWNESS,
-                Character::Failing => 0.0,
+                // What a prompt one can do is not known.
+                Character::Failing | Character::Prompt => 0.0,
                 Character::Antagonised => each * f64::midpoint(1.0, 1.0 / PRESSED),
             })
             .sum()
@@ -143,6 +166,22 @@ impl Cluster {
             .collect()
     }
 
+    /// When the next answer is due.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.timers.peek().map(|Reverse(timer)| timer.at)
+    }
+
+    /// Takes no connections any more, and closes those on which nothing is under way; false once there are none.
+    pub(crate) fn retire(&mut self) -> bool {
+        self.listeners.clear();
+        let waiting = self.servers.iter().flat_map(|server| &server.line);
+        let served = self.timers.iter().map(|Reverse(timer)| &timer.visit);
+        let busy: HashSet<u64> = waiting.chain(served).map(|visit| visit.serial).collect();
+        self.connections
+            .retain(|_, connection| busy.contains(&connection.serial));
+        !self.connections.is_empty()
+    }
+
     /// Acts on one event of a token in [`SERVER`].
     pub(crate) fn ready(&mut self, token: u64, poll: &Poll) {
         let index = usize::try_from(token & INDEX).unwrap_or(usize::MAX);
@@ -164,8 +203,11 @@ impl Cluster {
             self.answer(visit, OK);
             self.servers[server].busy -= 1;
             while let Some(next) = self.servers[server].line.pop_front() {
-                // Whoever has left the line costs nothing.
-                if self.is_there(next) {
+                let is_served = match self.overload {
+                    Overload::Patient => self.is_there(next),
+                    Overload::Stubborn(_) => true,
+                };
+                if is_served {
                     self.serve(server, next);
                     break;
                 }
@@ -211,9 +253,14 @@ impl Cluster {
             serial,
         };
         self.servers[server].taken += 1;
-        if self.begun.is_none() {
+        let character = self.servers[server].character;
+        let is_full = match self.overload {
+            Overload::Patient => false,
+            Overload::Stubborn(line) => self.servers[server].line.len() >= line,
+        };
+        if self.begun.is_none() || character == Character::Prompt {
             self.answer(visit, OK);
-        } else if self.servers[server].character == Character::Failing {
+        } else if character == Character::Failing || is_full {
             self.answer(visit, REFUSAL);
         } else if self.servers[server].busy < SLOTS {
             self.serve(server, visit);

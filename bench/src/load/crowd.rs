@@ -6,11 +6,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use hdrhistogram::Histogram;
 use slab::Slab;
 
-use super::cluster::BODY;
 use super::answer::{Answer, Progress, Reader};
+use super::cluster::BODY;
 use super::flow::{Door, Flow};
 use super::poll::{EDGES, EventFlags, Poll};
 use super::requests;
@@ -20,31 +19,40 @@ use super::socket::Moved;
 pub(crate) struct Crowd {
     to: SocketAddr,
     rate: f64,
-    heads: Vec<Vec<u8>>,
+    patience: Duration,
+    heads: [Vec<Vec<u8>>; 2],
+    /// The part of the requests that are critical, 0 to 1.
+    critical: f64,
     next: Instant,
     connections: Slab<Connection>,
     free: Vec<usize>,
     reader: Reader,
     rng: Rng,
     looked_for_late: Instant,
-    tally: Count,
 }
 
-/// What became of the requests.
-pub(crate) struct Count {
-    /// Nanoseconds from due to answered, of good answers.
-    pub(crate) latencies: Histogram<u64>,
-    /// Not answered well, or not in time.
-    pub(crate) errors: u64,
-    /// What the first error was.
-    pub(crate) first_error: Option<&'static str>,
+/// A request that has come to its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    pub(crate) is_critical: bool,
+    /// When it should have been sent, which a stall of ours does not change.
+    pub(crate) due: Instant,
+    pub(crate) at: Instant,
+    /// Why it was not answered well, or not in time.
+    pub(crate) failure: Option<&'static str>,
 }
 
 struct Connection {
     flow: Flow,
     answer: Answer,
-    /// When the request it waits for was due; none while it is free.
-    due: Option<Instant>,
+    /// The request it waits for; none while it is free.
+    under_way: Option<Request>,
+}
+
+#[derive(Clone, Copy)]
+struct Request {
+    due: Instant,
+    is_critical: bool,
 }
 
 impl Crowd {
@@ -53,14 +61,27 @@ impl Crowd {
         Self {
             to,
             rate,
-            heads: requests::browser_like("/", "shop.example.com"),
+            patience: PATIENCE,
+            heads: [
+                requests::browser_like("/", HOST),
+                requests::browser_like("/critical", HOST),
+            ],
+            critical: 0.0,
             next: now,
             connections: Slab::new(),
             free: Vec::new(),
             reader: Reader::default(),
             rng: Rng::with_seed(seed),
             looked_for_late: now,
-            tally: Count::new(),
+        }
+    }
+
+    /// The same where a client waits for `patience`, and this part of the requests asks for `/critical`.
+    pub(crate) fn with(self, patience: Duration, critical: f64) -> Self {
+        Self {
+            patience,
+            critical,
+            ..self
         }
     }
 
@@ -68,79 +89,81 @@ impl Crowd {
         self.next = Instant::now();
     }
 
-    /// What was counted since this was last asked. Those who still wait have waited as long as they have by now, at least.
-    pub(crate) fn count(&mut self) -> Count {
-        let now = Instant::now();
-        for (_, connection) in &self.connections {
-            if let Some(due) = connection.due {
-                self.tally.waited(now.saturating_duration_since(due));
-            }
-        }
-        std::mem::replace(&mut self.tally, Count::new())
+    /// When the next request is due.
+    pub(crate) fn next(&self) -> Instant {
+        self.next
     }
 
-    /// Acts on readiness; true when a request has come to its end.
-    pub(crate) fn ready(&mut self, token: u64, flags: EventFlags) -> bool {
+    /// Since when those who still wait have waited.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = Instant> {
+        let under_way = self.connections.iter();
+        under_way.filter_map(|(_, connection)| Some(connection.under_way?.due))
+    }
+
+    /// Acts on readiness; a request that has come to its end, if one has.
+    pub(crate) fn ready(&mut self, token: u64, flags: EventFlags) -> Option<Ended> {
         let index = usize::try_from(token).unwrap_or(usize::MAX);
         if !flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
-            return false;
+            return None;
         }
-        let Some(connection) = self.connections.get_mut(index) else {
-            return false;
-        };
+        let connection = self.connections.get_mut(index)?;
         let progress = connection
             .answer
             .advance(&mut connection.flow, &mut self.reader, BODY);
-        match (progress, connection.due) {
-            (Progress::Waiting, _) => false,
-            (Progress::Complete, Some(due)) => {
-                connection.due = None;
+        match (progress, connection.under_way) {
+            (Progress::Waiting, _) => None,
+            (Progress::Complete, Some(request)) => {
+                connection.under_way = None;
                 self.free.push(index);
-                self.tally.waited(due.elapsed());
-                true
+                Some(request.ends(None))
             }
-            (Progress::Failed(why), Some(_)) => {
+            (Progress::Failed(why), Some(request)) => {
                 self.connections.remove(index);
-                self.tally.failed(why);
-                true
+                Some(request.ends(Some(why)))
             }
             // The proxy closes what nobody uses.
             (_, None) => {
                 self.connections.remove(index);
                 self.free.retain(|&free| free != index);
-                false
+                None
             }
         }
     }
 
     /// Sends what is due, and gives up what has waited for too long.
-    pub(crate) fn turn(&mut self, poll: &Poll) {
+    pub(crate) fn turn(&mut self, poll: &Poll, mut ended: impl FnMut(Ended)) {
         let now = Instant::now();
         while self.next <= now {
-            let due = self.next;
+            let request = Request {
+                due: self.next,
+                is_critical: self.critical > 0.0 && self.rng.f64() < self.critical,
+            };
             let gap = -(1.0 - self.rng.f64()).ln() / self.rate;
             self.next += Duration::from_secs_f64(gap);
-            if self.send(due, poll).is_err() {
-                self.tally.failed("a connection could not be opened");
+            if let Err(why) = self.send(request, poll) {
+                ended(request.ends(Some(why)));
             }
         }
-        if now - self.looked_for_late > PATIENCE / 20 {
+        if now - self.looked_for_late > self.patience / 20 {
             self.looked_for_late = now;
-            self.give_up(now);
+            self.give_up(now, ended);
         }
     }
 
-    fn send(&mut self, due: Instant, poll: &Poll) -> io::Result<()> {
+    fn send(&mut self, request: Request, poll: &Poll) -> Result<(), &'static str> {
         let index = match self.free.pop() {
             Some(index) => index,
-            None => self.open(poll)?,
+            None => self
+                .open(poll)
+                .map_err(|_| "a connection could not be opened")?,
         };
         let connection = &mut self.connections[index];
-        connection.due = Some(due);
-        let head = &self.heads[self.rng.usize(..self.heads.len())];
+        connection.under_way = Some(request);
+        let heads = &self.heads[usize::from(request.is_critical)];
+        let head = &heads[self.rng.usize(..heads.len())];
         if connection.flow.send(head) != Moved::Bytes(head.len()) {
             self.connections.remove(index);
-            self.tally.failed("a request could not be sent");
+            return Err("a request could not be sent");
         }
         Ok(())
     }
@@ -156,47 +179,43 @@ impl Crowd {
         entry.insert(Connection {
             flow,
             answer: Answer::default(),
-            due: None,
+            under_way: None,
         });
         Ok(index)
     }
 
-    fn give_up(&mut self, now: Instant) {
-        let tally = &mut self.tally;
+    fn give_up(&mut self, now: Instant, mut ended: impl FnMut(Ended)) {
         self.connections.retain(|_, connection| {
-            let late = connection.due.is_some_and(|due| now - due > PATIENCE);
-            if late {
-                tally.failed("an answer took too long");
-            }
-            !late
+            let late = |request: &Request| now - request.due > self.patience;
+            let Some(request) = connection.under_way.filter(late) else {
+                return true;
+            };
+            ended(request.ends(Some("an answer took too long")));
+            false
         });
     }
 }
 
-impl Count {
-    #[expect(clippy::expect_used, reason = "the bounds are constants")]
-    fn new() -> Self {
-        Self {
-            latencies: Histogram::new_with_bounds(1_000, LONGEST, 3).expect("good bounds"),
-            errors: 0,
-            first_error: None,
+impl Request {
+    fn ends(self, failure: Option<&'static str>) -> Ended {
+        Ended {
+            is_critical: self.is_critical,
+            due: self.due,
+            at: Instant::now(),
+            failure,
         }
-    }
-
-    fn waited(&mut self, time: Duration) {
-        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.latencies.saturating_record(nanoseconds);
-    }
-
-    fn failed(&mut self, why: &'static str) {
-        self.errors += 1;
-        self.first_error.get_or_insert(why);
     }
 }
 
-/// A client waits for so long.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
-/// Nanoseconds that a latency is told from longer ones: a minute.
-const LONGEST: u64 = 60_000_000_000;
+impl Ended {
+    /// How long its client waited.
+    pub(crate) fn took(&self) -> Duration {
+        self.at.saturating_duration_since(self.due)
+    }
+}
+
+const HOST: &str = "shop.example.com";
+/// A client waits for so long, unless it is told otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// More than this many at a time are turned away: a process has 20,000 descriptors.
 const CONNECTIONS: usize = 4_000;

@@ -9,6 +9,7 @@ pub(crate) mod connects;
 pub(crate) mod crowd;
 pub(crate) mod datagrams;
 pub(crate) mod exchange;
+pub(crate) mod field;
 pub(crate) mod flow;
 pub(crate) mod h2;
 pub(crate) mod h3;
@@ -24,7 +25,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 
@@ -44,6 +45,10 @@ pub(crate) trait Clients: Send + 'static {
     fn ready(&mut self, token: u64, flags: EventFlags, poll: &Poll, tally: &Tally);
     /// Called once between two batches of events.
     fn turn(&mut self, poll: &Poll, tally: &Tally);
+    /// When `turn` has something to do though nothing has happened.
+    fn next(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// What the load threads and the harness tell each other.
@@ -174,7 +179,6 @@ fn run<C: Clients>(
     tally: &Tally,
     spin: bool,
 ) -> Result<C> {
-    let mut patience = BATCH_PATIENCE;
     let mut opened = false;
     let mut events: Vec<Event> = Vec::with_capacity(BATCH);
     while !tally.stop.load(Relaxed) {
@@ -183,8 +187,13 @@ fn run<C: Clients>(
                 .start(poll)
                 .context("opening the clients' connections")?;
             opened = true;
-            patience = if spin { Duration::ZERO } else { patience };
         }
+        let patience = match clients.next() {
+            _ if !opened => BATCH_PATIENCE,
+            _ if spin => Duration::ZERO,
+            None => BATCH_PATIENCE,
+            Some(next) => BATCH_PATIENCE.min(next.saturating_duration_since(Instant::now())),
+        };
         poll.wait(&mut events, patience)?;
         for event in &events {
             let (token, flags) = (event.data.u64(), event.flags);

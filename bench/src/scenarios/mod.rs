@@ -1,10 +1,13 @@
 //! The scenarios, each by its name, and what sluice is to reach in each.
 
+pub(crate) mod events;
+mod guarded;
 mod handshakes;
 mod idle;
 mod latency;
 mod one_off;
 mod requests;
+mod storm;
 mod streams;
 
 use anyhow::{Context as _, Result};
@@ -61,6 +64,12 @@ pub(crate) enum Scenario {
     Udp,
     /// UDP: the same where each client sends eight long ones at once, as QUIC does.
     UdpBurst,
+    /// What clients notice when servers are killed, hang, are cut off by the network, or are restarted in turn.
+    Events,
+    /// Clients that ask for a fifth more than servers can do, one of twenty for what is critical.
+    Storm,
+    /// `small-64` with all on that keeps failures from clients, beside sluice with nothing of it.
+    Guarded,
     /// Memory held by an idle keep-alive connection.
     IdleMemory,
     /// Memory held by an idle keep-alive connection over TLS.
@@ -102,6 +111,9 @@ impl Scenario {
             Self::TcpConnect => "tcp-connect",
             Self::Udp => "udp",
             Self::UdpBurst => "udp-burst",
+            Self::Events => "events",
+            Self::Storm => "storm",
+            Self::Guarded => "guarded",
             Self::IdleMemory => "idle-memory",
             Self::IdleTls => "idle-tls",
             Self::Start => "start",
@@ -133,6 +145,9 @@ impl Scenario {
             Self::TcpConnect => Ok(streams::connects(subjects, timing)),
             Self::Udp => Ok(streams::datagrams(subjects, timing)),
             Self::UdpBurst => Ok(streams::bursts(subjects, timing)),
+            Self::Events => events::run(subjects, timing),
+            Self::Storm => Ok(storm::run(subjects, timing)),
+            Self::Guarded => Ok(guarded::run(subjects, timing)),
             Self::IdleMemory => Ok(idle::run(self, subjects, timing, Protocol::Http)),
             Self::IdleTls => Ok(idle::run(self, subjects, timing, Protocol::Tls)),
             Self::Start => one_off::start(subjects, timing),
@@ -141,8 +156,8 @@ impl Scenario {
         };
         let mut tables = tables.with_context(|| format!("scenario {}", self.name()))?;
         for table in &mut tables {
-            let quantity = table.quantity;
-            table.close(|kind| self.target(quantity, kind));
+            let quantity = table.quantity.clone();
+            table.close(|kind| self.target(&quantity, kind));
         }
         Ok(tables)
     }
@@ -154,7 +169,7 @@ impl Scenario {
                 Kind::Nginx => Some(0.80),
                 Kind::Haproxy => Some(0.65),
                 Kind::Forwarder => Some(1.25),
-                Kind::Sluice | Kind::Envoy => None,
+                Kind::Sluice | Kind::Bare | Kind::Envoy => None,
             },
             (Self::Large64, CPU) => (against == Kind::Nginx).then_some(0.65),
             (Self::H1Tls, CPU) => (against == Kind::Haproxy).then_some(0.68),
@@ -167,6 +182,11 @@ impl Scenario {
             (Self::TcpBulk, CPU) => (against == Kind::Haproxy).then_some(0.6),
             (Self::TcpConnect, CPU) => (against == Kind::Haproxy).then_some(0.9),
             (Self::Udp | Self::UdpBurst, CPU) => (against == Kind::Nginx).then_some(0.8),
+            (Self::Events, quantity) if quantity.ends_with(events::FAILED) => {
+                (against == Kind::Sluice).then_some(0.0)
+            }
+            (Self::Storm, quantity) if against == Kind::Sluice => storm::target(quantity),
+            (Self::Guarded, CPU) => (against == Kind::Bare).then_some(1.05),
             (Self::IdleMemory, MEMORY) => (against == Kind::Sluice).then_some(1.3),
             (Self::IdleTls, MEMORY) => (against == Kind::Sluice).then_some(7.0),
             (Self::Small64 | Self::Small256 | Self::TwoWorkers, RATE) | (Self::OpenLoop, P99) => {

@@ -14,7 +14,7 @@ use crate::load::h3::H3Clients;
 use crate::load::origin::{self, Service};
 use crate::load::{Clients, Load, Placement, ciphered};
 use crate::report::{Better, Table};
-use crate::subjects::{Job, Protocol, Subject};
+use crate::subjects::{Job, Protocol, Setup, Subject};
 use crate::window::{Timing, Window};
 
 /// What is asked for, over how much, from where.
@@ -26,6 +26,7 @@ pub(super) struct Shape {
     workers: usize,
     pinned: bool,
     dialect: Dialect,
+    setup: Setup,
 }
 
 /// How clients ask.
@@ -51,6 +52,7 @@ impl Shape {
             workers: 1,
             pinned: true,
             dialect: Dialect::H1,
+            setup: Setup::Plain,
         }
     }
 
@@ -63,7 +65,13 @@ impl Shape {
             workers: 2,
             pinned: false,
             dialect: Dialect::H1,
+            setup: Setup::Plain,
         }
+    }
+
+    /// The same with the subject set up otherwise.
+    pub(super) fn set_up(self, setup: Setup) -> Self {
+        Self { setup, ..self }
     }
 
     /// The same over TLS.
@@ -147,7 +155,8 @@ impl Shape {
     ) -> Result<Window> {
         let servers = origin::addresses(SERVERS)?;
         let core = self.pinned.then_some(cores::PROXY);
-        let job = Job::new(self.protocol(), &servers, self.workers, core)?;
+        let mut job = Job::new(self.protocol(), &servers, self.workers, core)?;
+        job.setup = self.setup;
         let clients = (0..self.workers)
             .map(|_| clients(job.listen))
             .collect::<Result<_>>()?;

@@ -23,7 +23,7 @@ pub(crate) fn subjects(kinds: &[Kind], named: &Named) -> Result<Vec<Subject>> {
     let mut subjects = Vec::new();
     for &kind in kinds {
         let programs = match kind {
-            Kind::Sluice => vec![named.sluice.clone().map_or_else(build_sluice, Ok)?],
+            Kind::Sluice | Kind::Bare => vec![named.sluice.clone().map_or_else(build_sluice, Ok)?],
             Kind::Nginx => or_else(&named.nginx, || {
                 packaged("nginx", &["nginx", "libnginx-mod-stream"])
             })?,
@@ -72,7 +72,7 @@ fn build_sluice() -> Result<PathBuf> {
 }
 
 /// A program of the distribution.
-fn packaged(program: &str, packages: &[&str]) -> Result<PathBuf> {
+pub(crate) fn packaged(program: &str, packages: &[&str]) -> Result<PathBuf> {
     let path = Path::new("/usr/sbin").join(program);
     if path.exists() {
         return Ok(path);

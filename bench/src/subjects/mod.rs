@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 pub(crate) use running::Running;
-pub(crate) use settings::{Job, Protocol};
+pub(crate) use settings::{CHECK_PORT, Job, Protocol, Setup};
 
 /// Which program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
@@ -31,6 +31,9 @@ pub(crate) enum Kind {
     Haproxy,
     /// Envoy, likewise.
     Envoy,
+    /// Sluice with nothing switched on, where that is what it is compared with.
+    #[value(skip)]
+    Bare,
     /// Bytes copied without a look at them: the kernel's own cost.
     Forwarder,
 }
@@ -43,6 +46,7 @@ impl Kind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sluice => "sluice",
+            Self::Bare => "sluice with nothing on",
             Self::Nginx => "nginx",
             Self::Haproxy => "HAProxy",
             Self::Envoy => "Envoy",
@@ -68,7 +72,7 @@ impl Subject {
     /// Asks `program` for its version, which also shows that it runs.
     pub(crate) fn new(kind: Kind, program: PathBuf) -> Result<Self> {
         let label = match kind {
-            Kind::Forwarder | Kind::Sluice => kind.name().to_owned(),
+            Kind::Forwarder | Kind::Sluice | Kind::Bare => kind.name().to_owned(),
             Kind::Nginx | Kind::Haproxy | Kind::Envoy => {
                 let text = said(
                     &program,
@@ -89,7 +93,7 @@ impl Subject {
             }
         };
         let quic = match kind {
-            Kind::Sluice | Kind::Envoy => true,
+            Kind::Sluice | Kind::Bare | Kind::Envoy => true,
             Kind::Nginx => said(&program, &["-V"])?.contains("--with-http_v3_module"),
             Kind::Haproxy => said(&program, &["-vv"])?.contains("+QUIC "),
             Kind::Forwarder => false,
@@ -115,8 +119,8 @@ impl Subject {
             .filter(|subject| match (subject.kind, protocol) {
                 (_, Protocol::H3) => subject.quic,
                 (_, Protocol::Http | Protocol::Tcp) | (Kind::Sluice | Kind::Nginx, _) => true,
-                // It knows bytes: in the clear they cost the kernel what HTTP/1.1 costs it.
-                (Kind::Forwarder, _) => false,
+                // The forwarder knows bytes: in the clear they cost the kernel what HTTP/1.1 costs it.
+                (Kind::Bare | Kind::Forwarder, _) => false,
                 // Of UDP, HAProxy passes on syslog alone, and Envoy is not measured here.
                 (Kind::Haproxy | Kind::Envoy, _) => protocol != Protocol::Udp,
             })

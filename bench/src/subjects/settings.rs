@@ -23,9 +23,26 @@ pub(crate) struct Job {
     pub(crate) workers: usize,
     /// The core to stay on.
     pub(crate) core: Option<usize>,
-    /// How to balance, in the subject's own words, where that is what is compared.
-    pub(crate) balance: Option<&'static str>,
+    pub(crate) setup: Setup,
 }
+
+/// What the subject is set up for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Setup {
+    /// To pass on what comes, plainly and fast.
+    Plain,
+    /// To balance, in its own words for how.
+    Balanced(&'static str),
+    /// To keep from clients what happens to servers. Checks are made at [`CHECK_PORT`] of each.
+    Events,
+    /// To make the best of more than servers can do. What asks for `/critical` matters most.
+    Storm,
+    /// With all on that keeps failures from clients.
+    Guarded,
+}
+
+/// Where servers answer checks, beside what they serve.
+pub(crate) const CHECK_PORT: u16 = 8081;
 
 /// What the subject shall understand of what passes through it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +74,7 @@ impl Job {
             servers: servers.to_vec(),
             workers,
             core,
-            balance: None,
+            setup: Setup::Plain,
         })
     }
 
@@ -79,7 +96,9 @@ impl Job {
         };
         let file = |name: &str| self.write(subject, directory, name);
         match (subject.kind, self.protocol) {
-            (Kind::Sluice, _) => command.arg("run").arg("-c").arg(file("sluice.toml")?),
+            (Kind::Sluice | Kind::Bare, _) => {
+                command.arg("run").arg("-c").arg(file("sluice.toml")?)
+            }
             (Kind::Nginx, _) => command
                 .arg("-p")
                 .arg(directory)
@@ -125,7 +144,11 @@ impl Job {
                 "workers" => self.workers.to_string(),
                 "directory" => directory.display().to_string(),
                 "modules" => subject.modules.clone(),
-                "balance" => self.balance?.to_owned(),
+                "balance" => match self.setup {
+                    Setup::Balanced(words) => words.to_owned(),
+                    _ => return None,
+                },
+                "check-port" => CHECK_PORT.to_string(),
                 _ => return None,
             })
         })?;
@@ -135,17 +158,40 @@ impl Job {
     }
 
     fn template(&self, kind: Kind) -> &'static str {
-        if self.balance.is_some() {
-            return match kind {
+        match self.setup {
+            Setup::Plain => self.plain(kind),
+            Setup::Balanced(_) => match kind {
                 Kind::Sluice => include_str!("../../peers/sluice-balance.toml"),
                 Kind::Nginx => include_str!("../../peers/nginx-balance.conf"),
                 Kind::Haproxy => include_str!("../../peers/haproxy-balance.cfg"),
                 Kind::Envoy => include_str!("../../peers/envoy-balance.yaml"),
-                Kind::Forwarder => "",
-            };
+                Kind::Bare | Kind::Forwarder => "",
+            },
+            Setup::Events => match kind {
+                Kind::Sluice => include_str!("../../peers/sluice-events.toml"),
+                Kind::Nginx => include_str!("../../peers/nginx-events.conf"),
+                Kind::Haproxy => include_str!("../../peers/haproxy-events.cfg"),
+                Kind::Envoy => include_str!("../../peers/envoy-events.yaml"),
+                Kind::Bare | Kind::Forwarder => "",
+            },
+            Setup::Storm => match kind {
+                Kind::Sluice => include_str!("../../peers/sluice-storm.toml"),
+                Kind::Nginx => include_str!("../../peers/nginx-storm.conf"),
+                Kind::Haproxy => include_str!("../../peers/haproxy-storm.cfg"),
+                Kind::Envoy => include_str!("../../peers/envoy-storm.yaml"),
+                Kind::Bare | Kind::Forwarder => "",
+            },
+            Setup::Guarded => match kind {
+                Kind::Sluice => include_str!("../../peers/sluice-guarded.toml"),
+                // What it is compared with has nothing of it.
+                _ => self.plain(kind),
+            },
         }
+    }
+
+    fn plain(&self, kind: Kind) -> &'static str {
         match (kind, self.protocol) {
-            (Kind::Sluice, Protocol::Http) => include_str!("../../peers/sluice.toml"),
+            (Kind::Sluice | Kind::Bare, Protocol::Http) => include_str!("../../peers/sluice.toml"),
             (Kind::Sluice, Protocol::Tls) => include_str!("../../peers/sluice-tls.toml"),
             (Kind::Sluice, Protocol::Grpc) => include_str!("../../peers/sluice-grpc.toml"),
             (Kind::Sluice, Protocol::H3) => include_str!("../../peers/sluice-h3.toml"),
@@ -172,7 +218,7 @@ impl Job {
             (Kind::Envoy, Protocol::H2) => include_str!("../../peers/envoy-h2.yaml"),
             (Kind::Envoy, Protocol::Tcp) => include_str!("../../peers/envoy-tcp.yaml"),
             // Not measured: `Subject::able` leaves them out.
-            (Kind::Haproxy | Kind::Envoy, Protocol::Udp) | (Kind::Forwarder, _) => "",
+            (Kind::Haproxy | Kind::Envoy, Protocol::Udp) | (Kind::Forwarder | Kind::Bare, _) => "",
         }
     }
 }
@@ -277,20 +323,25 @@ mod tests {
             std::env::temp_dir().join(format!("sluice-bench-test-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let subject = Subject::new(Kind::Sluice, PathBuf::new()).unwrap();
-        for protocol in [
-            Protocol::Http,
-            Protocol::Tls,
-            Protocol::H2,
-            Protocol::Grpc,
-            Protocol::H3,
-            Protocol::Tcp,
-            Protocol::Udp,
+        for (protocol, setup) in [
+            (Protocol::Http, Setup::Plain),
+            (Protocol::Tls, Setup::Plain),
+            (Protocol::H2, Setup::Plain),
+            (Protocol::Grpc, Setup::Plain),
+            (Protocol::H3, Setup::Plain),
+            (Protocol::Tcp, Setup::Plain),
+            (Protocol::Udp, Setup::Plain),
+            (Protocol::Http, Setup::Balanced("\"c3\"")),
+            (Protocol::Http, Setup::Events),
+            (Protocol::Http, Setup::Storm),
+            (Protocol::Http, Setup::Guarded),
         ] {
             let servers = [
                 "127.0.0.1:1".parse().unwrap(),
                 "127.0.0.1:2".parse().unwrap(),
             ];
-            let job = Job::new(protocol, &servers, 1, None).unwrap();
+            let mut job = Job::new(protocol, &servers, 1, None).unwrap();
+            job.setup = setup;
             let file = job.write(&subject, &directory, "sluice.toml").unwrap();
             let text = std::fs::read_to_string(file).unwrap();
             let source = sluice_config::Source {
