@@ -57,7 +57,9 @@ pub(super) fn run(subjects: &[Subject], timing: Timing) -> Vec<Table> {
         |subject, row, tables| {
             let (kept, length) = measure(subject, timing)?;
             for (table, figure) in tables.iter_mut().zip(kept.figures(length)) {
-                table.add(row, figure, None);
+                if let Some(figure) = figure {
+                    table.add(row, figure, None);
+                }
             }
             tables[0].note(row, kept.most_frequent_failure());
             Ok(())
@@ -107,7 +109,7 @@ struct Kept {
 
 impl Kept {
     /// In the order of the tables.
-    fn figures(&self, length: Duration) -> [f64; 6] {
+    fn figures(&self, length: Duration) -> [Option<f64>; 6] {
         let all = self.ended.len() as f64;
         let of = |which: fn(&&Ended) -> bool| self.ended.iter().filter(which);
         let served = of(|it| it.failure.is_none()).count() as f64;
@@ -115,10 +117,10 @@ impl Kept {
         let critical_served = of(|it| it.is_critical && it.failure.is_none());
         let critical_took = took(critical_served);
         [
-            self.taken as f64 / all,
-            served / length.as_secs_f64() / Cluster::capacity(&SERVERS),
-            100.0 * critical_took.len() as f64 / critical,
-            100.0 * served / all,
+            Some(self.taken as f64 / all),
+            Some(served / length.as_secs_f64() / Cluster::capacity(&SERVERS)),
+            Some(100.0 * critical_took.len() as f64 / critical),
+            Some(100.0 * served / all),
             quantile(&took(of(|it| it.failure.is_none())), 990),
             quantile(&critical_took, 990),
         ]
@@ -206,7 +208,8 @@ mod tests {
         let figures = kept.figures(Duration::from_secs(1));
         let expected = [1.25, 2.0 / capacity, 50.0, 50.0, 30.0, 10.0];
         for (figure, expected) in figures.into_iter().zip(expected) {
-            assert!((figure - expected).abs() < 1e-6, "{figures:?}");
+            let is_right = figure.is_some_and(|figure| (figure - expected).abs() < 1e-6);
+            assert!(is_right, "{figures:?}");
         }
     }
 }

@@ -69,7 +69,9 @@ pub(super) fn run(subjects: &[Subject], timing: Timing) -> Result<Vec<Table>> {
                 let why = figures.first_failure.as_ref();
                 let why = why.filter(|_| measure.name == FAILED);
                 let first = why.map(|why| format!("the first of the failed: {why}"));
-                table.add(row, (measure.of)(figures), first);
+                if let Some(figure) = (measure.of)(figures) {
+                    table.add(row, figure, first);
+                }
             }
             Ok(())
         },
@@ -110,30 +112,36 @@ struct Measure {
     unit: &'static str,
     /// Whether there must be one that is sick.
     of_the_sick_one: bool,
-    of: fn(&Figures) -> f64,
+    of: fn(&Figures) -> Option<f64>,
 }
 
 const MEASURES: &[Measure] = &[
-    measure(FAILED, "requests", |it| it.failed as f64),
-    measure("all", "requests", |it| it.requests as f64),
+    measure(FAILED, "requests", |it| Some(it.failed as f64)),
+    measure("all", "requests", |it| Some(it.requests as f64)),
     Measure {
         of_the_sick_one: true,
         ..measure(
             "last request to the sick server",
             "ms after the event",
-            |it| it.last_sent,
+            |it| Some(it.last_sent),
         )
     },
     Measure {
         of_the_sick_one: true,
-        ..measure("sent to the sick server", "requests", |it| it.sent as f64)
+        ..measure("sent to the sick server", "requests", |it| {
+            Some(it.sent as f64)
+        })
     },
     measure("p50", "ms", |it| it.p50),
     measure(P99, "ms", |it| it.p99),
     measure("worst", "ms", |it| it.worst),
 ];
 
-const fn measure(name: &'static str, unit: &'static str, of: fn(&Figures) -> f64) -> Measure {
+const fn measure(
+    name: &'static str,
+    unit: &'static str,
+    of: fn(&Figures) -> Option<f64>,
+) -> Measure {
     Measure {
         name,
         unit,

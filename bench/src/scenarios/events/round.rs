@@ -25,10 +25,10 @@ pub(super) struct Figures {
     pub(super) requests: usize,
     pub(super) failed: usize,
     pub(super) first_failure: Option<String>,
-    /// Milliseconds, from when a request was due to its good answer.
-    pub(super) p50: f64,
-    pub(super) p99: f64,
-    pub(super) worst: f64,
+    /// Milliseconds, from when a request was due to its good answer; none where none had one.
+    pub(super) p50: Option<f64>,
+    pub(super) p99: Option<f64>,
+    pub(super) worst: Option<f64>,
     /// Requests sent to the sick server while it was sick.
     pub(super) sent: usize,
     /// When the last of them was sent, milliseconds after it became sick.
