@@ -6,7 +6,7 @@ use sluice_wire::h1::ResponseHead;
 use sluice_wire::h2::{Flags, Kind, LARGEST, MAX_FRAME, Reason};
 use sluice_wire::hpack::Encoder;
 
-use super::core::{Core, Farewell};
+use super::core::{Core, Farewell, Peer};
 use super::streams::StreamState;
 use crate::exchange::{self, Answer, Expected};
 
@@ -162,8 +162,9 @@ impl Core {
         if let Some(stream) = self.streams.get_mut(key)
             && !stream.is_closed()
         {
-            // Whoever has the whole answer need not send the rest of its request (8.1).
-            let reason = if stream.local_ended {
+            // Whoever has the whole answer need not send the rest of its request (8.1). A server that still owes it is told that
+            // nobody waits any more.
+            let reason = if stream.local_ended && self.peer == Peer::Client {
                 Reason::NO_ERROR
             } else {
                 Reason::CANCEL
