@@ -76,6 +76,14 @@ impl Load {
         self.peak.set(now, value, peak.mass + 1.0);
     }
 
+    /// The server had not answered after `waited`, and was not waited for any longer: its latency is more than that, and it
+    /// counts as that where less is known of it.
+    pub fn gave_way(&self, now: Moment, waited: Duration, decay: Duration) {
+        if waited.as_secs_f32() > self.latency.at(now).value {
+            self.answered(now, waited, decay);
+        }
+    }
+
     /// Whether the server did what was asked of it: no connection, no answer in time or an answer of 5xx are failures.
     pub fn ended(&self, now: Moment, failed: bool) {
         let known = self.failures.faded(now, FAILURES_DECAY);
@@ -283,6 +291,22 @@ mod tests {
         assert!((0.4..0.5).contains(&peak), "{peak}");
         let (peak, _) = load.peak(at(60.0), Decay::over(DECAY));
         assert!(peak < 0.01, "{peak}");
+    }
+
+    #[test]
+    fn who_gave_way_looks_slower_and_never_faster() {
+        let load = Load::default();
+        let decay = Decay::over(DECAY);
+        let millis = Duration::from_millis;
+        for step in 0..10 {
+            load.answered(at(f64::from(step)), millis(100), DECAY);
+        }
+        let before = load.latency(at(10.0), decay);
+        load.gave_way(at(10.0), millis(20), DECAY);
+        assert_eq!(load.latency(at(10.0), decay), before);
+        load.gave_way(at(10.0), millis(900), DECAY);
+        assert!(load.latency(at(10.0), decay).0 > before.0);
+        assert!(load.peak(at(10.0), decay).0 > 0.89);
     }
 
     #[test]

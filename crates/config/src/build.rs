@@ -5,6 +5,7 @@ mod balance;
 mod circuit_breaker;
 mod early_data;
 mod health;
+mod hedge;
 mod listener;
 mod ocsp;
 mod overload;

@@ -2,6 +2,7 @@
 
 mod acme;
 mod health;
+mod hedge;
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -68,6 +69,7 @@ impl Form {
             Self::HashKey => "a key to hash",
             Self::LoadReport => "a place of load reports",
             Self::Failure => "a kind of failure",
+            Self::HedgeAfter => "a percentile or a duration",
             Self::File => "the path of a file",
             Self::HostName => "a host name",
             Self::Domain => "a domain",
@@ -120,6 +122,7 @@ impl Form {
             Self::HashKey => hash_key(text).map(Typed::HashKey),
             Self::LoadReport => load_report(text).map(Typed::LoadReport),
             Self::Failure => failure(text).map(Typed::Failure),
+            Self::HedgeAfter => hedge::after(text).map(Typed::HedgeAfter),
             Self::File => file(text),
             Self::HostName => host_name(text),
             Self::Domain => acme::domain(text),

@@ -6,6 +6,7 @@
 mod balance;
 mod circuit_breaker;
 mod health;
+mod hedge;
 mod listener;
 mod ocsp;
 mod process;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
 pub use health::{CheckKind, HealthChecks, HttpCheck, JsonCondition, JsonTest, UdpCheck};
+pub use hedge::{Hedge, HedgeAfter};
 pub use listener::{
     ConnectionLimits, Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, SocketOptions,
     SourceAddress, UdpListener,

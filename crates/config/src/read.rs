@@ -19,7 +19,7 @@ use crate::Surroundings;
 use crate::diagnostic::{Diagnostic, Findings, Span};
 use crate::form;
 use crate::interpolate;
-use crate::plan::{FailureKind, HashKey, JsonTest, LoadReport, LogTarget, Secret};
+use crate::plan::{FailureKind, HashKey, HedgeAfter, JsonTest, LoadReport, LogTarget, Secret};
 use crate::schema::{Default, Form, Key, Kind, Shape};
 use crate::syntax::{self, Entry, Table, Value, ValueKind};
 
@@ -57,6 +57,7 @@ pub(crate) enum Typed {
     HashKey(HashKey),
     LoadReport(LoadReport),
     Failure(FailureKind),
+    HedgeAfter(HedgeAfter),
     /// The first and the last of them.
     Statuses((u16, u16)),
     JsonTest(JsonTest),

@@ -285,6 +285,8 @@ pub(crate) enum Form {
     LoadReport,
     /// What counts as a failure of a server.
     Failure,
+    /// After what time a request is hedged.
+    HedgeAfter,
     /// The path of a file.
     File,
     /// A host name or an IP address, without a port.

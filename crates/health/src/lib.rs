@@ -27,6 +27,7 @@ mod atomic;
 mod availability;
 mod breaker;
 mod check;
+mod response_times;
 mod retry_budget;
 mod sojourn;
 
@@ -36,5 +37,6 @@ pub use breaker::{
     MIN_REQUESTS_MAX, Outcome, Pass, SlowCalls,
 };
 pub use check::{Check, CheckSettings, Verdict};
+pub use response_times::{Percentile, ResponseTimes};
 pub use retry_budget::RetryBudget;
 pub use sojourn::{Patience, Sojourn, SojournSettings};

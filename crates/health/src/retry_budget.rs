@@ -1,4 +1,4 @@
-//! How many of the requests that are under way may be retries: a share of them all, and a few whatever the share.
+//! How many of the requests that are under way may be retries, or hedges: a share of them all, and a few whatever the share.
 //!
 //! Servers that fail under their load would get more of it by every retry. With a budget the load that retries add is bounded,
 //! however many requests fail. (The idea: Google, *Site Reliability Engineering*, chapter 21.)
@@ -7,7 +7,7 @@ use sluice_model::Share;
 
 use crate::atomic::{AtomicU32, Ordering};
 
-/// The retries under way of an upstream, from all workers.
+/// The retries under way of an upstream, from all workers; another one counts its hedges.
 #[derive(Debug, Default)]
 pub struct RetryBudget {
     under_way: AtomicU32,

@@ -333,6 +333,23 @@ fn a_client_that_leaves_cancels_the_stream_and_nothing_else() {
 }
 
 #[test]
+fn who_is_slower_with_a_hedged_request_is_cancelled() {
+    let room = Room::new();
+    let (mut slow, mut fast) = (room.server(&[]), room.server(&[]));
+    let hedge = "[[routes]]\nupstream = \"app\"\nhedge = { after = \"1ms\" }\n";
+    let front = room.balancer(&[slow.address(), fast.address()], hedge);
+    let mut client = client(&front);
+    client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n");
+    slow.wait_for("asked /held");
+    fast.wait_for("asked /held");
+    fast.tell("go");
+    assert_eq!(client.response("GET").text(), "released");
+    slow.wait_for("stopped /held 0x10c");
+    let metrics = front.metrics();
+    assert_eq!(metrics.count("sluice_upstream_hedges_won_total", &[]), 1);
+}
+
+#[test]
 fn a_body_is_received_only_as_fast_as_the_server_takes_it() {
     let room = Room::new();
     let mut server = room.server(&[]);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sluice_balance::{Ask, Load, Policy, Servers, Signals};
 use sluice_config::plan::{HashKey, SendProxyProtocol, Upstream, UpstreamProtocol};
-use sluice_health::Admission;
+use sluice_health::{Admission, ResponseTimes};
 use sluice_model::{Moment, Priority};
 use sluice_quic::ClientSettings;
 use sluice_telemetry::metrics::{Registry, UpstreamMetrics};
@@ -45,6 +45,8 @@ pub struct Cluster {
     gate: Gate,
     /// What connections are ciphered by.
     tls: OnceCell<ClientTls>,
+    /// How long requests take that may be hedged, once there are such.
+    response_times: RefCell<Option<Box<ResponseTimes>>>,
 }
 
 #[derive(Debug)]
@@ -109,6 +111,7 @@ impl Cluster {
             made_before: endpoints.made_before(),
             metrics: registry.upstream(worker, &settings.name),
             tls: OnceCell::new(),
+            response_times: RefCell::default(),
             settings: settings.clone(),
         }
     }
@@ -315,6 +318,10 @@ impl Cluster {
     /// Where requests wait for a place at one of the servers.
     pub(crate) fn queue(&self) -> Option<&Arc<Queue>> {
         self.lanes.first().map(|lane| lane.endpoint().queue())
+    }
+
+    pub(crate) fn response_times(&self) -> &RefCell<Option<Box<ResponseTimes>>> {
+        &self.response_times
     }
 
     pub(crate) fn made_before(&self) -> u64 {

@@ -46,6 +46,8 @@ pub struct Endpoint {
     queue: Arc<Queue>,
     /// The upstream's retries under way.
     retries: Arc<RetryBudget>,
+    /// The upstream's hedges under way.
+    hedges: Arc<RetryBudget>,
     key: EndpointKey,
     label: Arc<str>,
     destination: Destination,
@@ -63,6 +65,7 @@ impl Endpoint {
             id,
             queue: Arc::clone(&shared.queue),
             retries: Arc::clone(&shared.retries),
+            hedges: Arc::clone(&shared.hedges),
             load: Load::default(),
             health: Health::new(Arc::clone(&shared.standing), verdict),
             connections: AtomicU32::new(0),
@@ -197,6 +200,10 @@ impl Endpoint {
         &self.retries
     }
 
+    pub(crate) fn hedges(&self) -> &Arc<RetryBudget> {
+        &self.hedges
+    }
+
     pub(crate) fn opened_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
@@ -212,6 +219,7 @@ impl Endpoint {
 pub(crate) struct Shared {
     queue: Arc<Queue>,
     retries: Arc<RetryBudget>,
+    hedges: Arc<RetryBudget>,
     standing: Arc<Standing>,
 }
 
@@ -220,6 +228,7 @@ impl Shared {
         Self {
             queue: Arc::new(Queue::new(epoch)),
             retries: Arc::default(),
+            hedges: Arc::default(),
             standing: Arc::new(Standing::new(epoch)),
         }
     }
@@ -228,6 +237,7 @@ impl Shared {
         Self {
             queue: Arc::clone(&endpoint.queue),
             retries: Arc::clone(&endpoint.retries),
+            hedges: Arc::clone(&endpoint.hedges),
             standing: Arc::clone(endpoint.health.standing()),
         }
     }

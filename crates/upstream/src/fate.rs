@@ -32,6 +32,11 @@ pub enum Fate {
     Broke,
     /// No answer in time.
     TimedOut,
+    /// It was not waited for any more after so long, as another server has answered.
+    Cancelled {
+        /// Since the request was sent.
+        after: Duration,
+    },
     /// Nobody knows: the client went away, or something of ours was wanting.
     Unknown,
 }
@@ -82,13 +87,21 @@ impl Breaking {
             Fate::ConnectFailed => failures.connect_failure,
             Fate::Broke => failures.reset,
             Fate::TimedOut => failures.timeout,
-            Fate::Served { .. } | Fate::Unknown => false,
+            Fate::Served { .. } | Fate::Cancelled { .. } | Fate::Unknown => false,
         };
         match fate {
             _ if is_failure => Outcome::Failed,
             Fate::Answered { after, .. } | Fate::Served { after } => Outcome::Succeeded { after },
+            // It was slow already, whatever would have come.
+            Fate::Cancelled { after } if self.settings.is_slow(after) => {
+                Outcome::Succeeded { after }
+            }
             // What is not to count as a failure is no success either.
-            Fate::ConnectFailed | Fate::Broke | Fate::TimedOut | Fate::Unknown => Outcome::Unknown,
+            Fate::ConnectFailed
+            | Fate::Broke
+            | Fate::TimedOut
+            | Fate::Cancelled { .. }
+            | Fate::Unknown => Outcome::Unknown,
         }
     }
 }

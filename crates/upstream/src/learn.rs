@@ -19,6 +19,17 @@ impl Cluster {
         }
     }
 
+    /// The server had not answered after so long, when another one was quicker: it would have taken longer. That is told only
+    /// where it makes the server look slower.
+    pub fn gave_way(&self, lane: &Lane, now: Instant, waited: Duration) {
+        if self.signals().latency {
+            let decay = self.settings().balance.settings.latency_decay;
+            lane.endpoint()
+                .load()
+                .gave_way(self.moment(now), waited, decay);
+        }
+    }
+
     /// What was asked of the server has come to its end: `failed` where the server was to blame for that.
     pub fn ended(&self, lane: &Lane, now: Instant, failed: bool) {
         lane.endpoint().load().ended(self.moment(now), failed);

@@ -25,14 +25,18 @@ impl Cluster {
     /// and `floor` beside.
     pub fn begin_retry(&self, share: Share, floor: u32) -> Option<Retrying> {
         let budget = self.lanes().first()?.endpoint().retries();
-        let in_flight = |lane: &crate::Lane| lane.endpoint().load().in_flight();
-        let live = self.lanes().iter().map(|lane| in_flight(lane)).sum();
-        if !budget.try_begin(live, share, floor) {
+        if !budget.try_begin(self.live(), share, floor) {
             return None;
         }
         Some(Retrying {
             budget: Arc::clone(budget),
         })
+    }
+
+    /// Requests under way to the upstream, from all workers.
+    pub(crate) fn live(&self) -> u32 {
+        let in_flight = |lane: &crate::Lane| lane.endpoint().load().in_flight();
+        self.lanes().iter().map(|lane| in_flight(lane)).sum()
     }
 
     /// Whether every server was tried that may take a request.

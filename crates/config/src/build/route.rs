@@ -85,6 +85,7 @@ impl Builder<'_> {
                         retry: Retry::default(),
                         fallback: None,
                         priority: RoutePriority::default(),
+                        hedge: None,
                     },
                     conditions: Conditions::default(),
                     listeners,
@@ -130,6 +131,9 @@ impl Builder<'_> {
         let conditions = section.table("match").and_then(conditions);
         let action = self.action(section, captures(section).as_deref());
         let listeners = self.listeners_of(section, http);
+        let hedge = section
+            .table("hedge")
+            .map(|table| self.hedge(table, section, action.as_ref()));
         let route = Route {
             name,
             action: action?,
@@ -144,6 +148,10 @@ impl Builder<'_> {
                 None => None,
             },
             priority: priority(section)?,
+            hedge: match hedge {
+                Some(hedge) => Some(hedge?),
+                None => None,
+            },
         };
         Some(HalfRoute {
             route,
@@ -225,7 +233,7 @@ impl Builder<'_> {
         if section.set_at("upstream").is_none() && !set.is_empty() {
             self.out_of_place(
                 section,
-                &["timeout", "retry", "fallback", "priority"],
+                &["timeout", "retry", "fallback", "hedge", "priority"],
                 |key| {
                     Diagnostic::warning(
                         0..0,

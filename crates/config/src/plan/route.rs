@@ -6,7 +6,7 @@ use std::time::Duration;
 use sluice_model::{Priority, Share};
 use sluice_route::Template;
 
-use super::UpstreamId;
+use super::{Hedge, UpstreamId};
 
 /// `[[routes]]`
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Route {
     pub retry: Retry,
     /// `fallback`
     pub fallback: Option<Fallback>,
+    /// `hedge`
+    pub hedge: Option<Hedge>,
     /// `priority`
     pub priority: RoutePriority,
 }

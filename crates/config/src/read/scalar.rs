@@ -378,6 +378,9 @@ impl Reader<'_> {
             (Kind::Text(Form::Path), ValueKind::List(_)) => {
                 Some("a route has one: write a route for each, or one pattern for all".to_owned())
             }
+            (Kind::Text(Form::HedgeAfter), ValueKind::Integer(number)) => {
+                Some(format!("with its unit, in quotes: \"{number}ms\""))
+            }
             (Kind::Text(_) | Kind::OneOrList(_), ValueKind::Integer(_)) => {
                 Some(format!("in quotes: \"{written}\""))
             }

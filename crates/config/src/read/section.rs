@@ -10,7 +10,7 @@ use sluice_route::{HostPattern, PathPattern, Pattern};
 
 use super::{Read, Typed};
 use crate::diagnostic::Span;
-use crate::plan::{FailureKind, HashKey, LoadReport, LogTarget, Secret};
+use crate::plan::{FailureKind, HashKey, HedgeAfter, LoadReport, LogTarget, Secret};
 use crate::schema::{Key, Shape};
 
 /// The values of one table.
@@ -174,6 +174,7 @@ from_typed! {
     HashKey: Typed::HashKey(key) => Some(key.clone());
     LoadReport: Typed::LoadReport(report) => Some(report.clone());
     FailureKind: Typed::Failure(kind) => Some(*kind);
+    HedgeAfter: Typed::HedgeAfter(after) => Some(*after);
     u8: Typed::Number(number) => Self::try_from(*number).ok();
     Vec<u8>: Typed::Datagram(bytes) => Some(bytes.clone());
     Pattern: Typed::Pattern(pattern) => Some(pattern.clone());

@@ -52,7 +52,8 @@ impl BreakerSettings {
         self.failure_rate.is_some() || self.slow_calls.is_some()
     }
 
-    pub(super) fn is_slow(&self, after: Duration) -> bool {
+    /// Whether an answer that took so long is a slow one.
+    pub fn is_slow(&self, after: Duration) -> bool {
         self.slow_calls.is_some_and(|slow| after > slow.longer_than)
     }
 

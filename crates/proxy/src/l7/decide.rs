@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sluice_config::plan::{Action, Fallback, HttpListener, Route, RoutePriority, UpstreamId};
 use sluice_http::h1::relay::{Relay, RelayError};
@@ -19,6 +19,7 @@ use sluice_upstream::{Cluster, Need};
 use sluice_wire::h1::{FieldKind, Fields, Framing, Method, RequestHead, Version};
 
 use super::grpc::{self, CallDeadline};
+use super::hedge::Hedge;
 use super::respond::{self, Answer};
 use super::serve::{Carrier, Downstream};
 use super::tries::Tries;
@@ -63,6 +64,8 @@ pub(super) struct Outgoing {
     pub(super) is_idempotent: bool,
     /// What is to be done where it fails.
     pub(super) tries: Tries,
+    /// What is known of its hedging, where another server may be asked beside the first.
+    pub(super) hedge: Option<Box<Hedge>>,
     /// Whether the route has a fallback that was not followed yet.
     pub(super) has_fallback: bool,
     /// The key where that is another upstream.
@@ -87,6 +90,17 @@ pub(super) struct Outgoing {
     pub(super) hsts: Option<Arc<str>>,
     /// `Alt-Svc` of the answer.
     pub(super) alt_svc: Option<Arc<str>>,
+}
+
+impl Outgoing {
+    /// The request has been sent: until when nothing is done but to wait for the head of its answer.
+    pub(super) fn await_answer(&mut self, now: Instant) -> Instant {
+        let by = self.tries.answer_deadline(now);
+        match &mut self.hedge {
+            Some(hedge) => hedge.begin(now, by, &self.cluster),
+            None => by,
+        }
+    }
 }
 
 /// Decides upon the request whose head is at the start of `bytes`; says also how many of the bytes were used up.
@@ -335,7 +349,10 @@ impl<'b> Asked<'_, '_, 'b> {
         trip.cluster = Some(Rc::clone(cluster));
         let key = websocket::key_of(head);
         let is_idempotent = head.method.is_idempotent() || route.retry.any_method;
-        if is_idempotent && route.retry.attempts > 1 {
+        let hedge = route
+            .hedge
+            .filter(|_| is_idempotent && head.upgrade.is_none());
+        if is_idempotent && (route.retry.attempts > 1 || hedge.is_some()) {
             body.keep(route.retry.buffer);
         }
         let outgoing = Outgoing {
@@ -350,6 +367,7 @@ impl<'b> Asked<'_, '_, 'b> {
             is_idempotent,
             tries: Tries::new(route.retry, route.timeout, route.fallback.is_some())
                 .until(call_until),
+            hedge: hedge.map(|settings| Hedge::new(settings, trip.now)),
             has_fallback: route.fallback.is_some(),
             fallback_key: self.fallback_key(route, facts),
             wants_upgrade: head.upgrade.is_some(),

@@ -16,7 +16,7 @@ mod answer;
 mod fault;
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use sluice_http::h1::relay::{Outbox, Relay, RelayError, Sides};
@@ -25,8 +25,10 @@ use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_wire::h1::HeadEnd;
 
-pub(super) use self::fault::Fault;
+pub(super) use self::answer::ANSWER_LIMITS;
+pub(super) use self::fault::{Fault, word_of};
 use super::decide::Outgoing;
+use super::hedge;
 use super::serve::Downstream;
 use crate::trip::Trip;
 
@@ -93,6 +95,18 @@ pub(super) enum Ended {
     },
     /// The server switched protocols; these bytes go to the client first.
     Switched(Vec<u8>),
+    /// The server has the request and has not said anything, and there is a place at another one.
+    Slow,
+}
+
+/// What a server has answered to a request that was sent to it outside of an exchange.
+pub(super) struct Answered {
+    /// When it got the request.
+    pub(super) started: Instant,
+    /// Whether it got all of it.
+    pub(super) is_sent: bool,
+    /// A whole head and what came before and behind it.
+    pub(super) bytes: Vec<u8>,
 }
 
 impl<'a> Exchange<'a> {
@@ -105,7 +119,7 @@ impl<'a> Exchange<'a> {
         let started = trip.now;
         // The time for the answer begins when the request has been sent.
         let patience = if request.body.is_received() {
-            request.tries.answer_deadline(started)
+            request.await_answer(started)
         } else {
             started + request.body_timeout
         };
@@ -139,6 +153,56 @@ impl<'a> Exchange<'a> {
             keep_alive: false,
             reusable: false,
             truncation_hidden: false,
+        }
+    }
+
+    /// Goes on with a server that has answered already.
+    pub(super) fn resume(
+        downstream: &'a mut Downstream,
+        server: &'a mut Stream,
+        request: &'a mut Outgoing,
+        trip: &'a mut Trip,
+        answered: Answered,
+    ) -> Self {
+        let sent = request.bytes.len();
+        // What was moved so far is counted.
+        let counted = Traffic {
+            from_client: request.body.streamed(),
+            to_server: sent as u64 + request.body.sent(),
+            ..Traffic::default()
+        };
+        Self {
+            downstream,
+            server,
+            request,
+            trip,
+            started: answered.started,
+            sent,
+            sending: if answered.is_sent {
+                Sending::Done
+            } else {
+                Sending::Broken
+            },
+            answer: Answering::Head {
+                early: answered.bytes,
+                end: HeadEnd::default(),
+                interim: Outbox::default(),
+                spoke: true,
+            },
+            surplus: Vec::new(),
+            received: 0,
+            counted,
+            keep_alive: false,
+            reusable: false,
+            truncation_hidden: false,
+        }
+    }
+
+    /// Passes on what was answered already, and what follows.
+    pub(super) async fn finish(mut self) -> Result<Ended, Fault> {
+        match self.read_early()? {
+            Some(ended) => Ok(ended),
+            None => self.await,
         }
     }
 
@@ -197,7 +261,7 @@ impl<'a> Exchange<'a> {
                 self.sending = Sending::Done;
                 if matches!(self.answer, Answering::Head { .. }) {
                     let now = self.trip.tick();
-                    let by = self.request.tries.answer_deadline(now);
+                    let by = self.request.await_answer(now);
                     self.downstream.deadline.set(by);
                 }
                 Ok(())
@@ -214,6 +278,29 @@ impl<'a> Exchange<'a> {
             }
             Poll::Ready(Err(RelayError::Malformed(error))) => Err(self.refused(400, error.into())),
         }
+    }
+
+    /// Nothing has happened for too long; or for so long that another server is to be asked.
+    #[cold]
+    fn time_is_up(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Fault>> {
+        let Answering::Head { spoke, .. } = self.answer else {
+            return Poll::Ready(Err(self.timed_out()));
+        };
+        let body = &self.request.body;
+        let may_go_twice = body.is_received() && body.is_replayable();
+        let hedge = self.request.hedge.as_mut().filter(|_| may_go_twice);
+        let Some(patience) = hedge.and_then(|hedge| hedge.take_due()) else {
+            return Poll::Ready(Err(self.timed_out()));
+        };
+        // Who has begun to speak is about to answer.
+        let is_silent = self.sending == Sending::Done && !spoke;
+        let now = self.trip.tick();
+        if is_silent && hedge::find_place(self.request, now) {
+            return Poll::Ready(Ok(Ended::Slow));
+        }
+        self.downstream.deadline.set(patience);
+        ready!(self.downstream.deadline.poll(cx));
+        Poll::Ready(Err(self.timed_out()))
     }
 
     /// The server's connection is good for another request only if it has got all of this one, head included; the
@@ -274,10 +361,8 @@ impl Future for Exchange<'_> {
         if this.request.body.is_received() && this.downstream.is_gone(cx) {
             return Poll::Ready(Err(this.fault(End::ClientClosed)));
         }
-        this.downstream
-            .deadline
-            .poll(cx)
-            .map(|()| Err(this.timed_out()))
+        ready!(this.downstream.deadline.poll(cx));
+        this.time_is_up(cx)
     }
 }
 

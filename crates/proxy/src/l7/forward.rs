@@ -8,17 +8,20 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sluice_config::plan::{Fallback, SourceAddress};
 use sluice_http::exchange::Untouched;
 use sluice_telemetry::End;
-use sluice_upstream::{Asked, Check, Cluster, ConnectError, Connection, Fate, InFlight, Offer};
+use sluice_upstream::{
+    Asked, Check, Cluster, ConnectError, Connection, Fate, InFlight, Lane, Need, Offer,
+};
 
 use super::decide::Outgoing;
 use super::exchange::{Ended, Exchange};
 use super::failure::Failure;
 use super::fallback;
+use super::hedge::{self, Slow};
 use super::pipeline::After;
 use super::respond::{self, Answer};
 use super::serve::Downstream;
@@ -56,7 +59,7 @@ pub(super) async fn run(
                 next = Box::pin(waiting).await;
             }
         }
-        let Some(place) = next else {
+        let Some(mut place) = next else {
             if failure.end == End::NoServer {
                 failure.is_told_why(&cluster, trip.now);
             }
@@ -71,12 +74,21 @@ pub(super) async fn run(
             }
             break Box::pin(fail(downstream, trip, request, &failure, fallback)).await;
         };
-        let started = trip.now;
+        let mut started = trip.now;
         request.tries.begin(&cluster);
         count_attempt(trip, &cluster);
         trip.lane = Some(Rc::clone(place.lane()));
         downstream.guard.uses(Some(place.lane()));
-        match try_server(downstream, trip, request, &cluster, &place).await {
+        let outcome = match try_server(downstream, trip, request, &cluster, &place).await {
+            Ok(outcome) => outcome,
+            Err(slow) => {
+                let hedged = hedge::run(downstream, trip, request, place, slow);
+                let finished = Box::pin(hedged).await;
+                (place, started) = (finished.place, finished.started);
+                finished.outcome
+            }
+        };
+        match outcome {
             Outcome::Done(after) => {
                 cluster.ended(place.lane(), trip.now, trip.status >= 500);
                 place.ended(trip.now, answered(trip));
@@ -90,14 +102,7 @@ pub(super) async fn run(
                 break Box::pin(tunnel).await;
             }
             Outcome::Failed(failed) => {
-                let now = trip.tick();
-                place.ended(now, failed.fate(now - started));
-                if failed.blames_server {
-                    cluster.ended(place.lane(), now, true);
-                }
-                if failed.is_silence() {
-                    cluster.answered(place.lane(), now, now - started);
-                }
+                settle(&cluster, &place, trip.tick(), started, &failed);
                 failure = failed;
             }
         }
@@ -106,6 +111,24 @@ pub(super) async fn run(
     // Between two requests the client's connection depends on no server: one that leaves must not cut it.
     downstream.guard.uses(None);
     after
+}
+
+/// Tells all who learn of servers what a failure says of this one.
+pub(super) fn settle(
+    cluster: &Cluster,
+    place: &InFlight,
+    now: Instant,
+    started: Instant,
+    failure: &Failure,
+) {
+    let after = now.saturating_duration_since(started);
+    place.ended(now, failure.fate(after));
+    if failure.blames_server {
+        cluster.ended(place.lane(), now, true);
+    }
+    if failure.is_silence() {
+        cluster.answered(place.lane(), now, after);
+    }
 }
 
 /// Pauses before another try, until the upstream bears it; whether it may begin.
@@ -195,7 +218,7 @@ async fn wait(
 }
 
 /// What came of trying one server.
-enum Outcome {
+pub(super) enum Outcome {
     /// The answer was passed on.
     Done(After),
     /// The server switched protocols; the bytes go to the client first.
@@ -211,7 +234,7 @@ async fn try_server(
     request: &mut Outgoing,
     cluster: &Cluster,
     place: &InFlight,
-) -> Outcome {
+) -> Result<Outcome, Slow> {
     let lane = place.lane();
     let check = if request.is_idempotent && request.body.is_received() {
         Check::Seen
@@ -226,9 +249,10 @@ async fn try_server(
             Some(kept) => kept,
             None => match open(downstream, trip, request, cluster, place).await {
                 Ok(fresh) => fresh,
-                Err(failure) => return Outcome::Failed(failure),
+                Err(failure) => return Ok(Outcome::Failed(failure)),
             },
         };
+        let started = trip.now;
         match Exchange::new(downstream, &mut server.stream, request, trip).await {
             Ok(Ended::Complete {
                 reusable,
@@ -237,9 +261,16 @@ async fn try_server(
                 if reusable {
                     cluster.keep(lane, server, trip.now);
                 }
-                return Outcome::Done(after_answer(keep_alive, request));
+                return Ok(Outcome::Done(after_answer(keep_alive, request)));
             }
-            Ok(Ended::Switched(for_client)) => return Outcome::Switched(server, for_client),
+            Ok(Ended::Switched(for_client)) => return Ok(Outcome::Switched(server, for_client)),
+            Ok(Ended::Slow) => {
+                return Err(Slow {
+                    server,
+                    is_kept,
+                    started,
+                });
+            }
             Err(fault) => {
                 if let Some(word) = fault.server {
                     lane.metrics().response_failures.increment(word);
@@ -255,7 +286,7 @@ async fn try_server(
                         Some(Untouched::Refused) => !is_again && request.tries.is_last(),
                     };
                 if !has_another {
-                    return Outcome::Failed(fault.into());
+                    return Ok(Outcome::Failed(fault.into()));
                 }
                 is_again = true;
                 if fault.untouched == Some(Untouched::Refused) {
@@ -281,31 +312,7 @@ async fn open(
     let header = upstream_preface::header(cluster, client, &downstream.stream);
     // Boxed: connecting is rare, and its state would make every request's future larger.
     let need = request.need;
-    let mut opening = Box::pin(async move {
-        let lane = place.lane();
-        let mut offer = cluster.offer(lane, need)?;
-        let _turn = match cluster.await_turn(lane, client, need).await {
-            Ok(stream) => return Ok(stream),
-            Err(turn) => turn,
-        };
-        if offer == Offer::Http3 {
-            return cluster.dial(lane, client, need).await;
-        }
-        loop {
-            let mut connection = cluster
-                .connect(lane, client, SourceAddress::Balancer)
-                .await?;
-            upstream_preface::send(&mut connection, &header).await?;
-            cluster
-                .secure(lane, &mut connection, offer.protocols())
-                .await?;
-            let prepared = cluster.prepare(lane, client, connection, offer, need);
-            match prepared.await {
-                Err(ConnectError::NoWebSocket) if offer == Offer::Choice => offer = Offer::Http1,
-                outcome => return outcome,
-            }
-        }
-    });
+    let mut opening = Box::pin(connect(cluster, place.lane(), client, need, &header));
     let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {
         Poll::Ready(opened) => Poll::Ready(Some(opened)),
         Poll::Pending if request.body.is_received() && downstream.is_gone(cx) => Poll::Ready(None),
@@ -319,6 +326,43 @@ async fn open(
         Some(Err(error)) => error,
         None => return Err(Failure::for_good(End::ClientClosed)),
     };
+    Err(not_connected(cluster, place, &error))
+}
+
+/// A connection that takes the request: one that is shared, or a new one.
+pub(super) async fn connect(
+    cluster: &Cluster,
+    lane: &Rc<Lane>,
+    client: SocketAddr,
+    need: Need,
+    header: &[u8],
+) -> Result<Box<Connection>, ConnectError> {
+    let mut offer = cluster.offer(lane, need)?;
+    let _turn = match cluster.await_turn(lane, client, need).await {
+        Ok(stream) => return Ok(stream),
+        Err(turn) => turn,
+    };
+    if offer == Offer::Http3 {
+        return cluster.dial(lane, client, need).await;
+    }
+    loop {
+        let mut connection = cluster
+            .connect(lane, client, SourceAddress::Balancer)
+            .await?;
+        upstream_preface::send(&mut connection, header).await?;
+        cluster
+            .secure(lane, &mut connection, offer.protocols())
+            .await?;
+        let prepared = cluster.prepare(lane, client, connection, offer, need);
+        match prepared.await {
+            Err(ConnectError::NoWebSocket) if offer == Offer::Choice => offer = Offer::Http1,
+            outcome => return outcome,
+        }
+    }
+}
+
+/// What follows from there being no connection.
+pub(super) fn not_connected(cluster: &Cluster, place: &InFlight, error: &ConnectError) -> Failure {
     tracing::debug!(
         upstream = %cluster.settings().name,
         server = %place.lane().endpoint().label(),
@@ -330,14 +374,14 @@ async fn open(
         ConnectError::NoWebSocket => End::NoWebSocket,
         _ => End::ConnectFailed,
     };
-    Err(Failure {
+    Failure {
         blames_server: error.blames_server(),
         ..Failure::of(end)
-    })
+    }
 }
 
 /// A client that still sends its request is seen through to the end of it.
-fn after_answer(keep_alive: bool, request: &Outgoing) -> After {
+pub(super) fn after_answer(keep_alive: bool, request: &Outgoing) -> After {
     match (keep_alive, request.body.is_received()) {
         (true, _) => After::KeepAlive,
         (false, true) => After::Close,

@@ -6,6 +6,7 @@
 //!        ├─ receive ── bytes to head
 //!        ├─ decide ─── head to decision: route, then forward, answer or redirect
 //!        ├─ forward ── tries servers until one answers
+//!        │    ├─ hedge ──── asks another while the first is slow
 //!        │    └─ exchange ── one request and its answer on one connection to a server
 //!        ├─ respond ── answers of our own; every failure's status in one file
 //!        └─ record ─── metrics and access log, from the trip
@@ -19,6 +20,7 @@ mod forward;
 mod grpc;
 mod h2;
 mod h3;
+mod hedge;
 mod pipeline;
 mod receive;
 mod record;

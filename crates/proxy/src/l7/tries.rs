@@ -50,8 +50,14 @@ impl Tries {
     /// A try begins, at the server that was picked last.
     pub(super) fn begin(&mut self, cluster: &Cluster) {
         self.begun += 1;
+        self.is_last = self.begun >= self.retry.attempts;
+        self.servers_were_picked(cluster);
+    }
+
+    /// Where there is no server left for another try, this is the last.
+    pub(super) fn servers_were_picked(&mut self, cluster: &Cluster) {
         let has_server = !cluster.has_tried_all(&self.tried) || self.retry.backoff.is_some();
-        self.is_last = self.begun >= self.retry.attempts || !has_server;
+        self.is_last |= !has_server;
     }
 
     /// The request goes to another upstream, whose answer is its last.

@@ -100,6 +100,9 @@ families! {
     UPSTREAM_RETRIES = Counter "sluice_upstream_retries_total" ["upstream"] "Attempts after the first.";
     UPSTREAM_FALLBACKS = Counter "sluice_upstream_fallbacks_total" ["upstream"] "Requests that came to this upstream by `fallback`, as their own had failed them.";
     UPSTREAM_RETRIES_DENIED = Counter "sluice_upstream_retries_denied_total" ["upstream"] "Failures passed on as the upstream had as many retries under way as `budget` allows.";
+    UPSTREAM_HEDGES = Counter "sluice_upstream_hedges_total" ["upstream"] "Requests sent to one more server as the answer was late (`hedge`).";
+    UPSTREAM_HEDGES_WON = Counter "sluice_upstream_hedges_won_total" ["upstream"] "Hedges that answered first.";
+    UPSTREAM_HEDGES_DENIED = Counter "sluice_upstream_hedges_denied_total" ["upstream"] "Late answers waited for as the upstream had as many hedges under way as `budget` of `hedge` allows.";
     UPSTREAM_NO_SERVER = Counter "sluice_upstream_no_server_total" ["upstream"] "Requests and sessions for which no server could be chosen.";
     UPSTREAM_ALL_DOWN = Counter "sluice_upstream_all_down_total" ["upstream"] "Requests and sessions refused because no server was well (`fail-closed`).";
     UPSTREAM_QUEUE_WAITING = Gauge "sluice_upstream_queue_waiting" ["upstream"] "Requests and sessions that wait for a place at a server now.";

@@ -146,6 +146,15 @@ fn upstreams(text: &mut Exposition<'_>, all: &ByNames<1, UpstreamMetrics>) {
     counters(text, &catalogue::UPSTREAM_RETRIES_DENIED, all, |upstream| {
         &upstream.retries_denied
     });
+    counters(text, &catalogue::UPSTREAM_HEDGES, all, |upstream| {
+        &upstream.hedges
+    });
+    counters(text, &catalogue::UPSTREAM_HEDGES_WON, all, |upstream| {
+        &upstream.hedges_won
+    });
+    counters(text, &catalogue::UPSTREAM_HEDGES_DENIED, all, |upstream| {
+        &upstream.hedges_denied
+    });
     counters(text, &catalogue::UPSTREAM_NO_SERVER, all, |upstream| {
         &upstream.no_server
     });

@@ -35,6 +35,12 @@ pub struct UpstreamMetrics {
     pub fallbacks: Counter,
     /// Retries that the budget did not allow.
     pub retries_denied: Counter,
+    /// Requests sent to one more server as the answer was late.
+    pub hedges: Counter,
+    /// Hedges that answered first.
+    pub hedges_won: Counter,
+    /// Hedges that the budget did not allow.
+    pub hedges_denied: Counter,
     /// Requests and sessions for which no server was there to be chosen.
     pub no_server: Counter,
     /// Requests and sessions refused because no server was well.

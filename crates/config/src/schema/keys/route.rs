@@ -95,7 +95,14 @@ pub(crate) static ROUTE: Shape = Shape {
              try has brought a status of `on` in `retry`.",
         )
         .also(&["error-page", "backup-upstream", "on-failure"]),
-        Key::not_yet("hedge", "Ask a second server when the first is slow."),
+        Key::new(
+            "hedge",
+            Kind::Table(&HEDGE),
+            Default::Absent("a request is with one server at a time"),
+            "With `upstream`: when a request goes to a second server while the first has not answered yet. Whichever answers first serves \
+             the client.",
+        )
+        .also(&["hedging", "hedged-requests", "hedge-policy"]),
         Key::new(
             "priority",
             Kind::Either(&[Kind::Choice(PRIORITIES), Kind::Table(&PRIORITY)]),
@@ -300,6 +307,45 @@ pub(crate) static FALLBACK: Shape = Shape {
             Default::Is("\"text/plain; charset=utf-8\""),
             "With `status`: the body's media type.",
         ),
+    ],
+};
+
+/// `hedge` of `[[routes]]`
+pub(crate) static HEDGE: Shape = Shape {
+    place: "`hedge` of `[[routes]]`",
+    doc: "When another server is asked too, as the answer is late. Only a request that may be repeated is: its method is idempotent \
+          (or `retry` has `retry-unsafe`), its body is here as a whole and no longer than `buffer` of `retry`, and it does not ask to switch \
+          protocols.",
+    keys: &[
+        Key::new(
+            "after",
+            Kind::Text(Form::HedgeAfter),
+            Default::Is("\"p95\""),
+            "How long the head of an answer is awaited: `p50` to `p99.9` is the time within which that share of the upstream's recent \
+             answers to such requests came, on this worker; as long as too few are known, nothing is hedged. Or a duration from 1ms to 1m.",
+        )
+        .also(&["delay", "hedging-delay", "percentile"]),
+        Key::new(
+            "max",
+            Kind::Number { min: 1, max: 3 },
+            Default::Is("1"),
+            "How many further servers are asked, one after the other, each after the same time.",
+        )
+        .also(&["max-hedges", "count", "attempts"]),
+        Key::new(
+            "budget",
+            Kind::Share { min: 0, max: 100 },
+            Default::Is("\"10%\""),
+            "How many of the requests that are under way to the upstream may be hedges, beside `budget-floor`, over all routes. Where \
+             there are more, the first server is waited for. Retries have a budget of their own.",
+        ),
+        Key::new(
+            "budget-floor",
+            Kind::Number { min: 0, max: 1_000_000 },
+            Default::Is("3"),
+            "So many hedges at a time are allowed whatever the budget.",
+        )
+        .also(&["budget-min"]),
     ],
 };
 

@@ -63,6 +63,11 @@ impl Relay {
         self.streamed == 0 || self.kept.is_some()
     }
 
+    /// What was kept so far; empty where nothing came, or nothing is kept.
+    pub fn kept(&self) -> &[u8] {
+        self.kept.as_ref().map_or(&[], |kept| &kept.bytes)
+    }
+
     /// Begins anew with another server.
     pub fn rewind(&mut self) {
         if let Some(kept) = &mut self.kept {

@@ -63,7 +63,7 @@ impl Exchange<'_> {
         if early.is_empty() {
             let bytes = scratch.received(count);
             let mut storage = FieldStorage::new();
-            match parse_response(bytes, &mut storage, &LIMITS, self.request.is_head) {
+            match parse_response(bytes, &mut storage, &ANSWER_LIMITS, self.request.is_head) {
                 Ok(Some(head)) if head.status >= 200 => {
                     if let Err(fault) = self.pass_over(&head) {
                         return Poll::Ready(Err(fault));
@@ -79,7 +79,7 @@ impl Exchange<'_> {
             }
         } else {
             early.extend_from_slice(scratch.received(count));
-            if !end.is_due(early, LIMITS.max_head) {
+            if !end.is_due(early, ANSWER_LIMITS.max_head) {
                 return Poll::Ready(Ok(None));
             }
         }
@@ -88,25 +88,26 @@ impl Exchange<'_> {
     }
 
     /// The uncommon way: heads that came in pieces, and interim responses.
-    fn read_early(&mut self) -> Result<Option<Ended>, Fault> {
+    pub(super) fn read_early(&mut self) -> Result<Option<Ended>, Fault> {
         let Answering::Head { early, .. } = &mut self.answer else {
             return Ok(None);
         };
         let mut bytes = std::mem::take(early);
         loop {
             let mut storage = FieldStorage::new();
-            let head = match parse_response(&bytes, &mut storage, &LIMITS, self.request.is_head) {
-                Ok(Some(head)) => head,
-                Ok(None) => {
-                    if let Answering::Head { early, end, .. } = &mut self.answer {
-                        // All of it was parsed just now.
-                        end.is_due(&bytes, LIMITS.max_head);
-                        *early = bytes;
+            let head =
+                match parse_response(&bytes, &mut storage, &ANSWER_LIMITS, self.request.is_head) {
+                    Ok(Some(head)) => head,
+                    Ok(None) => {
+                        if let Answering::Head { early, end, .. } = &mut self.answer {
+                            // All of it was parsed just now.
+                            end.is_due(&bytes, ANSWER_LIMITS.max_head);
+                            *early = bytes;
+                        }
+                        return Ok(None);
                     }
-                    return Ok(None);
-                }
-                Err(_) => return Err(self.invalid()),
-            };
+                    Err(_) => return Err(self.invalid()),
+                };
             let length = head.len;
             if head.status == 101 {
                 return self.switch(&head, &bytes).map(Some);
@@ -180,6 +181,9 @@ impl Exchange<'_> {
             && let Some(lane) = &self.trip.lane
         {
             self.request.cluster.answered(lane, now, latency);
+        }
+        if let Some(hedge) = self.request.hedge.as_ref().filter(|_| head.status < 500) {
+            hedge.answered(now, &self.request.cluster);
         }
         if let Some(form) = self.load_report() {
             self.note_load(form, head, now);
@@ -310,7 +314,7 @@ impl Exchange<'_> {
 }
 
 /// What is accepted of a server's head.
-const LIMITS: Limits = Limits {
+pub(in crate::l7) const ANSWER_LIMITS: Limits = Limits {
     max_head: 64 * 1024,
     max_target: 0,
     max_fields: 256,

@@ -70,14 +70,7 @@ impl Exchange<'_> {
     pub(super) fn server_gone(&self, error: Option<&io::Error>) -> Fault {
         let mut fault = self.fault(End::UpstreamClosed);
         fault.untouched = error.and_then(Untouched::by);
-        fault.server = Some(match error.map(io::Error::kind) {
-            _ if fault.untouched.is_some() => ResponseFailure::Refused,
-            None => ResponseFailure::Closed,
-            Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
-                ResponseFailure::Reset
-            }
-            Some(_) => ResponseFailure::Other,
-        });
+        fault.server = Some(word_of(error, fault.untouched));
         let may_repeat = self.request.is_idempotent || self.sent == 0 || fault.untouched.is_some();
         fault.repeatable = self.may_be_repeated() && may_repeat;
         fault.resendable = fault.repeatable;
@@ -149,5 +142,18 @@ impl Exchange<'_> {
             passed_over: None,
             truncation_hidden: self.truncation_hidden,
         }
+    }
+}
+
+/// How a connection has ended, in metrics.
+pub(in crate::l7) fn word_of(
+    error: Option<&io::Error>,
+    untouched: Option<Untouched>,
+) -> ResponseFailure {
+    match error.map(io::Error::kind) {
+        _ if untouched.is_some() => ResponseFailure::Refused,
+        None => ResponseFailure::Closed,
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => ResponseFailure::Reset,
+        Some(_) => ResponseFailure::Other,
     }
 }

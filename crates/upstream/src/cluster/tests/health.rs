@@ -1,7 +1,7 @@
 //! Who is picked while not all servers are well.
 
 use sluice_config::plan::{CircuitBreaker, FailureKind, Failures};
-use sluice_health::{BreakerSettings, ByHand, Verdict, WhenAllDown};
+use sluice_health::{BreakerSettings, ByHand, SlowCalls, Verdict, WhenAllDown};
 use sluice_model::{ServerAddress, Share};
 use sluice_telemetry::metrics::ServerState;
 
@@ -270,6 +270,47 @@ fn failures_that_are_not_listed_are_neither_good_nor_bad() {
     assert_eq!(next(&cluster), Some(0), "only the first counts");
     pick(&cluster).expect("a server").ended(now, answered(500));
     assert_eq!(next(&cluster), None);
+}
+
+#[test]
+fn who_gave_way_to_another_has_not_failed_but_may_have_been_slow() {
+    let room = Room::with_servers(1);
+    let mut settings = settings(&room);
+    settings.when_all_down = WhenAllDown::FailClosed;
+    let second = Duration::from_secs(1);
+    if let Some(breaker) = &mut settings.circuit_breaker {
+        breaker.settings.slow_calls = Some(SlowCalls {
+            longer_than: second,
+            rate: Share::ALL,
+        });
+    }
+    let (cluster, _endpoints) = room.cluster(&settings);
+    let cancelled = |after| {
+        let place = pick(&cluster).expect("a server");
+        place.ended(Instant::now(), Fate::Cancelled { after });
+    };
+    for _ in 0..10 {
+        cancelled(second / 2);
+        assert_eq!(next(&cluster), Some(0));
+    }
+    cancelled(second * 2);
+    assert_eq!(next(&cluster), None);
+}
+
+#[test]
+fn hedges_have_a_budget_of_their_own() {
+    let room = Room::with_servers(2);
+    let (cluster, _endpoints) = room.cluster(&room.settings());
+    let _retry = cluster.begin_retry(Share::NONE, 1).expect("one retry");
+    let hedge = cluster.begin_hedge(Share::NONE, 1).expect("one hedge");
+    assert!(cluster.begin_hedge(Share::NONE, 1).is_none());
+    assert!(cluster.begin_retry(Share::NONE, 1).is_none());
+    drop(hedge);
+    assert!(cluster.begin_hedge(Share::NONE, 1).is_some());
+    let _places: Vec<_> = (0..10).filter_map(|_| pick(&cluster)).collect();
+    let tenth = Share::of_percent(10);
+    let first = cluster.begin_hedge(tenth, 0);
+    assert!(first.is_some() && cluster.begin_hedge(tenth, 0).is_none());
 }
 
 #[test]
