@@ -12,7 +12,8 @@
 //! belongs to whoever does the checks. [`Census`] joins both with what was set by hand, by the bounds that hold for an
 //! upstream.
 //!
-//! Where all are well and it is still too much, [`Sojourn`] says which of those that wait are refused.
+//! Where all are well and it is still too much, [`Concurrency`] says how many the servers get at a time, and [`Sojourn`] which of
+//! those that wait are refused.
 #![cfg_attr(
     not(test),
     deny(
@@ -27,6 +28,7 @@ mod atomic;
 mod availability;
 mod breaker;
 mod check;
+mod concurrency;
 mod response_times;
 mod retry_budget;
 mod sojourn;
@@ -37,6 +39,7 @@ pub use breaker::{
     MIN_REQUESTS_MAX, Outcome, Pass, SlowCalls,
 };
 pub use check::{Check, CheckSettings, Verdict};
+pub use concurrency::{Concurrency, ConcurrencySettings, Control, Observed};
 pub use response_times::{Percentile, ResponseTimes};
 pub use retry_budget::RetryBudget;
 pub use sojourn::{Patience, Sojourn, SojournSettings};
