@@ -19,6 +19,8 @@ words! {
         NoServer = "no-server",
         /// No server of the upstream was well, and none is tried all the same (`fail-closed`, or down by hand).
         AllDown = "all-down",
+        /// As many requests were under way as `adaptive-concurrency` of the upstream allowed, and there is no queue.
+        ConcurrencyLimit = "concurrency-limit",
         /// Every server was full, and the upstream's queue as well.
         QueueFull = "queue-full",
         /// No server had a free place within the time that a request may wait in the queue.

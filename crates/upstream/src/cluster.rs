@@ -22,6 +22,7 @@ use crate::endpoint::Endpoints;
 use crate::gate::{Admitted, Gate, Rank};
 use crate::lane::{Check, InFlight, Lane, Need};
 use crate::queue::{Place, Queue};
+use crate::throttle::Limiter;
 use crate::tried::{MAX_ATTEMPTS, Tried};
 
 pub use connecting::{Offer, OpenTurn};
@@ -43,6 +44,8 @@ pub struct Cluster {
     metrics: Arc<UpstreamMetrics>,
     /// Who may take requests.
     gate: Gate,
+    /// How many at a time.
+    limiter: Option<Rc<Limiter>>,
     /// What connections are ciphered by.
     tls: OnceCell<ClientTls>,
     /// How long requests take that may be hedged, once there are such.
@@ -66,6 +69,8 @@ pub struct Asked {
     pub key: Option<u64>,
     /// Who comes first where not all can be served.
     pub priority: Priority,
+    /// Whether it is a request, which counts for `adaptive-concurrency`, and not a connection or a session.
+    pub is_request: bool,
 }
 
 impl Cluster {
@@ -101,15 +106,17 @@ impl Cluster {
                 )
             })
             .collect();
+        let metrics = registry.upstream(worker, &settings.name);
         Self {
             gate: Gate::new(settings, &lanes),
+            limiter: Limiter::of(settings, &lanes, &metrics),
             lanes,
             policy: RefCell::new(endpoints.policy(settings, u64::from(seed))),
             signals: settings.balance.settings.kind.signals(),
             epoch: endpoints.epoch(),
             picks: Cell::new(0),
             made_before: endpoints.made_before(),
-            metrics: registry.upstream(worker, &settings.name),
+            metrics,
             tls: OnceCell::new(),
             response_times: RefCell::default(),
             settings: settings.clone(),
@@ -151,6 +158,29 @@ impl Cluster {
 
     /// A place at the server that is next by the policy, among those not tried yet that have one free and may take a request.
     pub fn pick(&self, tried: &mut Tried, asked: Asked) -> Option<InFlight> {
+        let Some(limiter) = self.limiter_of(asked) else {
+            return self.choose(tried, asked);
+        };
+        tried.set_limited(!limiter.has_place(asked.priority));
+        if tried.is_limited() {
+            return None;
+        }
+        let place = self.choose(tried, asked)?;
+        let Some(permit) = limiter.enter(asked.priority) else {
+            // Another one was faster.
+            tried.remove_last();
+            tried.set_limited(true);
+            return None;
+        };
+        Some(place.with_permit(permit))
+    }
+
+    /// What limits how many of its kind are under way, where that is limited.
+    pub(crate) fn limiter_of(&self, asked: Asked) -> Option<&Rc<Limiter>> {
+        self.limiter.as_ref().filter(|_| asked.is_request)
+    }
+
+    fn choose(&self, tried: &mut Tried, asked: Asked) -> Option<InFlight> {
         let ask = Ask {
             now: self.moment(asked.now),
             key: asked.key,
@@ -181,7 +211,7 @@ impl Cluster {
         None
     }
 
-    /// As [`Self::pick`], where some server is not well.
+    /// As [`Self::choose`], where some server is not well.
     #[cold]
     fn pick_admitted(&self, tried: &mut Tried, ask: Ask) -> Option<InFlight> {
         let seen = self.gate.look(&self.lanes, ask.now);
@@ -329,12 +359,13 @@ impl Cluster {
     }
 
     /// Whether a place may become free at a server that was not tried.
-    pub(crate) fn may_become_free(&self, tried: &Tried, now: Instant) -> bool {
-        let now = self.moment(now);
+    pub(crate) fn may_become_free(&self, tried: &Tried, asked: Asked) -> bool {
+        let now = self.moment(asked.now);
+        let is_limited = self.limiter_of(asked).is_some();
         !tried.is_exhausted()
             && (0..self.lanes.len()).any(|position| {
                 !tried.contains(position)
-                    && self.limit(position).is_some()
+                    && (is_limited || self.limit(position).is_some())
                     && self.gate.admits(&self.lanes, position, now)
             })
     }
@@ -362,8 +393,13 @@ impl Cluster {
             place.leave();
             return None;
         };
-        place.into_endpoint()?;
-        Some(InFlight::entered(lane, self.limit(position)).with_leave(leave))
+        let granted = place.keep();
+        let place = InFlight::entered(lane, self.limit(position)).with_leave(leave);
+        let limiter = self.limiter.as_ref();
+        Some(match granted.zip(limiter) {
+            Some((granted, limiter)) => place.with_permit(limiter.take_over(granted)),
+            None => place,
+        })
     }
 
     pub(crate) fn signals(&self) -> Signals {

@@ -18,6 +18,7 @@ use thiserror::Error;
 use crate::health::Health;
 use crate::queue::Queue;
 use crate::standing::Standing;
+use crate::throttle::Throttle;
 
 /// What a server is known by: state belongs to upstream and server, never to the bare address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +49,8 @@ pub struct Endpoint {
     retries: Arc<RetryBudget>,
     /// The upstream's hedges under way.
     hedges: Arc<RetryBudget>,
+    /// The upstream's limit of requests at a time, where it has one.
+    throttle: Arc<Throttle>,
     key: EndpointKey,
     label: Arc<str>,
     destination: Destination,
@@ -66,6 +69,7 @@ impl Endpoint {
             queue: Arc::clone(&shared.queue),
             retries: Arc::clone(&shared.retries),
             hedges: Arc::clone(&shared.hedges),
+            throttle: Arc::clone(&shared.throttle),
             load: Load::default(),
             health: Health::new(Arc::clone(&shared.standing), verdict),
             connections: AtomicU32::new(0),
@@ -204,6 +208,10 @@ impl Endpoint {
         &self.hedges
     }
 
+    pub(crate) fn throttle(&self) -> &Arc<Throttle> {
+        &self.throttle
+    }
+
     pub(crate) fn opened_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
@@ -220,6 +228,7 @@ pub(crate) struct Shared {
     queue: Arc<Queue>,
     retries: Arc<RetryBudget>,
     hedges: Arc<RetryBudget>,
+    throttle: Arc<Throttle>,
     standing: Arc<Standing>,
 }
 
@@ -229,6 +238,7 @@ impl Shared {
             queue: Arc::new(Queue::new(epoch)),
             retries: Arc::default(),
             hedges: Arc::default(),
+            throttle: Arc::default(),
             standing: Arc::new(Standing::new(epoch)),
         }
     }
@@ -238,6 +248,7 @@ impl Shared {
             queue: Arc::clone(&endpoint.queue),
             retries: Arc::clone(&endpoint.retries),
             hedges: Arc::clone(&endpoint.hedges),
+            throttle: Arc::clone(&endpoint.throttle),
             standing: Arc::clone(endpoint.health.standing()),
         }
     }

@@ -45,6 +45,7 @@ impl InFlight {
     /// Tells the server's breaker what became of what was begun here. Only the first time counts; without a breaker it costs
     /// a glance.
     pub fn ended(&self, now: Instant, fate: Fate) {
+        self.counts_no_more(now, fate);
         if let Some(leave) = self.take_leave() {
             let standing = self.lane().endpoint().health().standing();
             leave.record(self.lane(), standing.moment(now), fate);

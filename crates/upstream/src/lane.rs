@@ -18,6 +18,7 @@ use crate::endpoint::Endpoint;
 use crate::fate::{Fate, Leave};
 use crate::queue::Place;
 use crate::session::Session;
+use crate::throttle::Permit;
 
 /// What a worker holds of a server. Kept over reloads for as long as the server stays in the file.
 #[derive(Debug)]
@@ -277,6 +278,8 @@ pub struct InFlight {
     limit: Option<u32>,
     /// What its breaker is told by.
     leave: RefCell<Option<Leave>>,
+    /// Its place among the requests that the upstream gets at a time.
+    permit: Option<Permit>,
 }
 
 impl InFlight {
@@ -295,6 +298,22 @@ impl InFlight {
             lane: Rc::clone(lane),
             limit,
             leave: RefCell::new(None),
+            permit: None,
+        }
+    }
+
+    /// It counts among the requests that the upstream gets at a time.
+    pub(crate) fn with_permit(mut self, permit: Permit) -> Self {
+        self.permit = Some(permit);
+        self
+    }
+
+    /// Gives back its place among those, as it takes up none any more.
+    pub(crate) fn counts_no_more(&self, now: Instant, fate: Fate) {
+        if let Some(permit) = &self.permit {
+            let standing = self.lane.endpoint.health().standing();
+            permit.ended(standing.moment(now), fate);
+            Place::look(&self.lane.endpoint, self.limit, self.lane.retired.get());
         }
     }
 
@@ -320,6 +339,8 @@ impl Drop for InFlight {
             let now = self.lane.endpoint.health().standing().now();
             leave.record(&self.lane, now, Fate::Unknown);
         }
+        // Before it is looked for those who wait.
+        drop(self.permit.take());
         Place::give_back(&self.lane.endpoint, self.limit, self.lane.retired.get());
         self.lane.metrics.in_flight.decrement();
     }

@@ -22,6 +22,7 @@ mod queue;
 mod retrying;
 mod session;
 mod standing;
+mod throttle;
 mod tried;
 mod waiting;
 mod weights;

@@ -17,6 +17,7 @@ use sluice_model::{Moment, Priority};
 use tokio::sync::oneshot;
 
 use crate::endpoint::Endpoint;
+use crate::throttle::Granted;
 
 /// The line of an upstream.
 #[derive(Debug)]
@@ -62,6 +63,8 @@ pub(crate) struct Wants {
     pub(crate) made_before: u64,
     /// Servers that have had their chance.
     pub(crate) not: Vec<u64>,
+    /// Whether it counts among those that the upstream gets at a time.
+    pub(crate) is_limited: bool,
 }
 
 /// Who joins the line.
@@ -141,32 +144,41 @@ impl Queue {
     }
 
     /// Hands a place that is free, or was a moment ago, to the next who takes it, of those whose ticket is less than
-    /// `before`.
-    fn serve(&self, endpoint: &Arc<Endpoint>, limit: Option<u32>, before: Option<u64>) {
+    /// `before`. Whether there may be more for others: how many requests the upstream gets at a time may have grown.
+    fn serve(&self, endpoint: &Arc<Endpoint>, limit: Option<u32>, before: Option<u64>) -> bool {
+        let throttle = endpoint.throttle();
         let now = self.now();
         loop {
             let mut line = self.lock();
-            let wanted = |waiter: &Waiter| {
+            let wanted = |waiter: &Waiter, priority| {
                 before.is_none_or(|before| waiter.ticket < before)
                     && waiter.wants.takes(endpoint.id())
+                    && (!waiter.wants.is_limited || throttle.has_place(priority))
             };
             let Some((priority, position)) = line.next(now, wanted) else {
-                return;
+                return false;
             };
             // Whoever has it now gives it back, and looks here then.
             if !endpoint.load().try_enter(limit) {
-                return;
+                return false;
+            }
+            let is_limited = line.is_limited(priority, position);
+            let granted = is_limited.then(|| Granted::of(throttle, priority));
+            if let Some(None) = granted {
+                endpoint.load().leave();
+                return false;
             }
             let Some(waiter) = line.serves(now, priority, position) else {
                 endpoint.load().leave();
-                return;
+                return false;
             };
             self.note_length(&line);
             drop(line);
-            match waiter.turn.send(Called::Place(Place::of(endpoint, limit))) {
+            let place = Place::of(endpoint, limit, granted.flatten());
+            match waiter.turn.send(Called::Place(place)) {
                 // It has just gone away.
                 Err(Called::Place(place)) => place.leave(),
-                _ => return,
+                _ => return is_limited,
             }
         }
     }
@@ -223,7 +235,11 @@ impl Line {
     }
 
     /// Who is served next, of those that are `wanted`.
-    fn next(&self, now: Moment, wanted: impl Fn(&Waiter) -> bool) -> Option<(Priority, usize)> {
+    fn next(
+        &self,
+        now: Moment,
+        wanted: impl Fn(&Waiter, Priority) -> bool,
+    ) -> Option<(Priority, usize)> {
         let lines = Priority::ALL.into_iter().zip(&self.waiters).rev();
         lines
             .filter(|(_, waiters)| !waiters.is_empty())
@@ -231,13 +247,21 @@ impl Line {
                 let newest_first = self
                     .settings
                     .is_some_and(|settings| self.sojourn.is_overloaded(&settings, now, priority));
+                let mut waiters = waiters.iter();
                 let position = if newest_first {
-                    waiters.iter().rposition(&wanted)
+                    waiters.rposition(|waiter| wanted(waiter, priority))
                 } else {
-                    waiters.iter().position(&wanted)
+                    waiters.position(|waiter| wanted(waiter, priority))
                 };
                 Some((priority, position?))
             })
+    }
+
+    fn is_limited(&self, priority: Priority, position: usize) -> bool {
+        let waiters = self.waiters.get(priority as usize);
+        waiters
+            .and_then(|waiters| waiters.get(position))
+            .is_some_and(|waiter| waiter.wants.is_limited)
     }
 
     /// Takes out who is served.
@@ -335,13 +359,16 @@ impl Drop for Ticket {
 pub(crate) struct Place {
     endpoint: Option<Arc<Endpoint>>,
     limit: Option<u32>,
+    /// Its place among the requests that the upstream gets at a time.
+    granted: Option<Granted>,
 }
 
 impl Place {
-    fn of(endpoint: &Arc<Endpoint>, limit: Option<u32>) -> Self {
+    fn of(endpoint: &Arc<Endpoint>, limit: Option<u32>, granted: Option<Granted>) -> Self {
         Self {
             endpoint: Some(Arc::clone(endpoint)),
             limit,
+            granted,
         }
     }
 
@@ -351,22 +378,27 @@ impl Place {
             .is_some_and(|own| Arc::ptr_eq(own, endpoint))
     }
 
-    /// Where it is. The caller gives it back then.
-    pub(crate) fn into_endpoint(mut self) -> Option<Arc<Endpoint>> {
-        self.endpoint.take()
+    /// The caller has it now, and gives it back.
+    pub(crate) fn keep(mut self) -> Option<Granted> {
+        self.endpoint = None;
+        self.granted.take()
     }
 
     /// Gives back a place at `endpoint` where `limit` held: to who waits for it, or to all. Of a server that has left the file
     /// only those want one who came before that: those with tickets below `before`.
     pub(crate) fn give_back(endpoint: &Arc<Endpoint>, limit: Option<u32>, before: Option<u64>) {
         endpoint.load().leave();
-        if !endpoint.queue().is_empty() {
-            endpoint.queue().serve(endpoint, limit, before);
-        }
+        Self::look(endpoint, limit, before);
+    }
+
+    /// Looks for those who may have a place that became free.
+    pub(crate) fn look(endpoint: &Arc<Endpoint>, limit: Option<u32>, before: Option<u64>) {
+        while !endpoint.queue().is_empty() && endpoint.queue().serve(endpoint, limit, before) {}
     }
 
     /// Gives it back without a look at the line.
     pub(crate) fn leave(mut self) {
+        self.granted = None;
         if let Some(endpoint) = self.endpoint.take() {
             endpoint.load().leave();
         }
@@ -375,6 +407,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.granted = None;
         if let Some(endpoint) = self.endpoint.take() {
             Self::give_back(&endpoint, self.limit, None);
         }

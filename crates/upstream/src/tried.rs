@@ -8,12 +8,28 @@ pub const MAX_ATTEMPTS: usize = 8;
 pub struct Tried {
     positions: [u32; MAX_ATTEMPTS],
     count: usize,
+    /// Whether it found no server the last time because of `adaptive-concurrency`.
+    is_limited: bool,
 }
 
 impl Tried {
     /// How many were tried.
     pub fn count(&self) -> usize {
         self.count
+    }
+
+    /// Whether it got no place the last time because as many requests were under way as the upstream gets at a time.
+    pub fn is_limited(&self) -> bool {
+        self.is_limited
+    }
+
+    pub(crate) fn set_limited(&mut self, is_limited: bool) {
+        self.is_limited = is_limited;
+    }
+
+    /// Forgets the one that was added last.
+    pub(crate) fn remove_last(&mut self) {
+        self.count = self.count.saturating_sub(1);
     }
 
     pub(crate) fn contains(&self, position: usize) -> bool {

@@ -34,15 +34,13 @@ impl Cluster {
         let Some(settings) = self.settings().queue else {
             return Wait::Useless;
         };
-        let Some(queue) = self
-            .queue()
-            .filter(|_| self.may_become_free(tried, asked.now))
-        else {
+        let Some(queue) = self.queue().filter(|_| self.may_become_free(tried, asked)) else {
             return Wait::Useless;
         };
         let wants = Wants {
             made_before: self.made_before(),
             not: self.ids(tried),
+            is_limited: self.limiter_of(asked).is_some(),
         };
         let comer = Comer {
             priority: asked.priority,

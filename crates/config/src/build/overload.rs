@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluice_health::SojournSettings;
+use sluice_health::{ConcurrencySettings, SojournSettings};
 use sluice_model::Priority;
 
 use super::Builder;
@@ -60,6 +60,43 @@ impl Builder<'_> {
         Some(Some(SojournSettings { target, interval }))
     }
 }
+
+impl Builder<'_> {
+    pub(super) fn adaptive_concurrency(&mut self, table: &Section) -> Option<ConcurrencySettings> {
+        let (min, min_span) = table.with_span::<u32>("min")?;
+        let (max, max_span) = table.with_span::<u32>("max")?;
+        if min > max {
+            let at = match table.set_at("max") {
+                Some(_) => max_span,
+                None => min_span,
+            };
+            let message = format!("`max` is {max}, less than `min`, which is {min}");
+            self.findings.error(at, message);
+            return None;
+        }
+        let initial = match table.set_at("initial") {
+            Some(_) => {
+                let (initial, span) = table.with_span::<u32>("initial")?;
+                if !(min..=max).contains(&initial) {
+                    let message = format!("`initial` is from `min` to `max`, {min} to {max}");
+                    self.findings.error(span, message);
+                    return None;
+                }
+                initial
+            }
+            None => INITIAL.clamp(min, max),
+        };
+        Some(ConcurrencySettings {
+            min,
+            max,
+            initial,
+            tolerance: table.value("tolerance")?,
+        })
+    }
+}
+
+/// `initial` of `adaptive-concurrency`.
+const INITIAL: u32 = 100;
 
 /// `"high"`, or `{ header = …, default = … }`
 pub(super) fn priority(route: &Section) -> Option<RoutePriority> {

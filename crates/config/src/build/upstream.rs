@@ -30,6 +30,9 @@ impl Builder<'_> {
             servers: servers?,
             balance: balance?,
             queue: section.table("queue").and_then(|table| self.queue(table)),
+            adaptive_concurrency: section
+                .table("adaptive-concurrency")
+                .and_then(|table| self.adaptive_concurrency(table)),
             circuit_breaker,
             when_all_down: when_all_down(section)?,
             load_report: section.value("load-report"),
@@ -58,13 +61,14 @@ impl Builder<'_> {
         let limited = servers
             .iter()
             .any(|server| server.max_connections.is_some());
+        let limited = limited || section.set_at("adaptive-concurrency").is_some();
         if let Some(span) = section.set_at("queue").filter(|_| !limited) {
             self.findings.push(
                 Diagnostic::warning(
                     span.clone(),
                     "nothing ever waits here: no server has `max-connections`",
                 )
-                .help("requests wait while every server is full: `{ address = \"…\", max-connections = 100 }`"),
+                .help("requests wait while every server is full: `{ address = \"…\", max-connections = 100 }`, or `adaptive-concurrency = {}`"),
             );
         }
     }

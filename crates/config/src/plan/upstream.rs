@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_health::WhenAllDown;
+use sluice_health::{ConcurrencySettings, WhenAllDown};
 use sluice_model::{ServerAddress, Weight};
 
 use super::{Balance, CircuitBreaker, HealthChecks, LoadReport, Queue, UpstreamTls};
@@ -20,6 +20,8 @@ pub struct Upstream {
     pub balance: Balance,
     /// `queue`; without it a request for which every server is full is refused at once.
     pub queue: Option<Queue>,
+    /// `adaptive-concurrency`; without it only `max-connections` of its servers limit what it gets at a time.
+    pub adaptive_concurrency: Option<ConcurrencySettings>,
     /// `circuit-breaker`; without it no server is given a rest for what becomes of its requests.
     pub circuit_breaker: Option<CircuitBreaker>,
     /// `when-all-down`

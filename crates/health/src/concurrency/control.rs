@@ -186,14 +186,15 @@ impl Control {
         let gradient = latency.map_or(1.0, |latency| {
             f64::from(settings.tolerance) * self.unloaded / latency
         });
-        let kept = gradient.clamp(0.5, 1.0) * (1.0 - self.observed.drop_rate() / 2.0);
+        let drop_rate = self.observed.drop_rate();
+        let kept = gradient.clamp(0.5, 1.0) * (1.0 - drop_rate / 2.0);
         self.has_reached |= kept < 1.0;
         let headroom = match (is_loaded, self.has_reached) {
             (false, _) => 0.0,
             (true, false) => self.limit,
             (true, true) => self.limit.sqrt(),
         };
-        self.limit = bounded(self.limit * kept + headroom, settings);
+        self.limit = bounded(self.limit * kept + headroom * (1.0 - drop_rate), settings);
         if let Some(latency) = latency.filter(|_| is_loaded && self.is_to_be_probed(now)) {
             self.probes = self.probes.saturating_add(1);
             self.begin_probe(settings, now, self.limit, latency);

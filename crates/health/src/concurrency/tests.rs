@@ -1,4 +1,10 @@
 //! The word between threads, and the control on servers that are simulated.
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "times of a simulation are far from any bound"
+)]
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -312,6 +318,7 @@ fn drops_halve_the_limit_at_most_each_time() {
         now = now + Duration::from_secs(1);
         let mut observed = Observed::default();
         (0..20).for_each(|_| observed.dropped());
+        observed.under_way(20);
         let limit = f64::from(control.observe(&SETTINGS, now, &observed));
         assert!(limit >= (before / 2.0).floor() && limit <= before);
         before = limit;

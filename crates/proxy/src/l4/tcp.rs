@@ -251,10 +251,27 @@ impl Session {
         let priority = Priority::default();
         loop {
             let mut now = Instant::now();
-            let mut next = cluster.pick(&mut tried, Asked { now, key, priority });
+            let mut next = cluster.pick(
+                &mut tried,
+                Asked {
+                    now,
+                    key,
+                    priority,
+                    is_request: false,
+                },
+            );
             if next.is_none() && cluster.settings().queue.is_some() {
                 next = self
-                    .wait(cluster, &mut tried, Asked { now, key, priority })
+                    .wait(
+                        cluster,
+                        &mut tried,
+                        Asked {
+                            now,
+                            key,
+                            priority,
+                            is_request: false,
+                        },
+                    )
                     .await?;
                 now = Instant::now();
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sluice_config::plan::Fallback;
 use sluice_http::exchange::Untouched;
 use sluice_telemetry::End;
-use sluice_telemetry::metrics::BadRequest;
+use sluice_telemetry::metrics::{BadRequest, Refusal};
 use sluice_upstream::{Cluster, Fate};
 
 use super::decide::Outgoing;
@@ -56,7 +56,13 @@ impl Failure {
 
     /// There was no server: because none is well, or another reason.
     #[cold]
-    pub(super) fn is_told_why(&mut self, cluster: &Cluster, now: Instant) {
+    pub(super) fn is_told_why(&mut self, cluster: &Cluster, request: &Outgoing, now: Instant) {
+        // After an answer that was passed over, another try or a hedge was refused, and not the request.
+        if request.tries.tried.is_limited() && self.passed_over.is_none() {
+            cluster.refused(Refusal::ConcurrencyLimit, request.priority);
+            *self = Self::refused(End::ConcurrencyLimit);
+            return;
+        }
         let Some(wait) = cluster.refuses_for(now) else {
             cluster.metrics().no_server.increment();
             return;

@@ -52,6 +52,7 @@ pub(super) async fn run(
                 now: trip.now,
                 key: request.key,
                 priority: request.priority,
+                is_request: true,
             };
             next = cluster.pick(&mut request.tries.tried, asked);
             if next.is_none() && cluster.settings().queue.is_some() {
@@ -61,7 +62,7 @@ pub(super) async fn run(
         }
         let Some(mut place) = next else {
             if failure.end == End::NoServer {
-                failure.is_told_why(&cluster, trip.now);
+                failure.is_told_why(&cluster, request, trip.now);
             }
             let fallback = failure.fallback(listener, trip, request);
             if let Some(Fallback::Upstream(id)) = fallback
@@ -199,6 +200,7 @@ async fn wait(
         now: trip.tick(),
         key: request.key,
         priority: request.priority,
+        is_request: true,
     };
     let interrupted = |cx: &mut Context<'_>, due| {
         if request.body.is_received() && downstream.is_gone(cx) {

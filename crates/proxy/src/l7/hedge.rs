@@ -130,6 +130,7 @@ pub(super) fn find_place(request: &mut Outgoing, now: Instant) -> bool {
         now,
         key: request.key,
         priority: request.priority,
+        is_request: true,
     };
     let place = cluster.pick(&mut request.tries.tried, asked);
     request.tries.servers_were_picked(cluster);

@@ -231,6 +231,7 @@ pub(super) fn status_of(end: End) -> u16 {
     match end {
         End::NoServer
         | End::AllDown
+        | End::ConcurrencyLimit
         | End::QueueFull
         | End::QueueTimeout
         | End::PushedOut

@@ -213,6 +213,7 @@ impl Pump {
                 now,
                 key,
                 priority: Priority::default(),
+                is_request: false,
             },
         ) {
             if attempts > 0 {

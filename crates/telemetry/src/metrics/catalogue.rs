@@ -107,6 +107,8 @@ families! {
     UPSTREAM_ALL_DOWN = Counter "sluice_upstream_all_down_total" ["upstream"] "Requests and sessions refused because no server was well (`fail-closed`).";
     UPSTREAM_QUEUE_WAITING = Gauge "sluice_upstream_queue_waiting" ["upstream"] "Requests and sessions that wait for a place at a server now.";
     UPSTREAM_QUEUE_WAITS = Counter "sluice_upstream_queue_waits_total" ["upstream"] "Requests and sessions that waited for a place at a server.";
+    UPSTREAM_CONCURRENCY_LIMIT = Gauge "sluice_upstream_concurrency_limit" ["upstream"] "Requests that an upstream with `adaptive-concurrency` gets at a time now; 0 without.";
+    UPSTREAM_CONCURRENCY_IN_FLIGHT = Gauge "sluice_upstream_concurrency_in_flight" ["upstream"] "Requests under way that count for that limit.";
     UPSTREAM_REFUSED = Counter "sluice_upstream_refused_total" ["upstream", "reason", "priority"] "Requests and sessions refused because there were too many, by why and by their priority.";
 
     // Servers.

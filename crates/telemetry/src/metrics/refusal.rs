@@ -9,6 +9,8 @@ use crate::word::words;
 words! {
     /// Why a request (or a TCP session) was refused that servers had no room for.
     pub enum Refusal {
+        /// As many requests were under way as `adaptive-concurrency` allows those of its priority, and there is no queue.
+        ConcurrencyLimit = "concurrency-limit",
         /// As many waited in the queue as may, and none of a lower priority.
         QueueFull = "queue-full",
         /// It made room in the queue for one of a higher priority.
@@ -23,6 +25,7 @@ words! {
 impl From<Refusal> for End {
     fn from(refusal: Refusal) -> Self {
         match refusal {
+            Refusal::ConcurrencyLimit => Self::ConcurrencyLimit,
             Refusal::QueueFull => Self::QueueFull,
             Refusal::PushedOut => Self::PushedOut,
             Refusal::QueueTimeout => Self::QueueTimeout,

@@ -167,6 +167,18 @@ fn upstreams(text: &mut Exposition<'_>, all: &ByNames<1, UpstreamMetrics>) {
     counters(text, &catalogue::UPSTREAM_QUEUE_WAITS, all, |upstream| {
         &upstream.queue_waits
     });
+    gauges(
+        text,
+        &catalogue::UPSTREAM_CONCURRENCY_LIMIT,
+        all,
+        |upstream| &upstream.concurrency_limit,
+    );
+    gauges(
+        text,
+        &catalogue::UPSTREAM_CONCURRENCY_IN_FLIGHT,
+        all,
+        |upstream| &upstream.concurrency_in_flight,
+    );
     refusals(text, all);
 }
 

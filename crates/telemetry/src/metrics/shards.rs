@@ -49,6 +49,10 @@ pub struct UpstreamMetrics {
     pub queue_waiting: Gauge,
     /// Requests and sessions that waited in the queue.
     pub queue_waits: Counter,
+    /// What this worker has added to the limit of requests at a time; the sum over all workers is the limit.
+    pub concurrency_limit: Gauge,
+    /// Requests under way that count for it.
+    pub concurrency_in_flight: Gauge,
     /// Requests and sessions refused because there were too many.
     pub refused: Refusals,
 }

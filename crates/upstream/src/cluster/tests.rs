@@ -1,6 +1,7 @@
 //! Clusters over real servers: who is picked, which connections are used again, what a reload leaves alone.
 
 mod health;
+mod throttle;
 
 use std::future::poll_fn;
 use std::io::Write as _;
@@ -53,6 +54,7 @@ impl Room {
                 key: None,
             },
             queue: None,
+            adaptive_concurrency: None,
             circuit_breaker: None,
             when_all_down: sluice_health::WhenAllDown::FailOpen,
             load_report: None,
@@ -95,6 +97,7 @@ fn asked() -> Asked {
         now: Instant::now(),
         key: None,
         priority: Priority::Normal,
+        is_request: true,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::endpoint::{EndpointKey, Shared};
 const ANY: Wants = Wants {
     made_before: u64::MAX,
     not: Vec::new(),
+    is_limited: false,
 };
 
 fn endpoint() -> Arc<Endpoint> {
@@ -78,7 +79,7 @@ fn order(endpoint: &Arc<Endpoint>, tickets: &mut [Ticket]) -> Vec<usize> {
         Place::give_back(endpoint, Some(1), None);
         let next = tickets
             .iter_mut()
-            .position(|ticket| ready(ticket).is_some_and(|place| place.into_endpoint().is_some()));
+            .position(|ticket| ready(ticket).is_some_and(|place| place.keep().is_none()));
         order.extend(next);
     }
     order
@@ -98,7 +99,7 @@ fn first_come_first_served() {
             let place = ready(ticket);
             assert_eq!(place.is_some(), number == served, "{number} of {served}");
             if let Some(place) = place {
-                assert!(place.into_endpoint().is_some(), "a place is somewhere");
+                assert!(place.keep().is_none(), "a place is somewhere");
             }
         }
         assert_eq!(endpoint.load().in_flight(), 1, "it was handed over");
@@ -133,10 +134,12 @@ fn nobody_gets_a_server_that_he_has_had_or_does_not_know() {
     let tried = Wants {
         made_before: u64::MAX,
         not: vec![3],
+        is_limited: false,
     };
     let older = Wants {
         made_before: 3,
         not: Vec::new(),
+        is_limited: false,
     };
     let mut passed_by = [tried, older].map(|wants| join(&queue, 3, wants).expect("room"));
     let mut served = join(&queue, 3, ANY).expect("room");
@@ -155,7 +158,7 @@ fn a_server_that_has_left_serves_those_who_came_before_that() {
     let mut later = join(&queue, 3, ANY).expect("room");
     Place::give_back(&endpoint, Some(1), Some(left));
     let place = ready(&mut earlier).expect("its turn");
-    assert!(place.into_endpoint().is_some(), "a place is somewhere");
+    assert!(place.keep().is_none(), "a place is somewhere");
     Place::give_back(&endpoint, Some(1), Some(left));
     assert!(ready(&mut later).is_none());
     assert_eq!(endpoint.load().in_flight(), 0);
@@ -192,7 +195,7 @@ fn the_newest_of_the_lowest_makes_room_for_who_matters_more() {
     for ticket in [&mut critical, &mut high, &mut tickets[1]] {
         Place::give_back(&endpoint, Some(1), None);
         let place = ready(ticket).expect("its turn");
-        assert!(place.into_endpoint().is_some(), "a place is somewhere");
+        assert!(place.keep().is_none(), "a place is somewhere");
     }
     assert!(queue.is_empty());
     drop((tickets, normal));
@@ -222,7 +225,7 @@ fn in_overload_the_newest_comes_first_and_nobody_stays_beyond_the_target() {
     assert_eq!(tickets[0].patience(at(0)), Some(Patience::Until(at(10))));
     let next = |seconds| {
         let line = queue.lock();
-        line.next(at(seconds), |_| true)
+        line.next(at(seconds), |_, _| true)
             .map(|(_, position)| position)
     };
     assert_eq!((next(9), next(10)), (Some(0), Some(2)));
@@ -258,7 +261,7 @@ fn no_turn_is_lost_between_threads() {
                         }
                         if !endpoint.load().try_enter(Some(2)) {
                             let place = wait_for(ticket).expect("a place");
-                            assert!(place.into_endpoint().is_some(), "a place is somewhere");
+                            assert!(place.keep().is_none(), "a place is somewhere");
                         }
                     }
                     let now = inside.fetch_add(1, Ordering::SeqCst) + 1;

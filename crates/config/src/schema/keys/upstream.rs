@@ -131,8 +131,16 @@ pub(crate) static UPSTREAM: Shape = Shape {
             "queue",
             Kind::Table(&QUEUE),
             Default::Absent("a request for which every server is full is refused at once, with 503"),
-            "Where requests wait while every server has its `max-connections`.",
+            "Where requests wait while every server has its `max-connections`, or `adaptive-concurrency` lets no more through.",
         ),
+        Key::new(
+            "adaptive-concurrency",
+            Kind::Table(&ADAPTIVE_CONCURRENCY),
+            Default::Absent("only `max-connections` of the servers limits how many requests they get at a time"),
+            "Find out by how long answers take how many requests the servers can work on at a time, and let no more through. `{}` takes the \
+             defaults. Only http. [overload.md](overload.md) says how it works.",
+        )
+        .also(&["concurrency-limit", "adaptive-limit", "adaptive", "max-concurrency"]),
         Key::new(
             "load-report",
             Kind::Text(Form::LoadReport),
@@ -338,6 +346,43 @@ pub(crate) static QUEUE: Shape = Shape {
             "With `target`: how long waits have to be too long before that is taken for more than a burst.",
         )
         .also(&["codel-interval", "window"]),
+    ],
+};
+
+/// `adaptive-concurrency` of `[upstreams.NAME]`
+pub(crate) static ADAPTIVE_CONCURRENCY: Shape = Shape {
+    place: "`adaptive-concurrency` of `[upstreams.NAME]`",
+    doc: "How many requests the servers get at a time, all together and over all workers. It follows how long the heads of answers take. At \
+          the limit requests wait in the `queue` or, without one, are refused with 503.",
+    keys: &[
+        Key::new(
+            "min",
+            Kind::Number { min: 1, max: 1_000_000 },
+            Default::Is("4"),
+            "Never fewer at a time.",
+        )
+        .also(&["min-limit", "min-concurrency"]),
+        Key::new(
+            "max",
+            Kind::Number { min: 1, max: 1_000_000 },
+            Default::Is("10000"),
+            "Never more at a time.",
+        )
+        .also(&["max-limit", "max-concurrency", "limit"]),
+        Key::new(
+            "initial",
+            Kind::Number { min: 1, max: 1_000_000 },
+            Default::Depends("100, within `min` and `max`"),
+            "What it begins with. It doubles then, ten times a second at most, until answers get slower.",
+        )
+        .also(&["initial-limit", "start"]),
+        Key::new(
+            "tolerance",
+            Kind::Decimal { min: 1.1, max: 10.0 },
+            Default::Is("1.5"),
+            "How many times as long as from idle servers an answer may take before there are fewer at a time.",
+        )
+        .also(&["rtt-tolerance", "gradient"]),
     ],
 };
 
