@@ -20,12 +20,13 @@ use tls_kit::Authority;
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below, in `examples_tls.rs`, `acme.rs`, `health_checks.rs` or `overload_queue.rs`.
-const EXAMPLES: [&str; 20] = [
+const EXAMPLES: [&str; 21] = [
     "acme.toml",
     "balancing.toml",
     "circuit-breaker.toml",
     "grpc.toml",
     "health-checks.toml",
+    "hedging.toml",
     "http3-servers.toml",
     "http3.toml",
     "layer7.toml",
@@ -176,6 +177,25 @@ fn circuit_breaker() {
         answer.field("retry-after").map(|_| answer.status)
     });
     assert_eq!(refused, 503);
+}
+
+#[test]
+fn hedging() {
+    let slow = [(); 2].map(|()| ScriptedServer::start([Script::silent()]));
+    let [fast] = servers(["fast"]);
+    let balancer = Example::read("hedging.toml")
+        .listener("127.0.0.1:8080", "web")
+        .server("127.0.0.1:9001", slow[0].address())
+        .server("127.0.0.1:9002", slow[1].address())
+        .server("127.0.0.1:9003", fast.address())
+        .run();
+    let address = balancer.address("web");
+    // Sooner or later it is a slow one that has it first.
+    testkit::wait_until("a request to be hedged", || {
+        assert_eq!(served_by(address, "GET", "/search", "Host: a\r\n"), "fast");
+        let metrics = balancer.metrics();
+        metrics.count("sluice_upstream_hedges_won_total", &[]) > 0
+    });
 }
 
 #[test]
