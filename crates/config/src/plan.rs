@@ -22,8 +22,8 @@ pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
 pub use health::{CheckKind, HealthChecks, HttpCheck, JsonCondition, JsonTest, UdpCheck};
 pub use hedge::{Hedge, HedgeAfter};
 pub use listener::{
-    ConnectionLimits, Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, SocketOptions,
-    SourceAddress, UdpListener,
+    ConnectionLimits, Http2, Http3, HttpListener, Listener, MinRates, Protocol, ProxyProtocol,
+    SocketOptions, SourceAddress, UdpListener,
 };
 pub use ocsp::{Ocsp, OcspFlaw};
 pub use process::{

@@ -43,6 +43,8 @@ pub(crate) enum Typed {
     Share(u8),
     Duration(Duration),
     Size(u64),
+    /// In bytes a second.
+    Rate(u64),
     /// One of a choice.
     Word(&'static str),
     Bind(BindAddress),

@@ -160,6 +160,8 @@ pub(crate) enum Kind {
     Duration { min: Duration, max: Duration },
     /// Bytes in a range, both ends included.
     Size { min: u64, max: u64 },
+    /// Bytes a second in a range, both ends included.
+    Rate { min: u64, max: u64 },
     /// One of a few words.
     Choice(&'static [Choice]),
     /// A text that is never shown, `file:/path` to read it from a file; at least so many bytes.
@@ -199,6 +201,7 @@ impl Kind {
             }
             Self::Duration { .. } => "a duration such as \"5s\"".to_owned(),
             Self::Size { .. } => "a size such as \"64KiB\"".to_owned(),
+            Self::Rate { .. } => "a rate such as \"500B/s\"".to_owned(),
             Self::Choice(choices) => either_text(choices.iter().map(|choice| choice.word)),
             Self::Secret { .. } => "a secret text".to_owned(),
             Self::Either(kinds) => {

@@ -35,6 +35,11 @@ pub(crate) fn size(text: &str) -> Result<u64, UnitError> {
     SIZE.parse(text)
 }
 
+/// Parses a rate in bytes a second: a size and `/s`.
+pub(crate) fn rate(text: &str) -> Result<u64, UnitError> {
+    RATE.parse(text)
+}
+
 /// Parses a share in whole percent, `"50%"`.
 pub(crate) fn share(text: &str) -> Result<u8, UnitError> {
     let percent = SHARE.parse(text)?;
@@ -57,6 +62,15 @@ pub(crate) struct ShowSize(pub(crate) u64);
 impl fmt::Display for ShowSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         SIZE.show(self.0, f)
+    }
+}
+
+/// Writes a rate with the largest unit that leaves a whole number.
+pub(crate) struct ShowRate(pub(crate) u64);
+
+impl fmt::Display for ShowRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        RATE.show(self.0, f)
     }
 }
 
@@ -122,6 +136,20 @@ pub(crate) static SIZE: Units = Units {
         ("m", "MiB"),
         ("g", "GiB"),
     ],
+};
+
+/// In bytes a second.
+pub(crate) static RATE: Units = Units {
+    noun: "a rate",
+    form: "a whole number and its unit, B/s, KiB/s, MiB/s, KB/s or MB/s, such as \"500B/s\"",
+    scales: &[
+        ("B/s", 1),
+        ("KB/s", 1_000),
+        ("KiB/s", 1_024),
+        ("MB/s", 1_000_000),
+        ("MiB/s", 1_048_576),
+    ],
+    slips: &[],
 };
 
 /// In percent.

@@ -14,6 +14,8 @@
 //!
 //! Where all are well and it is still too much, [`Concurrency`] says how many the servers get at a time, and [`Sojourn`] which of
 //! those that wait are refused.
+//!
+//! Of clients there is a [`Pace`]: whether one is too slow to be waited for.
 #![cfg_attr(
     not(test),
     deny(
@@ -29,6 +31,7 @@ mod availability;
 mod breaker;
 mod check;
 mod concurrency;
+mod pace;
 mod response_times;
 mod retry_budget;
 mod sojourn;
@@ -40,6 +43,7 @@ pub use breaker::{
 };
 pub use check::{Check, CheckSettings, Verdict};
 pub use concurrency::{Concurrency, ConcurrencySettings, Control, Observed};
+pub use pace::{GRACE, Pace, SLACK};
 pub use response_times::{Percentile, ResponseTimes};
 pub use retry_budget::RetryBudget;
 pub use sojourn::{Patience, Sojourn, SojournSettings};

@@ -1,6 +1,6 @@
 //! The socket options that the safe wrappers lack, by `setsockopt(2)`.
 //!
-//! With `datagrams::watched::watched` the only unsafe code of the data plane's crates. Interpreters such as Miri cannot run the call itself; that the kernel
+//! Beside them one question to the kernel. With `datagrams::watched::watched` the only unsafe code of the data plane's crates. Interpreters such as Miri cannot run the call itself; that the kernel
 //! reads the value that was meant is checked by reading each option back from it.
 
 use std::io;
@@ -77,6 +77,21 @@ pub(crate) fn plain_datagrams(
     set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 0)
 }
 
+/// `SIOCOUTQ` (tcp(7)): bytes that were sent on the socket, and that the other side's kernel has not acknowledged; 0 where it is not
+/// known.
+#[expect(unsafe_code, reason = "ioctl for a number that no safe wrapper offers")]
+pub(crate) fn unacknowledged(socket: BorrowedFd<'_>) -> usize {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the descriptor is open for as long as it is borrowed; of a socket the kernel writes one `int`, and `count` outlives
+    // the call.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut count) };
+    if result == 0 {
+        usize::try_from(count).unwrap_or_default()
+    } else {
+        0
+    }
+}
+
 #[expect(unsafe_code, reason = "setsockopt for options no safe wrapper offers")]
 fn set(
     socket: BorrowedFd<'_>,
@@ -123,6 +138,22 @@ mod tests {
         bind_address_no_port(socket).expect("no port");
         let option = libc::IP_BIND_ADDRESS_NO_PORT;
         assert_eq!(read_back(socket, libc::IPPROTO_IP, option), 1);
+    }
+
+    #[test]
+    fn what_nobody_has_received_is_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let address = listener.local_addr().expect("an address");
+        let mut near = std::net::TcpStream::connect(address).expect("connect");
+        let (_far, _) = listener.accept().expect("accept");
+        near.set_nonblocking(true).expect("non-blocking");
+        assert_eq!(unacknowledged(near.as_fd()), 0);
+        // More than the receiver's kernel takes: the rest stays here.
+        let part = vec![0; 1 << 16];
+        while io::Write::write(&mut near, &part).is_ok() {}
+        assert!(unacknowledged(near.as_fd()) > 0);
+        let datagrams = UdpSocket::bind("127.0.0.1:0").expect("bind");
+        assert_eq!(unacknowledged(datagrams.as_fd()), 0);
     }
 
     #[test]

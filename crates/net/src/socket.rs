@@ -14,6 +14,8 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::io::{AsyncWrite, Interest};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::kernel_option;
+
 /// A connected socket.
 #[derive(Debug)]
 pub enum Socket {
@@ -144,6 +146,15 @@ impl Socket {
         if let Self::Tcp(stream) = self {
             // A failure leaves an orderly close, which is all that can be done then.
             let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Bytes that were sent and that the other side's kernel has not acknowledged: a system call.
+    pub fn unacknowledged(&self) -> usize {
+        match self {
+            Self::Tcp(stream) => kernel_option::unacknowledged(stream.as_fd()),
+            // Of a Unix socket the kernel counts its own memory.
+            Self::Unix(_) => 0,
         }
     }
 

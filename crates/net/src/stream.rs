@@ -39,6 +39,16 @@ pub trait Layered: Debug {
 
     /// The local address of the TCP connection below.
     fn local_address(&self) -> Option<SocketAddr>;
+
+    /// Bytes that were taken and that the other side's kernel has not got, as far as that is known.
+    fn unacknowledged(&self) -> usize {
+        0
+    }
+
+    /// Whether the other side may send nothing, as what others have sent on the same connection was not read here.
+    fn is_held_back(&self) -> bool {
+        false
+    }
 }
 
 impl Stream {
@@ -103,6 +113,22 @@ impl Stream {
         match self {
             Self::Socket(socket) => socket.local_address(),
             Self::Layered(layer) => layer.local_address(),
+        }
+    }
+
+    /// Bytes that were taken and that the other side's kernel has not got, as far as that is known.
+    pub fn unacknowledged(&self) -> usize {
+        match self {
+            Self::Socket(socket) => socket.unacknowledged(),
+            Self::Layered(layer) => layer.unacknowledged(),
+        }
+    }
+
+    /// Whether the other side may send nothing, as what others have sent on the same connection was not read here.
+    pub fn is_held_back(&self) -> bool {
+        match self {
+            Self::Socket(_) => false,
+            Self::Layered(layer) => layer.is_held_back(),
         }
     }
 

@@ -37,6 +37,11 @@ impl Deadline {
         }
     }
 
+    /// The moment that it was set to last.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
     /// Goes over to another task, which is to be woken from now on.
     pub(crate) fn handed_over(&mut self) {
         self.watched = false;

@@ -3,113 +3,28 @@
 
 #[expect(dead_code, reason = "no client of openssl here")]
 mod tls_kit;
+mod two_hops;
 
 use std::time::Duration;
 
-use testkit::{Balancer, Gate, RawClient, Script, ScriptedServer};
-use tls_kit::{Authority, certificates};
+use testkit::{Balancer, Gate, RawClient, Script, ScriptedServer, wait_until};
+use tls_kit::Authority;
+use two_hops::{Hop, Hops, VERSIONS};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
-const VERSIONS: [&str; 3] = ["h1", "h2", "h3"];
 
-/// Which of the two listeners is the impatient one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Impatient {
-    /// The one whose server is spoken to by the version that is looked at.
-    Front,
-    /// The one whose client speaks it.
-    Back,
-}
-
-const BOTH: [Impatient; 2] = [Impatient::Front, Impatient::Back];
-
-impl Impatient {
-    fn route(self) -> &'static str {
-        match self {
-            Self::Front => "front",
-            Self::Back => "back",
-        }
-    }
-}
-
-/// Two hops, with HTTP of this version between them.
-struct Hops {
-    balancer: Balancer,
-    impatient: Impatient,
-    _authority: Authority,
-}
-
-impl Hops {
-    fn start(server: &ScriptedServer, version: &str, impatient: Impatient) -> Self {
-        let authority = Authority::new("a");
-        let files = authority.issue("back", &["127.0.0.1"]);
-        let (listener, upstream) = match version {
-            "h3" => (
-                format!("protocols = [\"h1\", \"h3\"]\n{}", certificates(&[&files])),
-                format!("tls = {{ ca = \"{}\" }}", authority.ca().display()),
-            ),
-            other => (format!("protocols = [\"{other}\"]"), String::new()),
-        };
-        let patience = |which| if which == impatient { "1s" } else { "1h" };
-        let configuration = format!(
-            r#"
-[listeners.front]
-address = "127.0.0.1:<port:front>"
-body-timeout = "{}"
-[listeners.back]
-address = "127.0.0.1:<port:back>"
-body-timeout = "{}"
-{listener}
-[[routes]]
-name = "front"
-listeners = ["front"]
-upstream = "hop"
-timeout = "1h"
-[[routes]]
-name = "back"
-listeners = ["back"]
-upstream = "server"
-timeout = "1h"
-[upstreams.hop]
-protocol = "{version}"
-servers = ["127.0.0.1:<port:back>"]
-{upstream}
-[upstreams.server]
-servers = ["{}"]
-[runtime]
-workers = 1
-"#,
-            patience(Impatient::Front),
-            patience(Impatient::Back),
-            server.address()
-        );
-        Self {
-            balancer: Balancer::start(SLUICE, &configuration),
-            impatient,
-            _authority: authority,
-        }
-    }
-
-    fn client(&self) -> RawClient {
-        RawClient::connect(self.balancer.address("front"))
-    }
-
-    /// Waits until the impatient one has given up, and for this reason.
-    #[track_caller]
-    fn gives_up(&self, end: &str) {
-        let labels = [("route", self.impatient.route()), ("end", end)];
-        self.balancer.wait_for_metrics("to give up", |metrics| {
-            metrics.count("sluice_request_ends_total", &labels) == 1
-        });
-    }
-}
-
-/// Every version on either side, one after the other.
-fn each(server: impl Fn() -> ScriptedServer, case: impl Fn(&ScriptedServer, &Hops)) {
+/// Every version on either side, one after the other: `case` drives it until the hop that is looked at gives up, with this `end`.
+fn each(server: impl Fn() -> ScriptedServer, end: &str, case: impl Fn(&mut RawClient)) {
     for version in VERSIONS {
-        for impatient in BOTH {
+        for impatient in Hop::BOTH {
             let server = server();
-            case(&server, &Hops::start(&server, version, impatient));
+            let keys = ["body-timeout = \"1s\"", "body-timeout = \"1h\""];
+            let hops = Hops::start(&server, version, impatient, keys);
+            let mut client = hops.client();
+            case(&mut client);
+            wait_until(&format!("{impatient:?} to give up on {version}"), || {
+                hops.ended(impatient, end) == 1
+            });
         }
     }
 }
@@ -118,25 +33,21 @@ fn each(server: impl Fn() -> ScriptedServer, case: impl Fn(&ScriptedServer, &Hop
 fn a_server_that_stops_inside_its_answer() {
     let half = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf";
     let script = || ScriptedServer::start([Script::new().read_request().write(half).stay_open()]);
-    each(script, |_, hops| {
-        let mut client = hops.client();
+    each(script, "upstream-timeout", |client| {
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         client.head().expect("a head");
         // It ends, before it is whole.
         let rest = client.read_to_end().unwrap_or_default();
         assert!(rest.len() < 10, "{rest:?}");
-        hops.gives_up("upstream-timeout");
     });
 }
 
 #[test]
 fn a_client_that_stops_inside_its_body() {
     let script = || ScriptedServer::start([Script::new().read_head().stay_open()]);
-    each(script, |_, hops| {
-        let mut client = hops.client();
+    each(script, "client-timeout", |client| {
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf");
         assert_eq!(client.response("POST").status, 408);
-        hops.gives_up("client-timeout");
     });
 }
 
@@ -144,8 +55,7 @@ fn a_client_that_stops_inside_its_body() {
 fn a_server_that_takes_no_body() {
     let gate = Gate::new();
     let script = || ScriptedServer::start([Script::new().read_head().wait(&gate)]);
-    each(script, |_, hops| {
-        let mut client = hops.client();
+    each(script, "upstream-timeout", |client| {
         client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n");
         let timeout = Some(Duration::from_millis(300));
         client
@@ -156,7 +66,6 @@ fn a_server_that_takes_no_body() {
         let parts = (0..900).take_while(|_| client.try_send(&part).is_ok());
         assert!(parts.count() < 100);
         assert_eq!(client.response("POST").status, 504);
-        hops.gives_up("upstream-timeout");
     });
     gate.open();
 }
@@ -167,10 +76,8 @@ fn a_client_that_takes_no_answer() {
     let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
     answer.resize(answer.len() + length, b'x');
     let script = || ScriptedServer::start([Script::new().read_request().write(&answer)]);
-    each(script, |_, hops| {
-        let mut client = hops.client();
+    each(script, "client-timeout", |client| {
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        hops.gives_up("client-timeout");
     });
 }
 

@@ -341,6 +341,10 @@ impl Layered for Session {
         self.socket.reset_on_close();
     }
 
+    fn unacknowledged(&self) -> usize {
+        self.socket.unacknowledged()
+    }
+
     fn local_address(&self) -> Option<SocketAddr> {
         self.socket.local_address()
     }

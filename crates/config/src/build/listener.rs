@@ -9,8 +9,8 @@ use sluice_route::{Conditions, Router};
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
-    Acme, ConnectionLimits, Http2, Http3, HttpListener, Listener, Protocol, ProxyProtocol, RouteId,
-    SocketOptions, SourceAddress, TcpTarget, UdpListener, UpstreamId,
+    Acme, ConnectionLimits, Http2, Http3, HttpListener, Listener, MinRates, Protocol,
+    ProxyProtocol, RouteId, SocketOptions, SourceAddress, TcpTarget, UdpListener, UpstreamId,
 };
 use crate::read::Section;
 use crate::units::ShowSize;
@@ -263,6 +263,10 @@ impl Builder<'_> {
             hsts: section.table("tls").and_then(hsts),
             head_timeout: section.value("head-timeout")?,
             body_timeout: section.value("body-timeout")?,
+            min_rates: MinRates {
+                body: section.value("min-body-rate"),
+                read: section.value("min-read-rate"),
+            },
             tunnel_timeout: section.value("tunnel-timeout")?,
             max_head,
             max_target,
@@ -443,6 +447,8 @@ const HTTP_ONLY: &[&str] = &[
     "redirect-to-https",
     "head-timeout",
     "body-timeout",
+    "min-body-rate",
+    "min-read-rate",
     "tunnel-timeout",
     "max-head",
     "max-target",

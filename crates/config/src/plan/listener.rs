@@ -1,6 +1,7 @@
 //! Listeners: where clients come in, and what is spoken with them.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +109,8 @@ pub struct HttpListener {
     pub head_timeout: Duration,
     /// `body-timeout`: how long a body may stand still in either direction.
     pub body_timeout: Duration,
+    /// `min-body-rate` and `min-read-rate`
+    pub min_rates: MinRates,
     /// `tunnel-timeout`: how long both directions of a tunnel may be silent.
     pub tunnel_timeout: Duration,
     /// `max-head`: bytes of a request head (start line and fields); 431 above.
@@ -122,6 +125,15 @@ pub struct HttpListener {
     pub h2: Option<Http2>,
     /// `h3`, where `protocols` has it.
     pub h3: Option<Http3>,
+}
+
+/// How fast clients have to be, in bytes a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MinRates {
+    /// `min-body-rate`: in sending a request's body.
+    pub body: Option<NonZeroU32>,
+    /// `min-read-rate`: in taking an answer.
+    pub read: Option<NonZeroU32>,
 }
 
 /// `h2 = { max-concurrent-streams, initial-window }`

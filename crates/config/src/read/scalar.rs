@@ -9,7 +9,9 @@ use crate::plan::Secret;
 use crate::schema::{Choice, Form, Key, Kind};
 use crate::suggest::{closest, either_of, either_text};
 use crate::syntax::{Text, Value, ValueKind};
-use crate::units::{self, DURATION, SHARE, SIZE, ShowDuration, ShowSize, UnitError, Units};
+use crate::units::{
+    self, DURATION, RATE, SHARE, SIZE, ShowDuration, ShowRate, ShowSize, UnitError, Units,
+};
 
 impl Reader<'_> {
     pub(super) fn scalar(
@@ -28,6 +30,9 @@ impl Reader<'_> {
             }
             (Kind::Size { min, max }, ValueKind::Text(text)) => {
                 self.size(text, *min..=*max, &value.span, key)
+            }
+            (Kind::Rate { min, max }, ValueKind::Text(text)) => {
+                self.rate(text, *min..=*max, &value.span, key)
             }
             (Kind::Share { min, max }, ValueKind::Text(text)) => {
                 self.share(text, *min..=*max, &value.span, key)
@@ -177,6 +182,24 @@ impl Reader<'_> {
                 )
             }
             Err(error) => self.not_in_units(text, &SIZE, &error, span, key),
+        }
+    }
+
+    fn rate(
+        &mut self,
+        text: &Text,
+        range: std::ops::RangeInclusive<u64>,
+        span: &Span,
+        key: &Key,
+    ) -> Option<Typed> {
+        match units::rate(&text.value) {
+            Ok(rate) if range.contains(&rate) => Some(Typed::Rate(rate)),
+            Ok(_) => {
+                let (min, max) = (ShowRate(*range.start()), ShowRate(*range.end()));
+                let (min, max) = (min.to_string(), max.to_string());
+                self.out_of_range(&text_shown(text), key, &min, &max, span)
+            }
+            Err(error) => self.not_in_units(text, &RATE, &error, span, key),
         }
     }
 
@@ -340,6 +363,9 @@ impl Reader<'_> {
             (Kind::Size { .. }, ValueKind::Integer(number)) => {
                 Some(format!("with its unit, in quotes: \"{number}B\""))
             }
+            (Kind::Rate { .. }, ValueKind::Integer(number)) => {
+                Some(format!("with its unit, in quotes: \"{number}B/s\""))
+            }
             (Kind::Share { .. }, ValueKind::Integer(number)) => {
                 Some(format!("in percent, in quotes: \"{number}%\""))
             }
@@ -405,6 +431,7 @@ pub(super) fn fitting(value: &Value, kinds: &'static [Kind]) -> Option<&'static 
                     | Kind::Choice(_)
                     | Kind::Duration { .. }
                     | Kind::Size { .. }
+                    | Kind::Rate { .. }
                     | Kind::Share { .. },
                 ValueKind::Text(_)
             ) | (

@@ -1,6 +1,7 @@
 //! A table that has been read: the values of its keys, by name and type.
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,6 +163,7 @@ from_typed! {
     Weight: Typed::Number(number) => Self::try_from(*number).ok();
     Duration: Typed::Duration(duration) => Some(*duration);
     u64: Typed::Size(bytes) => Some(*bytes);
+    NonZeroU32: Typed::Rate(rate) => u32::try_from(*rate).ok().and_then(Self::new);
     &'static str: Typed::Word(word) => Some(*word);
     BindAddress: Typed::Bind(address) => Some(address.clone());
     ServerAddress: Typed::Server(address) => Some(address.clone());

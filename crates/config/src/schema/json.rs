@@ -77,6 +77,9 @@ fn kind(kind: &Kind) -> Value {
         Kind::Size { .. } => or_reference(
             &json!({ "type": "string", "pattern": "^[0-9]+(B|KB|KiB|MB|MiB|GB|GiB)$" }),
         ),
+        Kind::Rate { .. } => {
+            or_reference(&json!({ "type": "string", "pattern": "^[0-9]+(B|KB|KiB|MB|MiB)/s$" }))
+        }
         Kind::Choice(choices) => or_reference(&json!({ "enum": words(choices) })),
         Kind::Either(kinds) => json!({ "anyOf": kinds.iter().map(self::kind).collect::<Vec<_>>() }),
         Kind::List { item, min } => {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Default, Key, Kind, Shape, keys};
-use crate::units::{ShowDuration, ShowSize};
+use crate::units::{ShowDuration, ShowRate, ShowSize};
 
 /// The reference of every key as a Markdown page.
 pub fn reference_markdown() -> String {
@@ -80,6 +80,7 @@ fn takes(kind: &Kind) -> String {
         }
         Kind::Size { max: u64::MAX, .. } => "a size".to_owned(),
         Kind::Size { min, max } => format!("a size from {} to {}", ShowSize(*min), ShowSize(*max)),
+        Kind::Rate { min, max } => format!("a rate from {} to {}", ShowRate(*min), ShowRate(*max)),
         Kind::Choice(choices) => {
             let words = choices
                 .iter()

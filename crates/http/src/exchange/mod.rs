@@ -101,4 +101,7 @@ pub trait Exchange: Receiving + Sending {
 
     /// Breaks the answer off.
     fn reset(&mut self);
+
+    /// Whether the client may send nothing of its body, as what it has sent on other streams was not read.
+    fn is_held_back(&self) -> bool;
 }

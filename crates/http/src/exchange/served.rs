@@ -280,6 +280,10 @@ impl<E: Exchange + Debug> Layered for Served<E> {
         self.breaks = true;
     }
 
+    fn is_held_back(&self) -> bool {
+        self.exchange.is_held_back()
+    }
+
     fn local_address(&self) -> Option<SocketAddr> {
         self.local_address
     }

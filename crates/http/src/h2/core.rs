@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
-use sluice_wire::h2::{INITIAL_WINDOW, Kind, LARGEST, PREFACE, Reason};
+use sluice_wire::h2::{INITIAL_WINDOW, Kind, LARGEST, MAX_FRAME, PREFACE, Reason};
 use sluice_wire::hpack::{Decoder, Encoder};
 
 use super::block::Block;
@@ -266,12 +266,20 @@ impl Core {
     /// So much of what came on the connection is not held here any more.
     pub(super) fn release_shared(&mut self, count: u32) {
         self.unannounced = self.unannounced.saturating_add(count);
-        if self.unannounced >= connection_window(&self.settings) / 2 {
+        // Or more than what is left: streams that stand still must not leave the others too little to ever come to a half.
+        let is_due = self.unannounced >= connection_window(&self.settings) / 2
+            || i64::from(self.unannounced) >= self.receive_window;
+        if is_due {
             let more = std::mem::take(&mut self.unannounced);
             self.receive_window += i64::from(more);
             self.write_window_update(0, more);
             self.schedule();
         }
+    }
+
+    /// Whether what was not read of other streams leaves no room for a frame of this one.
+    pub(super) fn is_held_back(&self) -> bool {
+        usize::try_from(self.receive_window).is_ok_and(|left| left < MAX_FRAME)
     }
 
     /// Resets a stream for what came on it, whether or not anybody serves it.

@@ -172,6 +172,10 @@ impl Exchange for Http2Exchange {
         let core = &mut self.core.borrow_mut();
         core.reset(self.key, Reason::INTERNAL_ERROR);
     }
+
+    fn is_held_back(&self) -> bool {
+        self.core.borrow().is_held_back()
+    }
 }
 
 impl Drop for Http2Exchange {

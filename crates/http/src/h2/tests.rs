@@ -236,6 +236,39 @@ fn what_was_read_is_given_back_to_the_client() {
     assert_eq!(kinds(&connection), [(Kind::RstStream, 1)]);
 }
 
+/// What nobody reads is of its own stream, and the connection's window goes on for the others.
+#[test]
+fn streams_that_are_not_read_do_not_starve_another() {
+    let mut connection = begun();
+    let data = |stream| frame(Kind::Data, 0, stream, &[0; MAX_FRAME]);
+    // From then on our windows hold for streams.
+    let mut bytes = frame(Kind::Settings, Flags::ACK, 0, &[]);
+    for stream in [1, 3, 5] {
+        bytes.extend(request(stream, "POST", 0));
+        bytes.extend([data(stream), data(stream), data(stream), data(stream)].concat());
+    }
+    bytes.extend([request(7, "POST", 0), data(7), data(7), data(7)].concat());
+    connection.receive(&bytes, &mut Plain).expect("good frames");
+    let mut requests: Vec<_> = (0..4).map(|_| next_request(&mut connection)).collect();
+    assert!(!requests[3].exchange.is_held_back());
+    // Nothing more may come, before any of it was read.
+    connection
+        .receive(&data(7), &mut Plain)
+        .expect("a good frame");
+    connection
+        .receive(&frame(Kind::Data, 0, 7, &[0; 2000]), &mut Plain)
+        .expect("a good frame");
+    assert!(requests[3].exchange.is_held_back());
+    let cx = &mut Context::from_waker(Waker::noop());
+    let Poll::Ready(Ok(Some(data))) = requests[3].exchange.poll_data(cx) else {
+        panic!("no data");
+    };
+    requests[3].exchange.release(data.len());
+    let told = kinds(&connection);
+    assert!(told.contains(&(Kind::WindowUpdate, 0)), "{told:?}");
+    assert!(!requests[3].exchange.is_held_back());
+}
+
 #[test]
 fn a_body_beyond_its_window_is_refused() {
     let mut connection = begun();

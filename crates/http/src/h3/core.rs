@@ -27,6 +27,8 @@ pub(super) struct Core {
     driver: RefCell<Option<Waker>>,
     /// Streams of ours that are under way, each with whoever waits for its answer.
     asked: RefCell<Slab<Option<Waker>>>,
+    /// Requests whose bodies were not read to their end.
+    unread: Cell<u32>,
     /// Whether nobody opens streams any more.
     pub(super) is_let_go: Cell<bool>,
     /// Where a client's fields become a head, and room for what is being encoded or decoded.
@@ -45,6 +47,7 @@ impl Core {
             farewell: Cell::new(None),
             driver: RefCell::new(None),
             asked: RefCell::default(),
+            unread: Cell::new(0),
             is_let_go: Cell::new(false),
             draft: RefCell::default(),
             room: RefCell::default(),
@@ -159,3 +162,27 @@ impl fmt::Debug for Core {
             .finish_non_exhaustive()
     }
 }
+
+/// A request whose body was not read to its end; ends when dropped.
+pub(super) struct Unread(Rc<Core>);
+
+impl Unread {
+    pub(super) fn on(core: &Rc<Core>) -> Self {
+        core.unread.set(core.unread.get() + 1);
+        Self(Rc::clone(core))
+    }
+
+    /// Whether the others can hold all that may come on the connection. How much they do hold, QUIC does not tell.
+    pub(super) fn may_be_held_back(&self) -> bool {
+        self.0.unread.get() > WINDOWS
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.0.unread.set(self.0.unread.get().saturating_sub(1));
+    }
+}
+
+/// The window of a connection, in windows of its streams.
+const WINDOWS: u32 = 4;

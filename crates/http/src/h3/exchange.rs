@@ -11,7 +11,7 @@ use quinn::{StoppedError, VarInt};
 use sluice_wire::h1::ResponseHead;
 use sluice_wire::qpack::Encoder;
 
-use super::core::AskedPlace;
+use super::core::{AskedPlace, Unread};
 use super::fault::{Code, Fault};
 use super::frames::Piece;
 use super::stream::{Out, Wire};
@@ -25,6 +25,8 @@ pub struct Http3Exchange {
     rest: Rest,
     /// Bytes of the body to come, where its length was said.
     length: Option<u64>,
+    /// Until a client's body has been read.
+    unread: Option<Unread>,
     /// Ready when the client has taken all, or wants no more.
     stopped: Option<Stopped>,
     /// What a server answers, and the stream's place among those that wait for one.
@@ -57,10 +59,19 @@ impl From<Option<Piece>> for Rest {
 impl Http3Exchange {
     /// A client's, whose body has this `length` where it was said.
     pub(super) fn served(wire: Wire, rest: Rest, length: Option<u64>) -> Self {
+        let unread = (rest != Rest::Ended).then(|| Unread::on(&wire.core));
+        Self {
+            unread,
+            ..Self::new(wire, rest, length)
+        }
+    }
+
+    fn new(wire: Wire, rest: Rest, length: Option<u64>) -> Self {
         Self {
             wire,
             rest,
             length,
+            unread: None,
             stopped: None,
             asked: None,
         }
@@ -70,7 +81,7 @@ impl Http3Exchange {
     pub(super) fn asked(wire: Wire, expected: Expected, place: AskedPlace) -> Self {
         Self {
             asked: Some((Answer::new(expected), place)),
-            ..Self::served(wire, Rest::ToCome, None)
+            ..Self::new(wire, Rest::ToCome, None)
         }
     }
 
@@ -87,6 +98,7 @@ impl Http3Exchange {
         let malformed = Fault::Stream(Code::MessageError);
         ready!(self.poll_rest(cx))?;
         let Rest::Data(data) = &self.rest else {
+            self.unread = None;
             return Poll::Ready(match self.length {
                 Some(1..) => Err(malformed),
                 _ => Ok(None),
@@ -274,6 +286,10 @@ impl Exchange for Http3Exchange {
 
     fn reset(&mut self) {
         self.wire.break_off(Code::InternalError);
+    }
+
+    fn is_held_back(&self) -> bool {
+        self.unread.as_ref().is_some_and(Unread::may_be_held_back)
     }
 }
 

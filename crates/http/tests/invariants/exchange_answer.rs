@@ -261,6 +261,10 @@ impl Exchange for Client {
         Poll::Ready(Ok(()))
     }
 
+    fn is_held_back(&self) -> bool {
+        false
+    }
+
     fn reset(&mut self) {
         self.end(End::Reset);
     }

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sluice_config::plan::{Action, Fallback, HttpListener, Route, RoutePriority, UpstreamId};
+use sluice_config::plan::{
+    Action, Fallback, HttpListener, MinRates, Route, RoutePriority, UpstreamId,
+};
 use sluice_http::h1::relay::{Relay, RelayError};
 use sluice_http::h1::request::{Certificate, Forwarding, compose, kept_request_id};
 use sluice_http::websocket;
@@ -80,6 +82,8 @@ pub(super) struct Outgoing {
     pub(super) expects_continue: bool,
     /// How long a body may stand still.
     pub(super) body_timeout: Duration,
+    /// How fast the client has to be.
+    pub(super) min_rates: MinRates,
     /// Whether the client speaks gRPC.
     pub(super) is_grpc: bool,
     /// Until when its client waits for a call of gRPC, where it says so.
@@ -382,6 +386,7 @@ impl<'b> Asked<'_, '_, 'b> {
             is_grpc: self.is_grpc(),
             call,
             body_timeout: self.http.body_timeout,
+            min_rates: self.http.min_rates,
             via: self.http.via.as_deref().map(Rc::from),
             hsts: self.http.hsts.clone(),
             alt_svc: self.downstream.alt_svc(self.http).cloned(),

@@ -14,6 +14,7 @@
 
 mod answer;
 mod fault;
+mod pace;
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -27,6 +28,7 @@ use sluice_wire::h1::HeadEnd;
 
 pub(super) use self::answer::ANSWER_LIMITS;
 pub(super) use self::fault::{Fault, word_of};
+use self::pace::Paces;
 use super::decide::Outgoing;
 use super::hedge;
 use super::serve::Downstream;
@@ -51,6 +53,8 @@ pub(super) struct Exchange<'a> {
     keep_alive: bool,
     reusable: bool,
     truncation_hidden: bool,
+    /// Where clients may not be too slow, and this one was waited for.
+    paces: Option<Box<Paces>>,
 }
 
 /// Bytes that were moved, everything included: heads, framing, interim responses.
@@ -153,6 +157,7 @@ impl<'a> Exchange<'a> {
             keep_alive: false,
             reusable: false,
             truncation_hidden: false,
+            paces: None,
         }
     }
 
@@ -195,6 +200,7 @@ impl<'a> Exchange<'a> {
             keep_alive: false,
             reusable: false,
             truncation_hidden: false,
+            paces: None,
         }
     }
 
@@ -361,7 +367,7 @@ impl Future for Exchange<'_> {
         if this.request.body.is_received() && this.downstream.is_gone(cx) {
             return Poll::Ready(Err(this.fault(End::ClientClosed)));
         }
-        ready!(this.downstream.deadline.poll(cx));
+        ready!(this.poll_patience(cx))?;
         this.time_is_up(cx)
     }
 }

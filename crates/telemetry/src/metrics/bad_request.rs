@@ -47,6 +47,10 @@ words! {
         HeadTimeout = "head-timeout",
         /// The body did not arrive in time.
         BodyTimeout = "body-timeout",
+        /// The body came more slowly than `min-body-rate`.
+        BodyRate = "body-rate",
+        /// The answer was taken more slowly than `min-read-rate`.
+        ReadRate = "read-rate",
         /// The connection closed inside a request.
         Truncated = "truncated",
         /// A PROXY protocol header is malformed, missing where required, or came too late.

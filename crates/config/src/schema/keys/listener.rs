@@ -116,6 +116,23 @@ pub(crate) static LISTENER: Shape = Shape {
             "http only: how long a body may stand still, in either direction.",
         ),
         Key::new(
+            "min-body-rate",
+            CLIENT_RATE,
+            Default::Absent("as slow as `body-timeout` lets it be"),
+            "http only: how fast a client has to send a request's body, on the whole and after 5 s; 408 below. Time in which it is the \
+             server that is slow does not count, nor does anything once the answer has begun. Not for listeners where requests are streams \
+             that stand still for long, such as those of gRPC.",
+        )
+        .also(&["min-upload-rate", "min-request-rate", "client-body-rate"]),
+        Key::new(
+            "min-read-rate",
+            CLIENT_RATE,
+            Default::Absent("as slow as `body-timeout` lets it be"),
+            "http only: how fast a client has to take an answer, on the whole and after 5 s, while there is something for it to take; below, the \
+             connection (of HTTP/2 and HTTP/3, the stream) is reset.",
+        )
+        .also(&["min-response-rate", "min-download-rate"]),
+        Key::new(
             "tunnel-timeout",
             duration(SECOND, YEAR),
             Default::Is("\"1h\""),
@@ -353,6 +370,11 @@ const fn initial_window(default: &'static str) -> Key {
     )
     .also(&["initial-window-size", "window"])
 }
+
+const CLIENT_RATE: Kind = Kind::Rate {
+    min: 1,
+    max: 1 << 30,
+};
 
 const SOCKET_BUFFER: Kind = Kind::Size {
     min: 4 << 10,

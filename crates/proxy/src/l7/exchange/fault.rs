@@ -43,14 +43,11 @@ impl Exchange<'_> {
         let now = self.trip.tick();
         let client_is_slow = match &self.answer {
             Answering::Body(relay) => relay.waits_for_target(),
-            Answering::Head { interim, spoke, .. } => {
-                // A client that waits to be told to go on is as silent as the server that does not tell it.
-                let is_held_up =
-                    self.request.expects_continue && !spoke && self.request.body.received() == 0;
+            Answering::Head { interim, .. } => {
                 !interim.is_empty()
                     || (self.sending == Sending::Body
                         && !self.request.body.waits_for_target()
-                        && !is_held_up)
+                        && !self.is_held_up())
             }
         };
         if client_is_slow {
@@ -65,6 +62,12 @@ impl Exchange<'_> {
             fault.repeatable = fault.resendable && self.request.tries.has_time(now);
             fault
         }
+    }
+
+    /// A client that waits to be told to go on is as silent as the server that does not tell it.
+    pub(super) fn is_held_up(&self) -> bool {
+        let is_silent = matches!(&self.answer, Answering::Head { spoke: false, .. });
+        self.request.expects_continue && is_silent && self.request.body.received() == 0
     }
 
     pub(super) fn server_gone(&self, error: Option<&io::Error>) -> Fault {
