@@ -27,7 +27,8 @@ pub use listener::{
 };
 pub use ocsp::{Ocsp, OcspFlaw};
 pub use process::{
-    AccessFormat, AccessLog, Admin, LogFormat, LogLevel, LogTarget, Logs, Runtime, Secret,
+    AccessFormat, AccessLog, Admin, LogFormat, LogLevel, LogTarget, Logs, MaxMemory, Runtime,
+    Secret,
 };
 pub use route::{
     Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, RoutePriority,

@@ -17,7 +17,9 @@ use sluice_model::BindAddress;
 use sluice_net::connect::may_use_addresses_of_others;
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
 use sluice_probe::{Prober, Wanted};
-use sluice_proxy::{Command, Crowds, Generation, NewQuic, NewSocket, Reweighing, WorkerThread};
+use sluice_proxy::{
+    Command, Crowds, Generation, Memory, NewQuic, NewSocket, Reweighing, WorkerThread,
+};
 use sluice_quic::seats;
 use sluice_telemetry::access::AccessLog;
 use sluice_telemetry::metrics::{Registry, Subject};
@@ -38,6 +40,7 @@ pub struct Fleet {
     plan: Option<Arc<Plan>>,
     endpoints: Arc<Endpoints>,
     crowds: Crowds,
+    memory: Memory,
     servers: Arc<Servers>,
     reweighed: mpsc::Receiver<Reweighed>,
     access_log: Option<(AccessLogSettings, AccessLog)>,
@@ -112,6 +115,7 @@ impl Fleet {
             plan: None,
             endpoints: Arc::default(),
             crowds: Crowds::default(),
+            memory: Memory::default(),
             servers: Arc::new(servers),
             reweighed,
             access_log: None,
@@ -140,6 +144,11 @@ impl Fleet {
     /// The servers, to be looked at and set by hand.
     pub fn servers(&self) -> &Arc<Servers> {
         &self.servers
+    }
+
+    /// Where it is said how short memory is.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// The certificates that are ordered.
@@ -188,6 +197,7 @@ impl Fleet {
                 plan: Arc::clone(plan),
                 endpoints: Arc::clone(&endpoints),
                 crowds: self.crowds.clone(),
+                memory: self.memory.clone(),
                 workers: self.workers.len(),
                 sockets,
                 quic,

@@ -9,6 +9,7 @@ mod expiry;
 mod files;
 mod fleet;
 mod logs;
+mod memory;
 mod offers;
 mod ports;
 mod servers;

@@ -19,6 +19,7 @@ use crate::expiry::{self, ExpiryWatch};
 use crate::files::WatchedFiles;
 use crate::fleet::{ApplyError, Fleet};
 use crate::logs::{log_format, log_level};
+use crate::memory;
 use crate::ports::{self, PortWatch};
 use crate::source::{Fingerprint, LoadError, Source};
 
@@ -124,6 +125,11 @@ impl Supervisor {
 
     /// Runs until SIGTERM or SIGINT, then drains. `show` is given what is wrong with a file that was not taken over.
     pub async fn run(mut self, show: impl Fn(&Report)) -> Stopped {
+        let memory = tokio::spawn(memory::look_after(
+            self.plan.subscribe(),
+            self.fleet.memory().clone(),
+            Arc::clone(&self.registry),
+        ));
         let issued = self.fleet.orders().changed();
         let mut look_at_file = interval(WATCH_EVERY);
         let mut look_at_ports = interval(ports::EVERY);
@@ -158,6 +164,7 @@ impl Supervisor {
             _ = self.signals.terminate.recv() => false,
             _ = self.signals.interrupt.recv() => false,
         };
+        memory.abort();
         tracing::info!("stopped");
         if let Some(logging) = self.logging {
             logging.finish(Duration::from_secs(1));

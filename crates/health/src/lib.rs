@@ -15,7 +15,8 @@
 //! Where all are well and it is still too much, [`Concurrency`] says how many the servers get at a time, and [`Sojourn`] which of
 //! those that wait are refused.
 //!
-//! Of clients there is a [`Pace`]: whether one is too slow to be waited for.
+//! Of clients there is a [`Pace`]: whether one is too slow to be waited for. Of the process itself a [`Ceiling`]: whether it takes
+//! too much memory.
 #![cfg_attr(
     not(test),
     deny(
@@ -29,6 +30,7 @@
 mod atomic;
 mod availability;
 mod breaker;
+mod ceiling;
 mod check;
 mod concurrency;
 mod pace;
@@ -41,6 +43,7 @@ pub use breaker::{
     Breaker, BreakerSettings, BreakerState, Cause, Change, HALF_OPEN_REQUESTS_MAX,
     MIN_REQUESTS_MAX, Outcome, Pass, SlowCalls,
 };
+pub use ceiling::{Ceiling, Strain};
 pub use check::{Check, CheckSettings, Verdict};
 pub use concurrency::{Concurrency, ConcurrencySettings, Control, Observed};
 pub use pace::{GRACE, Pace, SLACK};

@@ -8,6 +8,7 @@ pub mod datagrams;
 pub mod descriptors;
 mod kernel_option;
 pub mod listen;
+pub mod memory;
 pub mod ports;
 mod socket;
 pub mod splice;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sluice_config::plan::Protocol;
 use sluice_net::Socket;
 use sluice_net::listen::{Acceptor, is_exhausted, is_transient};
+use sluice_telemetry::metrics::Crowded;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
@@ -58,9 +59,15 @@ fn serve(socket: Socket, peer: SocketAddr, slot: &Rc<ListenerSlot>, worker: &Rc<
     let listener = slot.current();
     listener.metrics.connections_accepted.increment();
     worker.metrics().connections_accepted.increment();
-    let Ok(presence) = listener.admit(peer.ip()) else {
+    let presence = match listener.admit(peer.ip()) {
+        Ok(presence) => presence,
+        Err(Crowded::Memory) => {
+            // Nothing of it stays in the kernel either.
+            socket.reset_on_close();
+            return;
+        }
         // Closed by being dropped, which costs it least.
-        return;
+        Err(_) => return,
     };
     let guard = worker.connections().enter(slot).with_presence(presence);
     let task_slot = guard.entry();

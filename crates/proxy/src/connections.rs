@@ -124,6 +124,11 @@ impl Connections {
         });
     }
 
+    /// Ends those without a request under way.
+    pub(crate) fn end_idle(&self) {
+        self.end(|entry| entry.activity.get() == Activity::Idle);
+    }
+
     /// Cuts those that were accepted by a listener.
     pub(crate) fn cut_listener(&self, slot: &Rc<ListenerSlot>) {
         self.end(|entry| Rc::ptr_eq(&entry.slot, slot));

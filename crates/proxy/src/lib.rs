@@ -21,6 +21,7 @@ mod deadline;
 mod l4;
 mod l7;
 mod live;
+mod memory;
 mod preface;
 mod queue;
 mod quic;
@@ -33,4 +34,5 @@ mod upstream_preface;
 mod worker;
 
 pub use crowd::Crowds;
+pub use memory::Memory;
 pub use worker::{Ciphers, Command, Generation, NewQuic, NewSocket, Reweighing, WorkerThread};

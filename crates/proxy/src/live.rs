@@ -13,6 +13,7 @@ use sluice_config::Plan;
 use sluice_config::plan::{
     HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
 };
+use sluice_health::Strain;
 use sluice_telemetry::metrics::{
     Crowded, ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics,
 };
@@ -22,6 +23,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::crowd::{Crowd, Crowds, Presence, Room};
+use crate::memory::Memory;
 use crate::secure::Security;
 use crate::worker::Ciphers;
 
@@ -36,6 +38,8 @@ pub(crate) struct Live {
     /// What authorities are shown.
     pub(crate) proofs: Arc<Proofs>,
     crowds: Crowds,
+    /// How short memory is.
+    pub(crate) memory: Memory,
 }
 
 impl Live {
@@ -77,12 +81,19 @@ impl Live {
             tls: Vec::new(),
             proofs: Arc::default(),
             crowds: Crowds::default(),
+            memory: Memory::default(),
         }
     }
 
     /// With who is connected already.
     pub(crate) fn with_crowds(mut self, crowds: Crowds) -> Self {
         self.crowds = crowds;
+        self
+    }
+
+    /// With whoever says how short memory is.
+    pub(crate) fn with_memory(mut self, memory: Memory) -> Self {
+        self.memory = memory;
         self
     }
 
@@ -247,9 +258,11 @@ impl LiveListener {
                 .settings()
                 .map_or_else(Default::default, |settings| settings.connection_limits),
         };
-        self.crowd
-            .enter(client, room)
-            .inspect_err(|crowded| self.metrics.connections_refused.increment(*crowded))
+        let entered = match self.live.memory.strain() {
+            Strain::Calm => self.crowd.enter(client, room),
+            Strain::Near | Strain::Full => Err(Crowded::Memory),
+        };
+        entered.inspect_err(|crowded| self.metrics.connections_refused.increment(*crowded))
     }
 
     /// Whether each client may have so many connections only.

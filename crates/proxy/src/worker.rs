@@ -14,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use sluice_config::Plan;
+use sluice_health::Strain;
 use sluice_http::{Buffers, Scratch};
 use sluice_net::listen::ListenSocket;
 use sluice_net::splice::Pipes;
@@ -31,6 +32,7 @@ use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::crowd::Crowds;
 use crate::live::Live;
+use crate::memory::Memory;
 use crate::quic::QuicPort;
 use listening::Listening;
 
@@ -61,6 +63,8 @@ pub struct Generation {
     pub endpoints: Arc<Endpoints>,
     /// Who is connected to its listeners.
     pub crowds: Crowds,
+    /// Who says how short memory is.
+    pub memory: Memory,
     /// How many workers there are, who share what is limited for all of them.
     pub workers: usize,
     /// This worker's sockets of the listeners that were bound for this plan. The other listeners go on as they are.
@@ -281,6 +285,7 @@ impl Worker {
             self.index,
         );
         let live = live.with_tls(generation.ciphers, &self.tls_workspace);
+        let live = live.with_memory(generation.memory);
         let live = Rc::new(live.with_crowds(generation.crowds));
         *self.live.borrow_mut() = Some(Rc::clone(&live));
         self.flush_access_log();
@@ -373,6 +378,9 @@ impl Worker {
     /// Now and then: old idle connections are closed, log lines handed over, the thread's CPU time noted.
     fn tick(&self) {
         if let Some(live) = &*self.live() {
+            if live.memory.strain() > Strain::Calm {
+                self.let_go();
+            }
             let now = Instant::now();
             for cluster in live.clusters() {
                 cluster.close_idle(now);
@@ -382,6 +390,12 @@ impl Worker {
         if let Some(time) = thread_cpu_time() {
             self.metrics.busy_nanos.set(time);
         }
+    }
+
+    /// Lets go of what can be done without, as memory is short.
+    fn let_go(&self) {
+        self.connections.end_idle();
+        *self.buffers.borrow_mut() = Buffers::default();
     }
 
     fn flush_access_log(&self) {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sluice_config::{Source, Surroundings, load};
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
-use sluice_proxy::{Ciphers, Command, Crowds, Generation, NewSocket, WorkerThread};
+use sluice_proxy::{Ciphers, Command, Crowds, Generation, Memory, NewSocket, WorkerThread};
 use sluice_telemetry::metrics::Registry;
 use sluice_upstream::Endpoints;
 use tokio::sync::oneshot;
@@ -78,6 +78,7 @@ impl House {
         let (applied, wait) = oneshot::channel();
         let generation = Generation {
             crowds: Crowds::default(),
+            memory: Memory::default(),
             workers: 1,
             plan,
             endpoints: Arc::new(self.endpoints.clone()),

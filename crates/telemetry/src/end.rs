@@ -29,6 +29,8 @@ words! {
         PushedOut = "pushed-out",
         /// It had waited in the queue for longer than `target` while the queue was overloaded.
         Shed = "shed",
+        /// Memory was short: only what matters most was served.
+        NoMemory = "no-memory",
         /// The last server tried could not be connected to.
         ConnectFailed = "connect-failed",
         /// The last server tried did not take the connection within the connect timeout.

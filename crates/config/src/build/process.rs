@@ -2,7 +2,7 @@
 
 use super::Builder;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{AccessFormat, AccessLog, Admin, LogFormat, LogLevel, Logs, Runtime};
+use crate::plan::{AccessFormat, AccessLog, Admin, LogFormat, LogLevel, Logs, MaxMemory, Runtime};
 use crate::read::{Section, Typed};
 use sluice_model::BindAddress;
 
@@ -18,6 +18,13 @@ impl Builder<'_> {
                 _ => None,
             },
             max_connections: section.value("max-connections"),
+            max_memory: section
+                .read("max-memory")
+                .and_then(|read| match read.typed {
+                    Typed::Size(bytes) => Some(MaxMemory::Bytes(bytes)),
+                    Typed::Share(percent) => Some(MaxMemory::Share(percent)),
+                    _ => None,
+                }),
             secret_key: section.value("secret-key"),
             watch: section.value("watch")?,
         })

@@ -12,10 +12,21 @@ pub struct Runtime {
     pub workers: Option<usize>,
     /// `max-connections`: of clients, over all listeners and workers.
     pub max_connections: Option<u32>,
+    /// `max-memory`
+    pub max_memory: Option<MaxMemory>,
     /// `secret-key`
     pub secret_key: Option<Secret>,
     /// `watch`: reload when the file changes; `true` by default.
     pub watch: bool,
+}
+
+/// `max-memory`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxMemory {
+    /// So many bytes.
+    Bytes(u64),
+    /// In percent of what there is.
+    Share(u8),
 }
 
 /// `[admin]`

@@ -454,8 +454,11 @@ pub(super) fn fitting(value: &Value, kinds: &'static [Kind]) -> Option<&'static 
             if choices.iter().any(|choice| choice.word == text.value))
     };
     let is_choice = |kind: &&Kind| matches!(kind, Kind::Choice(_));
+    // Beside what has other units, a share is told by its sign.
+    let is_share = matches!(&value.kind, ValueKind::Text(text) if text.value.ends_with('%'));
+    let is_of_sign = |kind: &&Kind| matches!(kind, Kind::Share { .. }) == is_share;
     let mut fitting: Vec<_> = kinds.iter().filter(takes).collect();
-    fitting.sort_by_key(|kind| (!is_word(kind), is_choice(kind)));
+    fitting.sort_by_key(|kind| (!is_word(kind), is_choice(kind), !is_of_sign(kind)));
     fitting.first().copied()
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use sluice_config::plan::{
     Action, Fallback, HttpListener, MinRates, Route, RoutePriority, UpstreamId,
 };
+use sluice_health::Strain;
 use sluice_http::h1::relay::{Relay, RelayError};
 use sluice_http::h1::request::{Certificate, Forwarding, compose, kept_request_id};
 use sluice_http::websocket;
@@ -22,6 +23,7 @@ use sluice_wire::h1::{FieldKind, Fields, Framing, Method, RequestHead, Version};
 
 use super::grpc::{self, CallDeadline};
 use super::hedge::Hedge;
+use super::pipeline::After;
 use super::respond::{self, Answer};
 use super::serve::{Carrier, Downstream};
 use super::tries::Tries;
@@ -143,6 +145,8 @@ enum Refused {
     Bad(u16, BadRequest),
     /// No route matches it.
     NoRoute,
+    /// Memory is short.
+    NoMemory,
     /// It asks for a method that no proxy in front of servers offers.
     Method,
 }
@@ -191,6 +195,9 @@ impl<'b> Asked<'_, '_, 'b> {
         let route = self.listener.live.plan.routes.get(id.0);
         let route = route.ok_or(Refused::NoRoute)?;
         trip.route = Some(id);
+        if self.is_too_much(route) {
+            return Err(Refused::NoMemory);
+        }
         self.check_length(route)?;
 
         match &route.action {
@@ -356,7 +363,8 @@ impl<'b> Asked<'_, '_, 'b> {
         let hedge = route
             .hedge
             .filter(|_| is_idempotent && head.upgrade.is_none());
-        if is_idempotent && (route.retry.attempts > 1 || hedge.is_some()) {
+        let is_wanted = is_idempotent && (route.retry.attempts > 1 || hedge.is_some());
+        if is_wanted && self.listener.live.memory.strain() == Strain::Calm {
             body.keep(route.retry.buffer);
         }
         let outgoing = Outgoing {
@@ -404,6 +412,20 @@ impl<'b> Asked<'_, '_, 'b> {
         said().unwrap_or(*default)
     }
 
+    /// Whether a request is not served, as memory is short: at the ceiling all but those that matter most; near it those of
+    /// connections that have many under way.
+    fn is_too_much(&self, route: &Route) -> bool {
+        let strain = self.listener.live.memory.strain();
+        match strain {
+            Strain::Calm => false,
+            Strain::Near => self.downstream.beside >= FEW_STREAMS,
+            Strain::Full => {
+                let trusted = self.http.trusts(self.downstream.client.ip());
+                self.priority(route, trusted) < Priority::Critical
+            }
+        }
+    }
+
     /// The hash of what decides about the server.
     fn key(&self, cluster: &Cluster, facts: &Facts<'_>) -> Option<u64> {
         let key = cluster.key()?;
@@ -449,6 +471,15 @@ impl<'b> Asked<'_, '_, 'b> {
                 self.listener.metrics.unrouted.increment();
                 let status = respond::said_to(404, self.is_grpc());
                 return self.answer(status, |reply, out| respond::plain(404, reply, out));
+            }
+            Refused::NoMemory => {
+                trip.end = End::NoMemory;
+                let status = respond::said_to(503, self.is_grpc());
+                let (mut decision, used) = self.answer(status, respond::no_memory);
+                if let Decision::Answer(answer) = &mut decision {
+                    answer.after = After::Linger;
+                }
+                return (decision, used);
             }
             Refused::Method => (405, BadRequest::Method),
             Refused::Bad(status, word) => (status, word),
@@ -516,6 +547,8 @@ fn hexadecimal(nibble: u8) -> u8 {
     nibble + if nibble < 10 { b'0' } else { b'a' - 10 }
 }
 
+/// Requests that a connection may have under way while memory is short.
+const FEW_STREAMS: usize = 8;
 const REQUEST_ID_LENGTH: usize = 32;
 
 /// What `Max-Forwards` (RFC 9110, 7.6.2) leaves.

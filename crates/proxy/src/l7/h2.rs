@@ -249,6 +249,7 @@ impl Session {
         let downstream = Downstream {
             stream: Stream::Layered(Box::new(served)),
             carrier: Some(Carrier::Http2),
+            beside: place.beside(),
             client: self.client,
             carry: head,
             deadline: self.shared.deadline(),

@@ -210,6 +210,7 @@ impl Beginning {
         let downstream = Downstream {
             stream: Stream::Layered(Box::new(served)),
             carrier: Some(Carrier::Http3),
+            beside: self.place.beside(),
             client: self.client,
             carry: head,
             deadline: self.deadline,

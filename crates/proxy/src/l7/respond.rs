@@ -212,6 +212,15 @@ pub(super) fn plain_with(
     write(status, extra, Some(PLAIN), body.as_bytes(), reply, out);
 }
 
+/// 503 where memory is short: the connection ends with it, and the client is to come again in a while.
+pub(super) fn no_memory(reply: Reply<'_>, out: &mut Vec<u8>) {
+    let reply = Reply {
+        keep_alive: false,
+        ..reply
+    };
+    plain_with(503, Some(MEMORY_RETRY_AFTER), reply, out);
+}
+
 /// A refusal: the connection ends with it, as where the next request begins may not be known.
 pub(super) fn refusal(downstream: &Downstream, status: u16, to: Recipient) -> Answer {
     let mut bytes = downstream.worker.buffers().take();
@@ -232,6 +241,7 @@ pub(super) fn status_of(end: End) -> u16 {
         End::NoServer
         | End::AllDown
         | End::ConcurrencyLimit
+        | End::NoMemory
         | End::QueueFull
         | End::QueueTimeout
         | End::PushedOut
@@ -344,6 +354,8 @@ fn cookie<'a>(head: &RequestHead<'_, 'a>, name: &str) -> Option<&'a [u8]> {
 }
 
 const ALLOW: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";
+/// In seconds: until connections that stand still have ended, and the allocator has given their memory back.
+const MEMORY_RETRY_AFTER: u64 = 5;
 const OCTETS: &str = "application/octet-stream";
 const PLAIN: &str = "text/plain; charset=utf-8";
 /// An answer of ours is a few hundred bytes: a client that does not take them in this time takes nothing.

@@ -29,6 +29,8 @@ pub(super) struct Downstream {
     pub(super) stream: Stream,
     /// What carries the stream, where it is one of several on a connection.
     pub(super) carrier: Option<Carrier>,
+    /// Requests under way beside this one on its connection.
+    pub(super) beside: usize,
     /// The client: the peer, or whom the PROXY protocol named.
     pub(super) client: SocketAddr,
     /// Received and not yet used: the beginning of the next request.
@@ -87,6 +89,7 @@ pub(crate) fn serve(
     let mut downstream = Downstream {
         stream,
         carrier: None,
+        beside: 0,
         client: peer,
         carry: Vec::new(),
         deadline: Deadline::new(Instant::now() + idle_timeout),

@@ -79,6 +79,11 @@ impl Place {
         }
     }
 
+    /// How many others are under way on the connection.
+    pub(super) fn beside(&self) -> usize {
+        self.shared.streams.get().saturating_sub(1)
+    }
+
     fn keep(&self, mut deadline: Deadline) {
         let mut spare = self.shared.spare.borrow_mut();
         if spare.len() < SPARE {

@@ -136,6 +136,8 @@ families! {
     WORKER_BUSY = Counter "sluice_worker_busy_seconds_total" ["worker"] "Time a worker spent working and not waiting.";
     WORKER_CONNECTIONS = Counter "sluice_worker_connections_total" ["worker"] "Connections a worker accepted.";
     ACCEPT_PAUSES = Counter "sluice_accept_pauses_total" [] "Times accepting was slowed down because descriptors ran out.";
+    MEMORY_LIMIT = Gauge "sluice_memory_limit_bytes" [] "The most memory that the process is to take (`max-memory`); absent where there is no limit.";
+    MEMORY_STRAIN = Gauge "sluice_memory_strain" [] "0 while there is memory, 1 near the limit, where new connections are refused, 2 at it, where new requests are.";
     RELOADS = Counter "sluice_reloads_total" ["result"] "Reloads of the configuration, by result.";
     RELOAD_SUCCESSFUL = Gauge "sluice_last_reload_successful" [] "1 if the last load of the configuration was taken over, 0 if it was wrong.";
     RELOAD_TIME = Gauge "sluice_last_reload_success_timestamp_seconds" [] "When the running configuration was taken over, in Unix time.";

@@ -1,7 +1,7 @@
 //! What the process as a whole counts: written by the control plane, by any of its threads.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,6 +21,9 @@ pub struct ProcessMetrics {
     pub process_log_dropped: Arc<SharedCounter>,
     /// Times accepting was slowed down because descriptors ran out.
     pub accept_pauses: SharedCounter,
+    /// 0 where there is none.
+    memory_limit: AtomicU64,
+    memory_strain: AtomicU8,
     version: String,
     last_reload_successful: AtomicBool,
     last_reload_millis: AtomicU64,
@@ -48,6 +51,8 @@ impl ProcessMetrics {
             access_log_dropped: Arc::default(),
             process_log_dropped: Arc::default(),
             accept_pauses: SharedCounter::default(),
+            memory_limit: AtomicU64::new(0),
+            memory_strain: AtomicU8::new(0),
             version: version.to_owned(),
             last_reload_successful: AtomicBool::new(true),
             last_reload_millis: AtomicU64::new(0),
@@ -143,6 +148,24 @@ impl ProcessMetrics {
     pub(crate) fn retain_servers(&self, keep: impl Fn(&[String; 2]) -> bool) {
         self.ports().retain(|names, _| keep(names));
         self.server_states.retain(keep);
+    }
+
+    /// The most memory that the process is to take, in bytes; `None` is no limit.
+    pub fn set_memory_limit(&self, bytes: Option<u64>) {
+        self.memory_limit.store(bytes.unwrap_or_default(), Relaxed);
+    }
+
+    pub(crate) fn memory_limit(&self) -> Option<u64> {
+        Some(self.memory_limit.load(Relaxed)).filter(|bytes| *bytes > 0)
+    }
+
+    /// How short memory is: 0 not, 1 nearly, 2 there is none.
+    pub fn set_memory_strain(&self, strain: u8) {
+        self.memory_strain.store(strain, Relaxed);
+    }
+
+    pub(crate) fn memory_strain(&self) -> u8 {
+        self.memory_strain.load(Relaxed)
     }
 
     pub(crate) fn version(&self) -> &str {

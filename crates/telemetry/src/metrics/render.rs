@@ -295,6 +295,12 @@ fn workers(text: &mut Exposition<'_>, all: &ByNames<0, WorkerMetrics>) {
 fn process(text: &mut Exposition<'_>, process: &ProcessMetrics) {
     text.family(&catalogue::ACCEPT_PAUSES)
         .sample(&[], process.accept_pauses.value());
+    let mut limit = text.family(&catalogue::MEMORY_LIMIT);
+    if let Some(bytes) = process.memory_limit() {
+        limit.sample(&[], bytes);
+    }
+    text.family(&catalogue::MEMORY_STRAIN)
+        .sample(&[], process.memory_strain());
     let mut reloads = text.family(&catalogue::RELOADS);
     reloads.sample(&["success"], process.reloads_succeeded.value());
     reloads.sample(&["failure"], process.reloads_failed.value());

@@ -229,6 +229,8 @@ words! {
         Client = "max-connections-per-client",
         /// `max-connections` of `[runtime]`.
         Process = "runtime.max-connections",
+        /// Memory is short.
+        Memory = "memory",
     }
 }
 

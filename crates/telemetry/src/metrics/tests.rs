@@ -81,6 +81,7 @@ fn populated() -> Registry {
     for obtained in [false, true, false] {
         registry.process().ordered("example.com", obtained);
     }
+    registry.process().set_memory_limit(Some(2 << 30));
     registry
 }
 

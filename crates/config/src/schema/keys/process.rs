@@ -26,6 +26,20 @@ pub(crate) static RUNTIME: Shape = Shape {
         )
         .also(&["maxconn", "worker-connections", "global-maxconn"]),
         Key::new(
+            "max-memory",
+            Kind::Either(&[
+                Kind::Size {
+                    min: 16 << 20,
+                    max: 1 << 50,
+                },
+                Kind::Share { min: 1, max: 100 },
+            ]),
+            Default::Absent("no limit: the kernel ends what takes too much"),
+            "The most memory that the process is to take (RSS); a share is of what there is: the machine's, or less where a control group (version \
+             2) limits it. Near it idle connections are closed and new ones refused, at it new requests: [limits.md](limits.md#memory).",
+        )
+        .also(&["memory-limit", "max-rss", "memory"]),
+        Key::new(
             "secret-key",
             Kind::Secret { min: 16 },
             Default::Absent("made at random at each start"),
