@@ -7,6 +7,7 @@ mod early_data;
 mod health;
 mod hedge;
 mod listener;
+mod matching;
 mod ocsp;
 mod overload;
 mod process;

@@ -64,6 +64,7 @@ impl Form {
             Self::Location => "a path or URL",
             Self::FieldName => "the name of a header field",
             Self::FieldValue => "the value of a header field",
+            Self::CookieName => "the name of a cookie",
             Self::Pseudonym => "a name for `Via`",
             Self::LogTarget => "a place for log lines",
             Self::HashKey => "a key to hash",
@@ -117,6 +118,7 @@ impl Form {
             Self::Location => location(text),
             Self::FieldName => field_name(text).map(|()| Typed::Text(text.to_ascii_lowercase())),
             Self::FieldValue => field_value(text),
+            Self::CookieName => cookie_name(text),
             Self::Pseudonym => pseudonym(text),
             Self::LogTarget => log_target(text).map(Typed::LogTarget),
             Self::HashKey => hash_key(text).map(Typed::HashKey),
@@ -164,6 +166,15 @@ pub(crate) fn field_name(text: &str) -> Result<(), Misfit> {
         Some(name) if is_token(name) => misfit.help(format!("leave the colon away: `{name}`")),
         _ => misfit,
     })
+}
+
+fn cookie_name(text: &str) -> Result<Typed, Misfit> {
+    if is_token(text) {
+        return Ok(Typed::Text(text.to_owned()));
+    }
+    Err(Misfit::new(
+        "the name of a cookie has no spaces and no separators in it",
+    ))
 }
 
 /// Names end up in metric labels and log lines.

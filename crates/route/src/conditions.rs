@@ -1,6 +1,10 @@
 //! The conditions of one route.
 
-use crate::facts::Facts;
+use std::borrow::Cow;
+
+use ipnet::IpNet;
+
+use crate::facts::{Facts, Scheme};
 use crate::host::{self, HostPattern};
 use crate::path::PathPattern;
 use crate::pattern::Pattern;
@@ -16,6 +20,18 @@ pub struct Conditions {
     pub methods: Vec<Box<str>>,
     /// All of these.
     pub fields: Vec<FieldCondition>,
+    /// All of these.
+    pub cookies: Vec<CookieCondition>,
+    /// All of these.
+    pub parameters: Vec<ParameterCondition>,
+    /// The client is in one of these networks; empty: wherever it is.
+    pub clients: Vec<IpNet>,
+    /// The scheme; `None`: either.
+    pub scheme: Option<Scheme>,
+    /// None of these holds.
+    pub not: Vec<Self>,
+    /// One of these holds; empty: no matter.
+    pub any: Vec<Self>,
 }
 
 /// A condition on a header field: at least one line of it has a value that the pattern matches. The pattern `*` holds
@@ -52,6 +68,70 @@ impl FieldCondition {
     }
 }
 
+/// A condition on a cookie: one of that name, whose case counts, has a value that the pattern matches. `*` holds whenever
+/// there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CookieCondition {
+    /// The cookie's name.
+    pub name: Box<str>,
+    /// What its value must be.
+    pub value: Pattern,
+}
+
+impl CookieCondition {
+    pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
+        facts.any_cookie(&self.name, &mut |value| self.value.matches(value))
+    }
+}
+
+/// A condition on a parameter of the query: one of that name, whose case counts, has a value that the pattern matches, both
+/// decoded. `*` holds whenever there is one, with a value or without.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParameterCondition {
+    /// The parameter's name.
+    pub name: Box<str>,
+    /// What its value must be.
+    pub value: Pattern,
+}
+
+impl ParameterCondition {
+    pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
+        facts.parameters().any(|(name, value)| {
+            *decoded(name) == *self.name.as_bytes() && self.value.matches(&decoded(value))
+        })
+    }
+}
+
+/// A part of a query as forms encode it (URL Standard, 5.1): `+` is a space, and what is no escape stands for itself.
+pub(crate) fn decoded(text: &str) -> Cow<'_, [u8]> {
+    let bytes = text.as_bytes();
+    if memchr::memchr2(b'%', b'+', bytes).is_none() {
+        return Cow::Borrowed(bytes);
+    }
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        decoded.push(match (first, after) {
+            (b'+', _) => b' ',
+            (b'%', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
+                (Some(high), Some(low)) => {
+                    rest = after;
+                    high << 4 | low
+                }
+                _ => b'%',
+            },
+            (other, _) => *other,
+        });
+    }
+    Cow::Owned(decoded)
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    let digit = char::from(byte).to_digit(16)?;
+    u8::try_from(digit).ok()
+}
+
 impl Conditions {
     /// Whether every condition holds.
     pub fn hold(&self, facts: &Facts<'_>) -> bool {
@@ -63,7 +143,34 @@ impl Conditions {
         self.path_holds(facts)
             && self.method_holds(facts)
             && self.host_holds(host)
+            && self.scheme_holds(facts)
+            && self.client_holds(facts)
             && self.fields.iter().all(|field| field.holds(facts))
+            && self.cookies.iter().all(|cookie| cookie.holds(facts))
+            && self.parameters.iter().all(|one| one.holds(facts))
+            && !self.not.iter().any(|not| not.hold_for(host, facts))
+            && self.any_holds(host, facts)
+    }
+
+    /// Whether any condition looks at the host.
+    pub(crate) fn go_by_host(&self) -> bool {
+        let mut nested = self.not.iter().chain(&self.any);
+        !self.hosts.is_empty() || nested.any(Self::go_by_host)
+    }
+
+    pub(crate) fn scheme_holds(&self, facts: &Facts<'_>) -> bool {
+        self.scheme.is_none_or(|scheme| scheme == facts.scheme)
+    }
+
+    pub(crate) fn client_holds(&self, facts: &Facts<'_>) -> bool {
+        self.clients.is_empty() || {
+            let client = facts.client.to_canonical();
+            self.clients.iter().any(|network| network.contains(&client))
+        }
+    }
+
+    pub(crate) fn any_holds(&self, host: &str, facts: &Facts<'_>) -> bool {
+        self.any.is_empty() || self.any.iter().any(|any| any.hold_for(host, facts))
     }
 
     pub(crate) fn host_holds(&self, host: &str) -> bool {
@@ -80,3 +187,6 @@ impl Conditions {
         self.methods.is_empty() || self.methods.iter().any(|method| **method == *facts.method)
     }
 }
+
+#[cfg(test)]
+mod tests;

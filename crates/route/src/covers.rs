@@ -1,6 +1,8 @@
 //! Whether one route leaves nothing for another: what makes a route unreachable.
 
-use crate::conditions::{Conditions, FieldCondition};
+use ipnet::IpNet;
+
+use crate::conditions::{Conditions, CookieCondition, FieldCondition, ParameterCondition};
 
 impl Conditions {
     /// Whether every request for which `later` holds is surely one for which `self` holds too, so that behind `self`
@@ -14,6 +16,26 @@ impl Conditions {
                 .fields
                 .iter()
                 .all(|field| field.follows_from(&later.fields))
+            && self
+                .cookies
+                .iter()
+                .all(|cookie| cookie.follows_from(&later.cookies))
+            && self
+                .parameters
+                .iter()
+                .all(|parameter| parameter.follows_from(&later.parameters))
+            && self.covers_clients(later)
+            && (self.scheme.is_none() || self.scheme == later.scheme)
+            && self.not.iter().all(|not| later.not.contains(not))
+            && (self.any.is_empty()
+                || self.any == later.any
+                || self.any.iter().any(|any| any.covers(later)))
+    }
+
+    fn covers_clients(&self, later: &Self) -> bool {
+        let is_within = |network: &IpNet| self.clients.iter().any(|wider| wider.contains(network));
+        self.clients.is_empty()
+            || (!later.clients.is_empty() && later.clients.iter().all(is_within))
     }
 
     fn covers_hosts(&self, later: &Self) -> bool {
@@ -52,5 +74,21 @@ impl FieldCondition {
         fields
             .iter()
             .any(|field| field.name() == self.name() && self.value().covers(field.value()))
+    }
+}
+
+impl CookieCondition {
+    fn follows_from(&self, cookies: &[Self]) -> bool {
+        cookies
+            .iter()
+            .any(|cookie| cookie.name == self.name && self.value.covers(&cookie.value))
+    }
+}
+
+impl ParameterCondition {
+    fn follows_from(&self, parameters: &[Self]) -> bool {
+        parameters
+            .iter()
+            .any(|one| one.name == self.name && self.value.covers(&one.value))
     }
 }

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use crate::conditions::Conditions;
+use crate::conditions::{Conditions, CookieCondition, ParameterCondition, decoded};
 use crate::facts::Facts;
 use crate::host;
 
 /// What one rule says of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The conditions that do not hold, in the order host, path, method, fields; empty: the rule matches.
+    /// The conditions that do not hold, in the order of [`Aspect`]; empty: the rule matches.
     pub mismatches: Vec<Mismatch>,
 }
 
@@ -52,6 +52,44 @@ impl Verdict {
                 seen: (!seen.is_empty()).then(|| list(seen.into_iter())),
             });
         }
+        if !conditions.scheme_holds(facts)
+            && let Some(scheme) = conditions.scheme
+        {
+            mismatches.push(Mismatch {
+                aspect: Aspect::Scheme,
+                wanted: scheme.to_string(),
+                seen: Some(facts.scheme.to_string()),
+            });
+        }
+        if !conditions.client_holds(facts) {
+            mismatches.push(Mismatch {
+                aspect: Aspect::Client,
+                wanted: list(conditions.clients.iter().map(ToString::to_string)),
+                seen: Some(facts.client.to_canonical().to_string()),
+            });
+        }
+        mismatches.extend(cookies(conditions, facts));
+        mismatches.extend(parameters(conditions, facts));
+        for not in &conditions.not {
+            if not.hold_for(&host, facts) {
+                mismatches.push(Mismatch {
+                    aspect: Aspect::Not,
+                    wanted: String::new(),
+                    seen: None,
+                });
+            }
+        }
+        if !conditions.any_holds(&host, facts) {
+            let each = conditions.any.iter().map(|any| {
+                let verdict = Self::of(any, facts);
+                list(verdict.mismatches.iter().map(ToString::to_string))
+            });
+            mismatches.push(Mismatch {
+                aspect: Aspect::Any,
+                wanted: each.collect::<Vec<_>>().join("; "),
+                seen: None,
+            });
+        }
         Self { mismatches }
     }
 
@@ -66,7 +104,8 @@ impl Verdict {
 pub struct Mismatch {
     /// What it looks at.
     pub aspect: Aspect,
-    /// What the rule wants, as written; several alternatives are joined by `, `.
+    /// What the rule wants, as written; several alternatives are joined by `, `. Of [`Aspect::Any`] why each does not hold, of
+    /// [`Aspect::Not`] nothing.
     pub wanted: String,
     /// What the request has; `None`: nothing of the kind.
     pub seen: Option<String>,
@@ -75,9 +114,11 @@ pub struct Mismatch {
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { aspect, wanted, .. } = self;
-        match &self.seen {
-            Some(seen) => write!(f, "{aspect} is `{seen}`, not `{wanted}`"),
-            None => write!(f, "no {aspect}, which must be `{wanted}`"),
+        match (aspect, &self.seen) {
+            (Aspect::Not, _) => f.write_str("what `not` excludes"),
+            (Aspect::Any, _) => write!(f, "nothing of `any` holds: {wanted}"),
+            (_, Some(seen)) => write!(f, "{aspect} is `{seen}`, not `{wanted}`"),
+            (_, None) => write!(f, "no {aspect}, which must be `{wanted}`"),
         }
     }
 }
@@ -93,6 +134,18 @@ pub enum Aspect {
     Method,
     /// The header field of this name.
     Field(String),
+    /// The scheme.
+    Scheme,
+    /// The client's address.
+    Client,
+    /// The cookie of this name.
+    Cookie(String),
+    /// The parameter of the query of this name.
+    Parameter(String),
+    /// What must not be.
+    Not,
+    /// Alternatives.
+    Any,
 }
 
 impl fmt::Display for Aspect {
@@ -102,8 +155,46 @@ impl fmt::Display for Aspect {
             Self::Path => f.write_str("path"),
             Self::Method => f.write_str("method"),
             Self::Field(name) => write!(f, "header {name}"),
+            Self::Scheme => f.write_str("scheme"),
+            Self::Client => f.write_str("client"),
+            Self::Cookie(name) => write!(f, "cookie {name}"),
+            Self::Parameter(name) => write!(f, "query parameter {name}"),
+            Self::Not => f.write_str("`not`"),
+            Self::Any => f.write_str("`any`"),
         }
     }
+}
+
+fn cookies(conditions: &Conditions, facts: &Facts<'_>) -> Vec<Mismatch> {
+    let failing = conditions.cookies.iter().filter(|one| !one.holds(facts));
+    let mismatch = |cookie: &CookieCondition| {
+        let mut seen = Vec::new();
+        facts.any_cookie(&cookie.name, &mut |value| {
+            seen.push(String::from_utf8_lossy(value).into_owned());
+            false
+        });
+        Mismatch {
+            aspect: Aspect::Cookie(cookie.name.to_string()),
+            wanted: cookie.value.to_string(),
+            seen: (!seen.is_empty()).then(|| list(seen.into_iter())),
+        }
+    };
+    failing.map(mismatch).collect()
+}
+
+fn parameters(conditions: &Conditions, facts: &Facts<'_>) -> Vec<Mismatch> {
+    let failing = conditions.parameters.iter().filter(|one| !one.holds(facts));
+    let mismatch = |parameter: &ParameterCondition| {
+        let named = |(name, _): &(&str, &str)| *decoded(name) == *parameter.name.as_bytes();
+        let text = |(_, value)| String::from_utf8_lossy(&decoded(value)).into_owned();
+        let seen: Vec<_> = facts.parameters().filter(named).map(text).collect();
+        Mismatch {
+            aspect: Aspect::Parameter(parameter.name.to_string()),
+            wanted: parameter.value.to_string(),
+            seen: (!seen.is_empty()).then(|| list(seen.into_iter())),
+        }
+    };
+    failing.map(mismatch).collect()
 }
 
 fn list(texts: impl Iterator<Item = String>) -> String {

@@ -1,5 +1,8 @@
 //! What of a request the conditions look at.
 
+use std::fmt;
+use std::net::IpAddr;
+
 /// What is known of a request when its route is looked for. Nothing is copied into it.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
@@ -13,6 +16,48 @@ pub struct Facts<'a> {
     pub method: &'a str,
     /// The header fields.
     pub fields: &'a dyn FieldLookup,
+    /// The client's address; IPv4 may be mapped.
+    pub client: IpAddr,
+    /// What is spoken with the client.
+    pub scheme: Scheme,
+}
+
+/// The scheme of a request's URL (RFC 9110, 4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// In clear text.
+    Http,
+    /// Over TLS.
+    Https,
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        })
+    }
+}
+
+impl Facts<'_> {
+    /// Calls `holds` with the value of each cookie of that name (RFC 6265, 4.2.1), in order, until it returns true; returns
+    /// whether it did.
+    pub fn any_cookie(&self, name: &str, holds: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+        self.fields.any("cookie", &mut |field| {
+            field.split(|byte| *byte == b';').any(|pair| {
+                let value = pair.trim_ascii().strip_prefix(name.as_bytes());
+                let value = value.and_then(|value| value.strip_prefix(b"="));
+                value.is_some_and(&mut *holds)
+            })
+        })
+    }
+
+    /// The query's parameters: names and values, as received. One without `=` has an empty value.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pairs = self.query.into_iter().flat_map(|query| query.split('&'));
+        pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    }
 }
 
 /// Looks into the header fields of a request wherever they lie, without building a map.

@@ -30,9 +30,9 @@ mod router;
 mod template;
 
 pub use captures::Captures;
-pub use conditions::{Conditions, FieldCondition};
+pub use conditions::{Conditions, CookieCondition, FieldCondition, ParameterCondition};
 pub use explain::{Aspect, Mismatch, Verdict};
-pub use facts::{Facts, FieldLookup, NoFields};
+pub use facts::{Facts, FieldLookup, NoFields, Scheme};
 pub use host::{HostError, HostPattern};
 pub use host_map::HostMap;
 pub use normalise::{PathError, normalise_path};

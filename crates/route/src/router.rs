@@ -31,7 +31,7 @@ impl Router {
     pub fn new(rules: Vec<Conditions>) -> Self {
         Self {
             index: Index::new(&rules),
-            by_host: rules.iter().any(|rule| !rule.hosts.is_empty()),
+            by_host: rules.iter().any(Conditions::go_by_host),
             rules: rules.into(),
         }
     }

@@ -5,6 +5,7 @@ mod servers;
 mod session;
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -12,7 +13,7 @@ use sluice_config::Plan;
 use sluice_config::plan::{Action, Fallback, HttpListener, Listener, Protocol, Route, Upstream};
 use sluice_control::Source;
 use sluice_model::BindAddress;
-use sluice_route::{Captures, Facts, NoFields, normalise_path};
+use sluice_route::{Captures, Facts, NoFields, Scheme, normalise_path};
 
 use crate::command_line::ExplainArguments;
 use crate::{USAGE, check};
@@ -101,13 +102,17 @@ fn name_and_port(authority: &str) -> anyhow::Result<(&str, Option<u16>)> {
 }
 
 /// What is known of a connection or a session that is no request.
-const NO_REQUEST: Facts<'static> = Facts {
-    host: "",
-    path: "",
-    query: None,
-    method: "",
-    fields: &NoFields,
-};
+fn no_request(client: IpAddr) -> Facts<'static> {
+    Facts {
+        host: "",
+        path: "",
+        query: None,
+        method: "",
+        fields: &NoFields,
+        client,
+        scheme: Scheme::Http,
+    }
+}
 
 /// A request as typed.
 struct Request {
@@ -117,6 +122,7 @@ struct Request {
     path: String,
     query: Option<String>,
     fields: Vec<(String, String)>,
+    scheme: Scheme,
 }
 
 impl Request {
@@ -124,9 +130,9 @@ impl Request {
         let (scheme, rest) = url
             .split_once("://")
             .with_context(|| format!("`{url}` is no URL: write it as http://host/path"))?;
-        let default_port = match scheme {
-            "http" => 80,
-            "https" => 443,
+        let (scheme, default_port) = match scheme {
+            "http" => (Scheme::Http, 80),
+            "https" => (Scheme::Https, 443),
             _ => bail!("`{scheme}` is not http or https"),
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -164,6 +170,7 @@ impl Request {
             },
             query,
             fields,
+            scheme,
         })
     }
 }
@@ -200,6 +207,8 @@ fn answer(
         query: request.query.as_deref(),
         method: &request.method,
         fields: &request.fields,
+        client: arguments.client_ip,
+        scheme: request.scheme,
     };
     let verdicts = http.router.explain(&facts);
     let found = http.router.find(&facts, &mut Captures::new());
@@ -220,7 +229,7 @@ fn answer(
         Some(route) => {
             describe(plan, route, servers, &mut text)?;
             if let Some(upstream) = target(plan, route) {
-                servers.describe_choice(upstream, arguments.client_ip, &facts, &mut text)?;
+                servers.describe_choice(upstream, &facts, &mut text)?;
             }
         }
         None => writeln!(text, "answer    404: no route matches")?,

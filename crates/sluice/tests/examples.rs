@@ -19,10 +19,12 @@ use tls_kit::Authority;
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
-/// The files, each with its test below, in `examples_tls.rs`, `acme.rs`, `health_checks.rs` or `overload_queue.rs`.
-const EXAMPLES: [&str; 21] = [
+/// The files, each with its test below or in the file of its subject: `examples_tls.rs`, `acme.rs`, `health_checks.rs`,
+/// `http_conditions.rs`, `http_hedge.rs`, `overload_queue.rs`.
+const EXAMPLES: [&str; 22] = [
     "acme.toml",
     "balancing.toml",
+    "canary-by-cookie.toml",
     "circuit-breaker.toml",
     "grpc.toml",
     "health-checks.toml",

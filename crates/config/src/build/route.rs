@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use sluice_route::{Conditions, FieldCondition, PathPattern, Template, TemplateError};
+use sluice_route::{Conditions, PathPattern, Template, TemplateError};
 
+use super::matching::conditions;
 use super::overload::priority;
 use super::{Builder, is_wrong};
 use crate::diagnostic::{Diagnostic, Span};
@@ -11,7 +12,7 @@ use crate::plan::{
     Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, RoutePriority,
     UpstreamId,
 };
-use crate::read::{Section, Typed, nothing_set};
+use crate::read::{Section, nothing_set};
 use crate::schema::keys;
 use crate::suggest::closest;
 
@@ -31,7 +32,6 @@ pub(crate) struct HalfRoute {
 
 impl HalfRoute {
     /// Where the route's requests go.
-    /// Those that it sends to.
     pub(crate) fn upstreams(&self) -> impl Iterator<Item = UpstreamId> {
         let own = match self.route.action {
             Action::Forward(upstream) => Some(upstream),
@@ -129,6 +129,7 @@ impl Builder<'_> {
             None => format!("route-{}", index + 1).into(),
         };
         let conditions = section.table("match").and_then(conditions);
+        self.excludes_all(section, conditions.as_ref());
         let action = self.action(section, captures(section).as_deref());
         let listeners = self.listeners_of(section, http);
         let hedge = section
@@ -166,6 +167,22 @@ impl Builder<'_> {
                 .and_then(|redirect| redirect.with_span::<String>("to"))
                 .map(|(_, span)| span.clone()),
         })
+    }
+
+    /// A `not` without conditions would leave nothing to match.
+    fn excludes_all(&mut self, section: &Section, conditions: Option<&Conditions>) {
+        let excludes = |all: &Conditions| all.not.contains(&Conditions::default());
+        if conditions.is_some_and(excludes) {
+            let matched = section.table("match");
+            let at = matched.and_then(|table| table.set_at("not")).cloned();
+            self.findings.push(
+                Diagnostic::error(
+                    at.unwrap_or_default(),
+                    "a `not` without conditions excludes every request",
+                )
+                .help("say what is excluded: `not = { path = \"/internal/*\" }`"),
+            );
+        }
     }
 
     fn http_listeners(&self) -> Vec<usize> {
@@ -452,50 +469,6 @@ fn captures(section: &Section) -> Option<Vec<Box<str>>> {
         Some(_) => Some(conditions.value::<PathPattern>("path")?.captures().to_vec()),
         None => Some(Vec::new()),
     }
-}
-
-fn conditions(section: &Section) -> Option<Conditions> {
-    let list = |key| match section.set_at(key) {
-        Some(_) => section.items(key).map(|items| {
-            items
-                .into_iter()
-                .map(|(text, _): (Box<str>, _)| text)
-                .collect()
-        }),
-        None => Some(Vec::new()),
-    };
-    Some(Conditions {
-        hosts: match section.set_at("host") {
-            Some(_) => section
-                .items("host")?
-                .into_iter()
-                .map(|(host, _)| host)
-                .collect(),
-            None => Vec::new(),
-        },
-        path: match section.set_at("path") {
-            Some(_) => Some(section.value("path")?),
-            None => None,
-        },
-        methods: list("method")?,
-        fields: match section.set_at("headers") {
-            Some(_) => fields(section)?,
-            None => Vec::new(),
-        },
-    })
-}
-
-fn fields(section: &Section) -> Option<Vec<FieldCondition>> {
-    let Typed::Fields(fields) = &section.read("headers")?.typed else {
-        return None;
-    };
-    fields
-        .iter()
-        .map(|(name, read)| match &read.typed {
-            Typed::Pattern(pattern) => Some(FieldCondition::new(name, pattern.clone())),
-            _ => None,
-        })
-        .collect()
 }
 
 /// The name or the path of a route tell more than its header, which all routes share.

@@ -95,11 +95,15 @@ impl LoadReport {
 impl HashKey {
     /// The key's hash for a request: the same in every process and on every machine. `None` where the request has no such
     /// field, cookie or parameter.
-    pub fn of_request(&self, client: IpAddr, facts: &Facts<'_>) -> Option<u64> {
+    pub fn of_request(&self, facts: &Facts<'_>) -> Option<u64> {
         match self {
-            Self::ClientIp => Some(Self::of_address(client)),
+            Self::ClientIp => Some(Self::of_address(facts.client)),
             Self::Path => Some(key_hash(facts.path.as_bytes())),
-            Self::Query(name) => parameter(facts.query?, name),
+            Self::Query(name) => {
+                let mut parameters = facts.parameters();
+                let found = parameters.find(|(found, _)| **found == **name);
+                found.map(|(_, value)| key_hash(value.as_bytes()))
+            }
             Self::Header(name) => {
                 let mut hash = None;
                 facts.fields.any(name, &mut |value| {
@@ -110,9 +114,9 @@ impl HashKey {
             }
             Self::Cookie(name) => {
                 let mut hash = None;
-                facts.fields.any("cookie", &mut |value| {
-                    hash = cookie(value, name);
-                    hash.is_some()
+                facts.any_cookie(name, &mut |value| {
+                    hash = Some(key_hash(value));
+                    true
                 });
                 hash
             }
@@ -128,23 +132,10 @@ impl HashKey {
     }
 }
 
-fn parameter(query: &str, name: &str) -> Option<u64> {
-    query.split('&').find_map(|pair| {
-        let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (found == name).then(|| key_hash(value.as_bytes()))
-    })
-}
-
-/// RFC 6265, 4.2.1
-fn cookie(field: &[u8], name: &str) -> Option<u64> {
-    field.split(|byte| *byte == b';').find_map(|pair| {
-        let value = pair.trim_ascii().strip_prefix(name.as_bytes())?;
-        value.strip_prefix(b"=").map(key_hash)
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use sluice_route::Scheme;
+
     use super::*;
 
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
@@ -157,8 +148,10 @@ mod tests {
             query,
             method: "GET",
             fields: &fields,
+            client: CLIENT,
+            scheme: Scheme::Http,
         };
-        key.of_request(CLIENT, &facts)
+        key.of_request(&facts)
     }
 
     #[test]

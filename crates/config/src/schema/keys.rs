@@ -3,6 +3,7 @@
 mod circuit_breaker;
 mod health;
 mod listener;
+mod matching;
 mod process;
 mod route;
 mod tls;

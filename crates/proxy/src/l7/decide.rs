@@ -3,6 +3,7 @@
 //! For a request that is forwarded the head for the server is composed at once, while the client's head is at hand; what
 //! of the body came with it goes along.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,12 +16,13 @@ use sluice_http::h1::relay::{Relay, RelayError};
 use sluice_http::h1::request::{Certificate, Forwarding, compose, kept_request_id};
 use sluice_http::websocket;
 use sluice_model::Priority;
-use sluice_route::{Captures, Facts, FieldLookup, normalise_path};
+use sluice_route::{Captures, Facts, FieldLookup, Scheme, normalise_path};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Cluster, Need};
 use sluice_wire::h1::{FieldKind, Fields, Framing, Method, RequestHead, Version};
 
+use super::client::client;
 use super::grpc::{self, CallDeadline};
 use super::hedge::Hedge;
 use super::pipeline::After;
@@ -183,6 +185,11 @@ impl<'b> Asked<'_, '_, 'b> {
             query: head.target.query(),
             method: head.method.as_str(),
             fields: &Lookup(head.fields),
+            client: self.client(),
+            scheme: match self.downstream.tls {
+                Some(_) => Scheme::Https,
+                None => Scheme::Http,
+            },
         };
         let mut captures = Captures::new();
         let id = self
@@ -217,6 +224,12 @@ impl<'b> Asked<'_, '_, 'b> {
                 respond::redirect(redirect, &values, reply, out);
             })),
         }
+    }
+
+    fn client(&self) -> IpAddr {
+        let peer = self.downstream.client.ip();
+        let told = self.head.fields.all_named("x-forwarded-for");
+        client(peer, told, self.http)
     }
 
     /// What an authority is answered that asks whether this host is ours (RFC 8555, 8.3). Whatever else is asked for goes its way.
@@ -371,7 +384,7 @@ impl<'b> Asked<'_, '_, 'b> {
             cluster: Rc::clone(cluster),
             bytes,
             body,
-            key: self.key(cluster, facts),
+            key: hashed(cluster, facts),
             priority: self.priority(route, trusted),
             version: head.version,
             persistent: head.persistent,
@@ -426,15 +439,9 @@ impl<'b> Asked<'_, '_, 'b> {
         }
     }
 
-    /// The hash of what decides about the server.
-    fn key(&self, cluster: &Cluster, facts: &Facts<'_>) -> Option<u64> {
-        let key = cluster.key()?;
-        key.of_request(self.downstream.client.ip(), facts)
-    }
-
     fn fallback_key(&self, route: &Route, facts: &Facts<'_>) -> Option<u64> {
         match route.fallback {
-            Some(Fallback::Upstream(id)) => self.key(self.listener.live.cluster(id)?, facts),
+            Some(Fallback::Upstream(id)) => hashed(self.listener.live.cluster(id)?, facts),
             _ => None,
         }
     }
@@ -558,6 +565,11 @@ enum MaxForwards {
     Reached,
     /// So many more.
     Left(u64),
+}
+
+/// The hash of what decides about the server.
+fn hashed(cluster: &Cluster, facts: &Facts<'_>) -> Option<u64> {
+    cluster.key()?.of_request(facts)
 }
 
 /// The fields of a head, for routes to look at.

@@ -12,6 +12,7 @@
 //!        └─ record ─── metrics and access log, from the trip
 //! ```
 
+mod client;
 mod decide;
 mod exchange;
 mod failure;

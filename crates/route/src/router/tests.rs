@@ -1,12 +1,14 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::conditions::FieldCondition;
+use crate::conditions::{CookieCondition, FieldCondition, ParameterCondition};
 use crate::explain::Aspect;
-use crate::facts::NoFields;
+use crate::facts::{NoFields, Scheme};
 use crate::host::HostPattern;
 use crate::path::PathPattern;
 use crate::pattern::Pattern;
+
+const CLIENT: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 fn rule(host: &str, path: &str) -> Conditions {
     Conditions {
@@ -35,6 +37,8 @@ fn get<'a>(host: &'a str, path: &'a str) -> Facts<'a> {
         query: None,
         method: "GET",
         fields: &NoFields,
+        client: CLIENT,
+        scheme: Scheme::Http,
     }
 }
 
@@ -82,6 +86,8 @@ fn methods_and_fields() {
     let facts = Facts {
         method: "HEAD",
         fields: &fields,
+        client: CLIENT,
+        scheme: Scheme::Http,
         ..get("", "/a")
     };
     assert_eq!(find(&router, &get("", "/a")), Some(0));
@@ -126,6 +132,8 @@ fn explaining() {
     let verdicts = router.explain(&Facts {
         method: "PUT",
         fields: &fields,
+        client: CLIENT,
+        scheme: Scheme::Http,
         ..get("Example.com:80", "/apix")
     });
     let said: Vec<_> = verdicts[0]
@@ -256,7 +264,29 @@ fn pattern() -> impl Strategy<Value = String> {
     ]
 }
 
+/// With all kinds of conditions, and others in it.
 fn conditions() -> impl Strategy<Value = Conditions> {
+    let none = || prop::collection::vec(simple(), 0..1);
+    let some = || prop_oneof![6 => none(), 1 => prop::collection::vec(simple(), 1..3)];
+    (simple(), some(), some()).prop_map(|(simple, not, any)| Conditions { not, any, ..simple })
+}
+
+fn simple() -> impl Strategy<Value = Conditions> {
+    let more = prop::sample::select(&["", "", "", "cookie", "query", "client", "scheme"][..]);
+    (plain(), more).prop_map(|(mut conditions, more)| {
+        let (name, value) = ("x".into(), Pattern::parse("1").expect("a pattern"));
+        match more {
+            "cookie" => conditions.cookies = vec![CookieCondition { name, value }],
+            "query" => conditions.parameters = vec![ParameterCondition { name, value }],
+            "client" => conditions.clients = vec!["127.0.0.0/8".parse().expect("a network")],
+            "scheme" => conditions.scheme = Some(Scheme::Https),
+            _ => {}
+        }
+        conditions
+    })
+}
+
+fn plain() -> impl Strategy<Value = Conditions> {
     let methods = prop::sample::select(&["", "", "", "GET", "PUT"][..]);
     let fields = prop::sample::select(&["", "", "", "*", "1"][..]);
     (prop::sample::select(HOSTS), pattern(), methods, fields).prop_map(
@@ -276,6 +306,9 @@ type Request = (
     String,
     &'static str,
     Vec<(&'static str, &'static str)>,
+    Option<&'static str>,
+    &'static str,
+    bool,
 );
 
 fn request() -> impl Strategy<Value = Request> {
@@ -283,17 +316,31 @@ fn request() -> impl Strategy<Value = Request> {
         prop::sample::select(REQUEST_HOSTS),
         prop_oneof![20 => path(), 1 => Just("*".to_owned())],
         prop::sample::select(&["GET", "PUT"][..]),
-        prop::collection::vec((Just("X"), prop::sample::select(&["1", "2"][..])), 0..2),
+        prop::collection::vec(
+            prop::sample::select(
+                &[("X", "1"), ("X", "2"), ("Cookie", "x=1"), ("Cookie", "x=2")][..],
+            ),
+            0..3,
+        ),
+        prop::sample::select(&[None, Some("x=1"), Some("y&x=2")][..]),
+        prop::sample::select(&["127.0.0.1", "::ffff:127.0.0.1", "192.0.2.1"][..]),
+        any::<bool>(),
     )
 }
 
-fn facts((host, path, method, fields): &Request) -> Facts<'_> {
+fn facts((host, path, method, fields, query, client, is_secure): &Request) -> Facts<'_> {
     Facts {
         host,
         path,
-        query: None,
+        query: *query,
         method,
         fields,
+        client: client.parse().expect("an address"),
+        scheme: if *is_secure {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        },
     }
 }
 

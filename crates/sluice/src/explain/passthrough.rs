@@ -7,7 +7,7 @@ use sluice_config::Plan;
 use sluice_config::plan::{Listener, Protocol, Refused, ServerNames, TcpTarget};
 
 use super::servers::Servers;
-use super::{NO_REQUEST, has_port, name_and_port};
+use super::{has_port, name_and_port, no_request};
 use crate::command_line::ExplainArguments;
 
 /// A connection as typed: `tls://NAME:PORT`.
@@ -53,7 +53,7 @@ impl Connection {
                 }
                 let upstream = plan.upstreams.get(id.0).context("an upstream")?;
                 servers.describe(upstream, "connections", &mut text)?;
-                servers.describe_choice(upstream, arguments.client_ip, &NO_REQUEST, &mut text)?;
+                servers.describe_choice(upstream, &no_request(arguments.client_ip), &mut text)?;
             }
             Err(refused) => {
                 let (alert, why) = match refused {

@@ -1,7 +1,6 @@
 //! Which servers of an upstream there are to choose from, and which one a request's key leads to.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -90,14 +89,13 @@ impl Servers {
     pub(super) fn describe_choice(
         &self,
         upstream: &Upstream,
-        client: IpAddr,
         facts: &Facts<'_>,
         text: &mut String,
     ) -> std::fmt::Result {
         let Some(key) = &upstream.balance.key else {
             return Ok(());
         };
-        let Some(hash) = key.of_request(client, facts) else {
+        let Some(hash) = key.of_request(facts) else {
             return writeln!(
                 text,
                 "key       {key}: the request has none, so any server may take it"

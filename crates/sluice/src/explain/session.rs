@@ -7,7 +7,7 @@ use sluice_config::Plan;
 use sluice_config::plan::{Listener, Protocol, SourceAddress, TcpTarget, UdpListener, UpstreamId};
 
 use super::servers::Servers;
-use super::{NO_REQUEST, has_port, name_and_port};
+use super::{has_port, name_and_port, no_request};
 use crate::command_line::ExplainArguments;
 
 /// A session as typed: `tcp://HOST:PORT` or `udp://HOST:PORT`. The host is whatever clients call this machine.
@@ -61,7 +61,7 @@ impl Session {
         }
         let upstream = plan.upstreams.get(id.0).context("an upstream")?;
         servers.describe(upstream, what, &mut text)?;
-        servers.describe_choice(upstream, arguments.client_ip, &NO_REQUEST, &mut text)?;
+        servers.describe_choice(upstream, &no_request(arguments.client_ip), &mut text)?;
         Ok(text)
     }
 

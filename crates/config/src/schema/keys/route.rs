@@ -1,5 +1,6 @@
 //! The keys of routes.
 
+use super::matching::MATCH;
 use super::{DAY, MILLISECOND, MINUTE, duration};
 use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
 
@@ -111,51 +112,6 @@ pub(crate) static ROUTE: Shape = Shape {
              [overload.md](overload.md) says how.",
         )
         .also(&["importance", "criticality"]),
-    ],
-};
-
-/// `match` of `[[routes]]`
-pub(crate) static MATCH: Shape = Shape {
-    place: "`match` of `[[routes]]`",
-    doc: "Conditions on a request. A list holds if any of its items does.",
-    keys: &[
-        Key::new(
-            "path",
-            Kind::Text(Form::Path),
-            Default::Absent("any path"),
-            "The request's path: `/login` is that path alone; `/api/*` is `/api` and all below, which is captured as `rest`; \
-             `/users/{id}` captures a segment; a regular expression stands after `~`.",
-        )
-        .also(&["paths", "uri", "url", "prefix", "path-prefix", "location"]),
-        Key::new(
-            "host",
-            Kind::OneOrList(&Kind::Text(Form::Host)),
-            Default::Absent("any host"),
-            "The request's host without its port, case ignored: `example.com`, `*.example.com` (any depth), or a regular \
-             expression after `~`.",
-        )
-        .also(&["hosts", "hostname", "domain", "server-name"]),
-        Key::new(
-            "method",
-            Kind::OneOrList(&Kind::Text(Form::Method)),
-            Default::Absent("any method"),
-            "The request's method, case kept: `GET`.",
-        )
-        .also(&["methods", "verb"]),
-        Key::new(
-            "headers",
-            Kind::Fields(&Kind::Text(Form::Pattern)),
-            Default::Absent("any fields"),
-            "Header fields that must be there, each with a pattern that its value must match: a literal, a glob if it holds \
-             `*`, a regular expression if it begins with `~`. `\"*\"` is any value.",
-        )
-        .also(&["header"]),
-        Key::not_yet("cookies", "Cookies."),
-        Key::not_yet("query", "Query parameters."),
-        Key::not_yet("client-ip", "The client's address."),
-        Key::not_yet("country", "The client's country."),
-        Key::not_yet("not", "Conditions that must not hold."),
-        Key::not_yet("any", "Conditions of which one must hold."),
     ],
 };
 
