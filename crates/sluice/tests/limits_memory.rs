@@ -143,6 +143,43 @@ fn short_of_memory_it_refuses_and_recovers() {
     assert_eq!(log.matches("memory is short").count(), 1, "{log}");
 }
 
+/// Buffers of many streams that nobody reads, instead of few large ones.
+#[test]
+fn clients_that_do_not_read_do_not_end_it() {
+    let size = 1_000_000;
+    let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n").into_bytes();
+    answer.resize(answer.len() + size, b'x');
+    let holding = ScriptedServer::start([Script::answer(answer)]);
+    let app = EchoServer::start("a");
+    let mut balancer = Balancer::start(SLUICE, &file(&holding, &app, ""));
+    is_served(&balancer);
+    let mebibyte = f64::from(1 << 20);
+    let before = (gauge(&balancer, "process_resident_memory_bytes") / mebibyte).ceil();
+    let limit = format!("max-memory = \"{}MiB\"", before + 8.0);
+    balancer.reload(&file(&holding, &app, &limit));
+    // Windows as wide as can be, and not a byte taken from the socket.
+    let most = 0x7FFF_FFFF;
+    let mut clients: Vec<_> = (0..4)
+        .map(|_| {
+            let mut client = Http2Client::connect_with(balancer.address("web"), &[(4, most)]);
+            client.send(&[Frame::window(0, most - 65_535), Frame::get(1, "/held/0")]);
+            client
+        })
+        .collect();
+    holding.connections().wait_for_accepted(clients.len());
+    let streams: Vec<_> = (1..100)
+        .map(|number| Frame::get(2 * number + 1, "/held/more"))
+        .collect();
+    for client in &mut clients {
+        client.send(&streams);
+    }
+    wait_until("memory to be short", || strain(&balancer) > 0);
+    assert!(RawClient::connect(balancer.address("web")).is_closed_without_a_byte());
+    drop(clients);
+    wait_until("memory to be there again", || strain(&balancer) == 0);
+    is_served(&balancer);
+}
+
 #[test]
 fn a_ceiling_that_goes_ends_the_shortage() {
     let app = EchoServer::start("a");
