@@ -11,19 +11,28 @@ use crate::atomic::{AtomicU64, Ordering};
 
 pub use control::{ConcurrencySettings, Control, Observed};
 
+/// How many requests an upstream gets at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Of all but critical ones, by the share of their priority.
+    pub limit: u32,
+    /// Of critical ones: no less. They do not pay for it when the limit is lowered to find something out, or falls all at once.
+    pub ceiling: u32,
+}
+
 /// Requests under way and their limit, in one word on cache lines of its own, as every worker writes to it.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Concurrency {
-    /// The limit in the high half, the requests under way in the low one.
+    /// From the highest bits on: the ceiling (20), the limit (20), and the requests under way (24), which are no more.
     word: AtomicU64,
 }
 
 impl Concurrency {
     /// None under way, and so many allowed.
-    pub fn new(limit: u32) -> Self {
+    pub fn new(limit: Limit) -> Self {
         Self {
-            word: AtomicU64::new(u64::from(limit) << 32),
+            word: AtomicU64::new(word_of(limit)),
         }
     }
 
@@ -33,7 +42,7 @@ impl Concurrency {
     /// Looked at and taken in one step: whoever is refused was so because of requests that are under way.
     pub fn try_enter(&self, priority: Priority) -> Option<u32> {
         let (order, failure) = (Ordering::SeqCst, Ordering::SeqCst);
-        let more = |word: u64| (under_way(word) < share(limit(word), priority)).then_some(word + 1);
+        let more = |word: u64| (under_way(word) < places(word, priority)).then_some(word + 1);
         let before = self.word.fetch_update(order, failure, more).ok()?;
         Some(under_way(before) + 1)
     }
@@ -48,19 +57,19 @@ impl Concurrency {
     /// Whether a request of that priority could begin now. Another one may be faster.
     pub fn has_place(&self, priority: Priority) -> bool {
         let word = self.word.load(Ordering::Relaxed);
-        under_way(word) < share(limit(word), priority)
+        under_way(word) < places(word, priority)
     }
 
     /// Sets the limit. What is under way stays so.
-    pub fn set_limit(&self, limit: u32) {
-        let with_limit = |word: u64| Some(u64::from(limit) << 32 | u64::from(under_way(word)));
+    pub fn set_limit(&self, limit: Limit) {
+        let with_limit = |word: u64| Some(word_of(limit) | u64::from(under_way(word)));
         let (order, failure) = (Ordering::SeqCst, Ordering::SeqCst);
         // What always says something never fails.
         let _ = self.word.fetch_update(order, failure, with_limit);
     }
 
     /// The limit.
-    pub fn limit(&self) -> u32 {
+    pub fn limit(&self) -> Limit {
         limit(self.word.load(Ordering::Relaxed))
     }
 
@@ -70,26 +79,49 @@ impl Concurrency {
     }
 }
 
-/// How many places of the limit those of a priority may fill: 80 % for low ones, 90 %, 95 %, and all for critical ones, rounded
-/// down; one at least.
-fn share(limit: u32, priority: Priority) -> u32 {
-    let percent = match priority {
-        Priority::Low => 80,
-        Priority::Normal => 90,
-        Priority::High => 95,
-        Priority::Critical => 100,
+/// How many places those of a priority may fill: 80 % of the limit for low ones, 90 %, 95 %, rounded down, and the ceiling for
+/// critical ones; one at least.
+fn places(word: u64, priority: Priority) -> u32 {
+    let Limit { limit, ceiling } = limit(word);
+    let places = match priority {
+        Priority::Low => percent(limit, 80),
+        Priority::Normal => percent(limit, 90),
+        Priority::High => percent(limit, 95),
+        Priority::Critical => ceiling,
     };
-    let places = u64::from(limit) * percent / 100;
-    u32::try_from(places).unwrap_or(u32::MAX).max(1)
+    places.max(1)
 }
 
-fn limit(word: u64) -> u32 {
-    u32::try_from(word >> 32).unwrap_or(u32::MAX)
+/// Of less than 2^20.
+fn percent(limit: u32, share: u32) -> u32 {
+    limit * share / 100
+}
+
+fn word_of(limit: Limit) -> u64 {
+    let ceiling = u64::from(limit.ceiling.max(limit.limit).min(MOST));
+    let limit = u64::from(limit.limit.min(MOST));
+    ceiling << CEILING_AT | limit << LIMIT_AT
+}
+
+fn limit(word: u64) -> Limit {
+    Limit {
+        limit: bits(word, LIMIT_AT, MOST),
+        ceiling: bits(word, CEILING_AT, MOST),
+    }
 }
 
 fn under_way(word: u64) -> u32 {
-    u32::try_from(word & u64::from(u32::MAX)).unwrap_or(u32::MAX)
+    bits(word, 0, (1 << LIMIT_AT) - 1)
 }
+
+fn bits(word: u64, at: u32, mask: u32) -> u32 {
+    u32::try_from(word >> at & u64::from(mask)).unwrap_or(mask)
+}
+
+const LIMIT_AT: u32 = 24;
+const CEILING_AT: u32 = 44;
+/// As a limit is stored.
+const MOST: u32 = (1 << 20) - 1;
 
 #[cfg(test)]
 mod tests;

@@ -45,7 +45,7 @@ pub use breaker::{
 };
 pub use ceiling::{Ceiling, Strain};
 pub use check::{Check, CheckSettings, Verdict};
-pub use concurrency::{Concurrency, ConcurrencySettings, Control, Observed};
+pub use concurrency::{Concurrency, ConcurrencySettings, Control, Limit, Observed};
 pub use pace::{GRACE, Pace, SLACK};
 pub use response_times::{Percentile, ResponseTimes};
 pub use retry_budget::RetryBudget;

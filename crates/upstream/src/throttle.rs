@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sluice_config::plan::Upstream;
-use sluice_health::{Concurrency, ConcurrencySettings, Control, Observed};
+use sluice_health::{Concurrency, ConcurrencySettings, Control, Limit, Observed};
 use sluice_model::{Moment, Priority};
 use sluice_telemetry::metrics::UpstreamMetrics;
 
@@ -34,7 +34,10 @@ struct Controlled {
 impl Default for Throttle {
     fn default() -> Self {
         Self {
-            concurrency: Concurrency::new(0),
+            concurrency: Concurrency::new(Limit {
+                limit: 0,
+                ceiling: 0,
+            }),
             control: Mutex::default(),
         }
     }
@@ -100,7 +103,7 @@ impl Limiter {
         let mut controlled = throttle.lock();
         let limit = controlled.control.limit(&settings);
         throttle.concurrency.set_limit(limit);
-        controlled.show(limit, metrics);
+        controlled.show(limit.limit, metrics);
         drop(controlled);
         Self {
             throttle: Arc::clone(throttle),
@@ -163,7 +166,7 @@ impl Limiter {
         if limit != self.throttle.concurrency.limit() {
             self.throttle.concurrency.set_limit(limit);
         }
-        controlled.show(limit, &self.metrics);
+        controlled.show(limit.limit, &self.metrics);
     }
 }
 

@@ -13,11 +13,13 @@
 //! The time when nothing waits is known from when fewer than half of the limit are under way. Where that does not happen for
 //! long, or the limit has fallen to half since, it is measured: the limit is halved for a moment, and again for as long as that
 //! makes answers faster. So an upstream that has always been overloaded is found out too, and one that has just become slower is
-//! not throttled for it.
+//! not throttled for it. Critical requests are spared that, unless they are most of them.
 
 use std::time::Duration;
 
 use sluice_model::Moment;
+
+use super::Limit;
 
 /// The bounds of the limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +51,8 @@ pub struct Observed {
 #[derive(Clone, Debug, Default)]
 pub struct Control {
     limit: f64,
+    /// Follows the limit where that falls, by a tenth each time.
+    ceiling: f64,
     /// How long an answer takes when nothing waits, in seconds; 0 where that is not known.
     unloaded: f64,
     /// When that was seen last, if ever, and what the limit was then.
@@ -74,6 +78,8 @@ struct Probe {
     settles_until: Moment,
     /// How long they took since, as long as that falls.
     falling: Option<f64>,
+    /// Whether critical requests know nothing of it.
+    spares_critical: bool,
 }
 
 impl Observed {
@@ -121,17 +127,22 @@ impl Observed {
 
 impl Control {
     /// The limit by `settings`, which may have changed.
-    pub fn limit(&mut self, settings: &ConcurrencySettings) -> u32 {
+    pub fn limit(&mut self, settings: &ConcurrencySettings) -> Limit {
         if self.limit < 1.0 {
             self.limit = f64::from(settings.initial);
             self.limit_then = self.limit;
         }
         self.limit = bounded(self.limit, settings);
-        let limit = match self.probe {
-            Some(probe) => bounded(probe.limit, settings),
-            None => self.limit,
+        let (limit, ceiling) = match self.probe {
+            Some(probe) if !probe.spares_critical => (probe.limit, probe.limit),
+            Some(probe) => (probe.limit, self.ceiling.max(self.limit)),
+            None => (self.limit, self.ceiling.max(self.limit)),
         };
-        whole(limit)
+        let limit = bounded(limit, settings);
+        Limit {
+            limit: whole(limit),
+            ceiling: whole(bounded(ceiling.max(limit), settings)),
+        }
     }
 
     /// Takes in what a worker has seen since it told the last time; the limit from now on.
@@ -140,7 +151,7 @@ impl Control {
         settings: &ConcurrencySettings,
         now: Moment,
         observed: &Observed,
-    ) -> u32 {
+    ) -> Limit {
         let limit = self.limit(settings);
         self.observed.add(observed);
         let settles = self.probe.is_some_and(|probe| now < probe.settles_until);
@@ -150,13 +161,11 @@ impl Control {
         }
         let events = self.observed.answers.saturating_add(self.observed.drops);
         let latency = self.observed.latency();
-        // As long as an answer takes at least: sooner a change of the limit is not felt.
-        let long_enough = latency
-            .map_or(WINDOW, Duration::from_secs_f64)
-            .clamp(WINDOW, LONGEST_WINDOW);
+        let long_enough = latency.map_or(WINDOW, |latency| self.until_felt(latency));
         if events < FEWEST || now.since(self.since) < long_enough {
             return limit;
         }
+        self.ceiling = self.limit.max(self.ceiling * 0.9);
         match (self.probe, latency) {
             (Some(probe), Some(latency)) => self.probed(settings, now, probe, latency),
             (Some(_), None) => self.probe = None,
@@ -166,13 +175,26 @@ impl Control {
         self.limit(settings)
     }
 
+    /// How long it takes until a change of the limit is felt: as long as an answer takes. But servers that have just stood still are
+    /// not believed to stay so slow.
+    fn until_felt(&self, latency: f64) -> Duration {
+        let most = if self.unloaded > 0.0 {
+            self.unloaded * SLOWEST
+        } else {
+            latency
+        };
+        let felt = Duration::try_from_secs_f64(latency.min(most));
+        felt.unwrap_or(LONGEST_WINDOW).clamp(WINDOW, LONGEST_WINDOW)
+    }
+
     fn begin_anew(&mut self, now: Moment) {
         self.observed = Observed::default();
         self.since = now;
     }
 
     fn adjust(&mut self, settings: &ConcurrencySettings, now: Moment, latency: Option<f64>) {
-        let is_loaded = f64::from(self.observed.most) * 2.0 >= self.limit;
+        // Half of what could be: of a limit of 2.9 most requests get a single place.
+        let is_loaded = f64::from(self.observed.most) * 2.0 >= self.limit.floor();
         if let Some(latency) = latency {
             if self.unloaded == 0.0 {
                 self.unloaded = latency;
@@ -197,7 +219,7 @@ impl Control {
         self.limit = bounded(self.limit * kept + headroom * (1.0 - drop_rate), settings);
         if let Some(latency) = latency.filter(|_| is_loaded && self.is_to_be_probed(now)) {
             self.probes = self.probes.saturating_add(1);
-            self.begin_probe(settings, now, self.limit, latency);
+            self.begin_probe(settings, now, self.limit, latency, true);
         }
     }
 
@@ -211,7 +233,14 @@ impl Control {
     }
 
     /// Halves the limit, and looks whether answers get faster.
-    fn begin_probe(&mut self, settings: &ConcurrencySettings, now: Moment, from: f64, before: f64) {
+    fn begin_probe(
+        &mut self,
+        settings: &ConcurrencySettings,
+        now: Moment,
+        from: f64,
+        before: f64,
+        spares_critical: bool,
+    ) {
         let limit = bounded(from / 2.0, settings);
         if limit >= from {
             self.unloaded = before;
@@ -219,18 +248,23 @@ impl Control {
             self.probe = None;
             return;
         }
-        let settles = Duration::from_secs_f64(before).clamp(WINDOW, LONGEST_WINDOW);
+        let settles = self.until_felt(before);
         self.probe = Some(Probe {
             limit,
             before,
             settles_until: now + settles,
             falling: None,
+            spares_critical,
         });
     }
 
     fn probed(&mut self, settings: &ConcurrencySettings, now: Moment, probe: Probe, latency: f64) {
         // What waited inside of the servers was more than answers had shown by then.
-        if probe.falling.is_none_or(|last| latency < last * FASTER) {
+        let is_exceeded = f64::from(self.observed.most) > probe.limit * EXCEEDED;
+        if probe.spares_critical && is_exceeded {
+            // Critical ones are most of them: without them it shows nothing.
+            self.begin_probe(settings, now, self.limit, probe.before, false);
+        } else if probe.falling.is_none_or(|last| latency < last * FASTER) {
             self.probe = Some(Probe {
                 falling: Some(latency),
                 ..probe
@@ -238,7 +272,7 @@ impl Control {
         } else if latency < probe.before * FASTER {
             // Requests waited inside of the servers: it was too much, and may still be.
             self.limit = probe.limit;
-            self.begin_probe(settings, now, probe.limit, latency);
+            self.begin_probe(settings, now, probe.limit, latency, probe.spares_critical);
         } else {
             self.unloaded = latency.min(probe.before);
             self.has_seen(now);
@@ -268,9 +302,10 @@ fn whole(limit: f64) -> u32 {
 
 /// What is seen in less time says little.
 const WINDOW: Duration = Duration::from_millis(100);
-/// What takes longer is not waited for.
+/// What takes longer is not waited for, and neither is what takes so many times as long as from an idle server.
 const LONGEST_WINDOW: Duration = Duration::from_secs(10);
-/// So are fewer answers.
+const SLOWEST: f64 = 4.0;
+/// So do fewer answers.
 const FEWEST: u32 = 16;
 /// How much of what is new is believed of the time when nothing waits.
 const STEP: f64 = 0.125;
@@ -278,5 +313,7 @@ const STEP: f64 = 0.125;
 /// the other.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const PROBED_EVERY: Duration = Duration::from_secs(30);
+/// How many times as many may be under way as a probe allows, and it still shows something.
+const EXCEEDED: f64 = 1.5;
 /// Answers that take this share of the time are faster, by more than chance.
 const FASTER: f64 = 0.8;

@@ -15,6 +15,28 @@ use sluice_model::Moment;
 
 use super::*;
 
+fn even(limit: u32) -> Limit {
+    Limit {
+        limit,
+        ceiling: limit,
+    }
+}
+
+#[test]
+fn only_critical_requests_have_the_ceiling() {
+    let most = 1_000_000;
+    let concurrency = Concurrency::new(Limit {
+        limit: 10,
+        ceiling: most,
+    });
+    let enter = |priority| concurrency.try_enter(priority).is_some();
+    assert_eq!((0..20).filter(|_| enter(Priority::High)).count(), 9);
+    assert!((9..most).all(|_| enter(Priority::Critical)));
+    assert!(!enter(Priority::Critical));
+    assert_eq!(concurrency.under_way(), most);
+    assert_eq!(concurrency.limit().ceiling, most);
+}
+
 #[test]
 fn each_priority_has_its_share_of_the_limit() {
     for (limit, shares) in [
@@ -25,7 +47,7 @@ fn each_priority_has_its_share_of_the_limit() {
         (1, [1, 1, 1, 1]),
     ] {
         for (priority, most) in Priority::ALL.into_iter().zip(shares) {
-            let concurrency = Concurrency::new(limit);
+            let concurrency = Concurrency::new(even(limit));
             let entered = (0..limit * 2).filter_map(|_| concurrency.try_enter(priority));
             assert!(entered.eq(1..=most), "{priority} of {limit}");
             assert!(!concurrency.has_place(priority));
@@ -38,11 +60,11 @@ fn each_priority_has_its_share_of_the_limit() {
 
 #[test]
 fn a_lower_limit_leaves_what_is_under_way() {
-    let concurrency = Concurrency::new(10);
+    let concurrency = Concurrency::new(even(10));
     let enter = || concurrency.try_enter(Priority::Critical);
     assert_eq!((0..8).filter_map(|_| enter()).count(), 8);
-    concurrency.set_limit(4);
-    assert_eq!((concurrency.limit(), concurrency.under_way()), (4, 8));
+    concurrency.set_limit(even(4));
+    assert_eq!((concurrency.limit(), concurrency.under_way()), (even(4), 8));
     for _ in 0..4 {
         assert_eq!(enter(), None);
         concurrency.leave();
@@ -54,7 +76,7 @@ fn a_lower_limit_leaves_what_is_under_way() {
 
 #[test]
 fn the_limit_holds_between_threads() {
-    let concurrency = Concurrency::new(3);
+    let concurrency = Concurrency::new(even(3));
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -67,7 +89,7 @@ fn the_limit_holds_between_threads() {
             });
         }
     });
-    assert_eq!((concurrency.limit(), concurrency.under_way()), (3, 0));
+    assert_eq!((concurrency.limit(), concurrency.under_way()), (even(3), 0));
 }
 
 const SETTINGS: ConcurrencySettings = ConcurrencySettings {
@@ -93,6 +115,8 @@ struct Servers {
 struct Outcome {
     served: u32,
     refused: u32,
+    critical: u32,
+    critical_refused: u32,
     /// In seconds, all together.
     latency: f64,
 }
@@ -127,6 +151,16 @@ impl Servers {
         ((self.random >> 11) as f64 + 1.0) / (1_u64 << 53) as f64
     }
 
+    /// Nothing is done for some time.
+    fn freeze(&mut self, now: u64, seconds: u64) {
+        let later = seconds * 1_000_000_000;
+        let ends = self.ends.drain();
+        self.ends = ends
+            .map(|Reverse((end, took))| Reverse((end + later, took + later)))
+            .collect();
+        self.free = (0..self.slots).map(|_| Reverse(now + later)).collect();
+    }
+
     /// A request begins; when it ends.
     fn begin(&mut self, now: u64) {
         while self.free.len() > self.slots {
@@ -154,6 +188,8 @@ struct Room {
     control: Control,
     word: Concurrency,
     now: u64,
+    /// The share of critical requests; the others are normal.
+    critical: f64,
 }
 
 impl Room {
@@ -165,6 +201,7 @@ impl Room {
             control,
             word,
             now: 1_000_000_000,
+            critical: 1.0,
         }
     }
 
@@ -195,12 +232,18 @@ impl Room {
                 }
             }
             self.now = next;
-            match self.word.try_enter(Priority::Critical) {
-                Some(count) => {
-                    observed.under_way(count);
-                    self.servers.begin(next);
-                }
-                None => outcome.refused += 1,
+            let priority = if self.servers.random() <= self.critical {
+                outcome.critical += 1;
+                Priority::Critical
+            } else {
+                Priority::Normal
+            };
+            if let Some(count) = self.word.try_enter(priority) {
+                observed.under_way(count);
+                self.servers.begin(next);
+            } else {
+                outcome.refused += 1;
+                outcome.critical_refused += u32::from(priority == Priority::Critical);
             }
         }
         outcome
@@ -210,8 +253,9 @@ impl Room {
 #[test]
 fn an_overloaded_server_works_at_its_capacity_and_its_answers_stay_fast() {
     for (slots, service) in [(1, 0.01), (4, 0.02), (32, 0.05), (100, 0.1)] {
-        for load in [1.2, 3.0] {
+        for (load, critical) in [(1.2, 1.0), (1.2, 0.0), (3.0, 1.0), (3.0, 0.1)] {
             let mut room = Room::new(Servers::new(slots, service));
+            room.critical = critical;
             let capacity = room.servers.capacity();
             room.run(15.0, capacity * load);
             let outcome = room.run(60.0, capacity * load);
@@ -224,8 +268,27 @@ fn an_overloaded_server_works_at_its_capacity_and_its_answers_stay_fast() {
             assert!(
                 slower < 4.0,
                 "{slots} × {service} at {load}: {slower} times, limit {}",
-                room.word.limit()
+                room.word.limit().limit
             );
+        }
+    }
+}
+
+/// However the limit is moved to find out about the servers.
+#[test]
+fn critical_requests_are_hardly_ever_refused_beside_others() {
+    for (slots, service) in [(20, 0.05), (100, 0.02)] {
+        for load in [1.2, 2.0] {
+            let mut room = Room::new(Servers::new(slots, service));
+            room.critical = 0.1;
+            let rate = room.servers.capacity() * load;
+            room.run(15.0, rate);
+            let outcome = room.run(120.0, rate);
+            assert!(
+                outcome.critical_refused * 1_000 <= outcome.critical,
+                "{slots} × {service} at {load}: {outcome:?}"
+            );
+            assert!(f64::from(outcome.served) / 120.0 > room.servers.capacity() * 0.9);
         }
     }
 }
@@ -240,7 +303,7 @@ fn a_server_that_is_not_overloaded_refuses_nobody() {
         assert!(
             outcome.refused * 1_000 < outcome.served,
             "{slots}: {outcome:?}, limit {}",
-            room.word.limit()
+            room.word.limit().limit
         );
     }
 }
@@ -254,7 +317,7 @@ fn a_limit_that_begins_far_too_low_is_found_within_seconds() {
     assert!(
         outcome.refused * 100 < outcome.served,
         "{outcome:?}, limit {}",
-        room.word.limit()
+        room.word.limit().limit
     );
 }
 
@@ -274,16 +337,38 @@ fn the_limit_does_not_creep_up_under_lasting_overload() {
 }
 
 #[test]
+fn servers_that_stood_still_for_a_moment_are_soon_asked_as_before() {
+    for load in [0.7, 1.2] {
+        let mut room = Room::new(Servers::new(20, 0.05));
+        room.critical = 0.1;
+        let rate = room.servers.capacity() * load;
+        room.run(60.0, rate);
+        room.servers.freeze(room.now, 5);
+        room.run(5.0, rate);
+        let after = room.run(3.0, rate);
+        let later = room.run(5.0, rate);
+        for (outcome, seconds) in [(after, 3.0), (later, 5.0)] {
+            let goodput = f64::from(outcome.served) / seconds / rate.min(room.servers.capacity());
+            assert!(
+                goodput > 0.8,
+                "{load}: {goodput} of it, {outcome:?}, {:?}",
+                room.control
+            );
+        }
+    }
+}
+
+#[test]
 fn the_limit_follows_a_capacity_that_changes() {
     let mut room = Room::new(Servers::new(64, 0.05));
     let rate = room.servers.capacity() * 1.3;
     room.run(30.0, rate);
-    let before = room.word.limit();
+    let before = room.word.limit().limit;
     // Three of four machines go away.
     room.servers.slots = 16;
     room.run(20.0, rate);
     let outcome = room.run(60.0, rate);
-    let low = room.word.limit();
+    let low = room.word.limit().limit;
     assert!(low * 2 < before, "{before} and {low}");
     assert!(outcome.latency() < 0.2, "{outcome:?}");
     assert!(f64::from(outcome.served) / 60.0 > room.servers.capacity() * 0.9);
@@ -296,34 +381,37 @@ fn the_limit_follows_a_capacity_that_changes() {
 
 #[test]
 fn answers_that_take_longer_for_good_are_not_taken_for_overload() {
-    let mut room = Room::new(Servers::new(64, 0.02));
-    room.run(20.0, room.servers.capacity() * 0.5);
-    room.servers.service = 0.1;
-    let rate = room.servers.capacity() * 0.7;
-    room.run(30.0, rate);
-    let outcome = room.run(60.0, rate);
-    assert!(
-        outcome.refused * 100 < outcome.served,
-        "{outcome:?}, limit {}",
-        room.word.limit()
-    );
+    for critical in [0.0, 0.2, 1.0] {
+        let mut room = Room::new(Servers::new(64, 0.02));
+        room.critical = critical;
+        room.run(20.0, room.servers.capacity() * 0.5);
+        room.servers.service = 0.1;
+        let rate = room.servers.capacity() * 0.7;
+        room.run(30.0, rate);
+        let outcome = room.run(60.0, rate);
+        assert!(
+            outcome.refused * 100 < outcome.served,
+            "{critical}: {outcome:?}, limit {}",
+            room.word.limit().limit
+        );
+    }
 }
 
 #[test]
 fn drops_halve_the_limit_at_most_each_time() {
     let mut control = Control::default();
     let mut now = Moment::from_nanos(1);
-    let mut before = f64::from(control.limit(&SETTINGS));
+    let mut before = f64::from(control.limit(&SETTINGS).limit);
     for _ in 0..10 {
         now = now + Duration::from_secs(1);
         let mut observed = Observed::default();
         (0..20).for_each(|_| observed.dropped());
         observed.under_way(20);
-        let limit = f64::from(control.observe(&SETTINGS, now, &observed));
+        let limit = f64::from(control.observe(&SETTINGS, now, &observed).limit);
         assert!(limit >= (before / 2.0).floor() && limit <= before);
         before = limit;
     }
-    assert_eq!(control.limit(&SETTINGS), 1);
+    assert_eq!(control.limit(&SETTINGS).limit, 1);
 }
 
 proptest! {
@@ -344,7 +432,8 @@ proptest! {
             (0..drops).for_each(|_| observed.dropped());
             observed.under_way(most);
             let limit = control.observe(&settings, now, &observed);
-            prop_assert!((min..=min + more).contains(&limit), "{limit} of {settings:?}");
+            prop_assert!((min..=min + more).contains(&limit.limit), "{limit:?} of {settings:?}");
+            prop_assert!((limit.limit..=min + more).contains(&limit.ceiling), "{limit:?} of {settings:?}");
         }
     }
 }
