@@ -29,8 +29,8 @@ use sluice_wire::h1::HeadEnd;
 pub(super) use self::answer::ANSWER_LIMITS;
 pub(super) use self::fault::{Fault, word_of};
 use self::pace::Paces;
-use super::decide::Outgoing;
 use super::hedge;
+use super::outgoing::Outgoing;
 use super::serve::Downstream;
 use crate::trip::Trip;
 

@@ -8,9 +8,9 @@ use sluice_telemetry::End;
 use sluice_telemetry::metrics::{BadRequest, Refusal};
 use sluice_upstream::{Cluster, Fate};
 
-use super::decide::Outgoing;
 use super::exchange::Fault;
 use super::fallback;
+use super::outgoing::Outgoing;
 use super::tries::Tries;
 use crate::live::LiveListener;
 use crate::trip::Trip;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use sluice_config::plan::Fallback;
 use sluice_upstream::Cluster;
 
-use super::decide::Outgoing;
+use super::outgoing::Outgoing;
 use super::respond::{self, Answer, Reply};
 use super::serve::Downstream;
 use crate::live::LiveListener;

@@ -17,11 +17,11 @@ use sluice_upstream::{
     Asked, Check, Cluster, ConnectError, Connection, Fate, InFlight, Lane, Need, Offer,
 };
 
-use super::decide::Outgoing;
 use super::exchange::{Ended, Exchange};
 use super::failure::Failure;
 use super::fallback;
 use super::hedge::{self, Slow};
+use super::outgoing::Outgoing;
 use super::pipeline::After;
 use super::respond::{self, Answer};
 use super::serve::Downstream;

@@ -22,10 +22,10 @@ use sluice_telemetry::End;
 use sluice_upstream::{Asked, Cluster, Connection, Fate, Hedging, InFlight};
 
 use self::contender::{Contender, Request, Winner};
-use super::decide::Outgoing;
 use super::exchange::{Answered, Ended, Exchange};
 use super::failure::Failure;
 use super::forward::{self, Outcome};
+use super::outgoing::Outgoing;
 use super::serve::Downstream;
 use crate::trip::Trip;
 

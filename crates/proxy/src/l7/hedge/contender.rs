@@ -13,10 +13,10 @@ use sluice_telemetry::metrics::ResponseFailure;
 use sluice_upstream::{Check, Cluster, ConnectError, Connection, Hedging, InFlight, Need};
 use sluice_wire::h1::{FieldStorage, HeadEnd, parse_response};
 
-use super::super::decide::Outgoing;
 use super::super::exchange::{ANSWER_LIMITS, word_of};
 use super::super::failure::Failure;
 use super::super::forward;
+use super::super::outgoing::Outgoing;
 use super::super::serve::Downstream;
 use super::{Place, Slow};
 use crate::upstream_preface;
