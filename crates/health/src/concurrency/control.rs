@@ -100,11 +100,6 @@ impl Observed {
         self.most = self.most.max(count);
     }
 
-    /// Whether it is of no use to tell this.
-    pub fn is_empty(&self) -> bool {
-        self.answers == 0 && self.drops == 0
-    }
-
     fn add(&mut self, other: &Self) {
         self.answers = self.answers.saturating_add(other.answers);
         self.latencies = self.latencies.saturating_add(other.latencies);
