@@ -3,6 +3,8 @@
 //! A new plan is made ready whole before anything of the old one is touched: names resolved, listeners bound, files
 //! opened. What can fail, fails there, and the old plan goes on.
 
+mod binding;
+
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use sluice_config::plan::{
 };
 use sluice_model::BindAddress;
 use sluice_net::connect::may_use_addresses_of_others;
-use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
+use sluice_net::listen::BoundAddress;
 use sluice_probe::{Prober, Wanted};
 use sluice_proxy::{
     Command, Crowds, Generation, Memory, NewQuic, NewSocket, Reweighing, WorkerThread,
@@ -277,109 +279,8 @@ impl Fleet {
         if let Some((_, log)) = self.access_log {
             log.finish(Duration::from_secs(2));
         }
-        remove_unix_sockets(&self.bound);
+        binding::remove_unix_sockets(&self.bound);
         all_well
-    }
-
-    /// Binds the listeners that the running plan has not, or has with other socket settings.
-    fn bind_new(&self, plan: &Plan) -> Result<Vec<(usize, Bound)>, ApplyError> {
-        let running = self.plan.as_ref().map_or(&[][..], |plan| &plan.listeners);
-        plan.listeners
-            .iter()
-            .enumerate()
-            .filter(|(_, wanted)| !running.iter().any(|known| is_same_socket(known, wanted)))
-            .map(|(position, wanted)| {
-                let beside_own = running.iter().any(|known| {
-                    known.protocol.is_udp() == wanted.protocol.is_udp()
-                        && known.address.conflicts_with(&wanted.address)
-                });
-                let options = listen_options(wanted);
-                let workers = self.workers.len();
-                let bound = if wanted.protocol.is_udp() {
-                    Bound::datagrams(&wanted.address, &options, workers, beside_own)
-                } else {
-                    Bound::new(&wanted.address, &options, workers, beside_own)
-                };
-                bound
-                    .map(|bound| (position, bound))
-                    .map_err(|cause| ApplyError::Bind {
-                        listener: Arc::clone(&wanted.name),
-                        address: wanted.address.clone(),
-                        cause,
-                    })
-            })
-            .collect()
-    }
-
-    /// Binds the UDP side of the listeners that speak HTTP/3 and did not, or did elsewhere: where their TCP side is.
-    fn bind_quic(
-        &self,
-        plan: &Plan,
-        new: &[(usize, Bound)],
-    ) -> Result<Vec<(usize, Bound)>, ApplyError> {
-        let running = self.plan.as_ref().map_or(&[][..], |plan| &plan.listeners);
-        plan.listeners
-            .iter()
-            .enumerate()
-            .filter(|(_, wanted)| speaks_h3(wanted))
-            .filter(|(_, wanted)| {
-                !running.iter().any(|known| {
-                    speaks_h3(known) && known.name == wanted.name && known.address == wanted.address
-                })
-            })
-            .map(|(position, wanted)| {
-                let mut just_bound = new.iter().filter(|(at, _)| *at == position);
-                let mut bound = self.bound.iter().filter(|(name, _)| *name == wanted.name);
-                let tcp = just_bound
-                    .next()
-                    .map(|(_, bound)| bound.address())
-                    .or_else(|| bound.next().map(|(_, address)| address));
-                let address = match (&wanted.address, tcp) {
-                    (BindAddress::AllInterfaces { .. }, Some(BoundAddress::Ip(tcp))) => {
-                        BindAddress::AllInterfaces { port: tcp.port() }
-                    }
-                    (_, Some(BoundAddress::Ip(tcp))) => BindAddress::Ip(*tcp),
-                    _ => wanted.address.clone(),
-                };
-                let beside_own = running
-                    .iter()
-                    .any(|known| speaks_h3(known) && known.address.conflicts_with(&address));
-                let options = listen_options(wanted);
-                Bound::datagrams(&address, &options, self.workers.len(), beside_own)
-                    .map(|bound| (position, bound))
-                    .map_err(|cause| ApplyError::Bind {
-                        listener: Arc::clone(&wanted.name),
-                        address: wanted.address.clone(),
-                        cause,
-                    })
-            })
-            .collect()
-    }
-
-    fn note_bound(&mut self, plan: &Plan, new: &[(usize, Bound)]) {
-        let before = std::mem::take(&mut self.bound);
-        self.bound = plan
-            .listeners
-            .iter()
-            .enumerate()
-            .filter_map(|(position, listener)| {
-                let address = new
-                    .iter()
-                    .find(|(bound, _)| *bound == position)
-                    .map(|(_, bound)| bound.address().clone())
-                    .or_else(|| {
-                        let mut known = before.iter();
-                        let found = known.find(|(name, _)| *name == listener.name);
-                        found.map(|(_, address)| address.clone())
-                    })?;
-                Some((Arc::clone(&listener.name), address))
-            })
-            .collect();
-        let gone: Vec<_> = before
-            .into_iter()
-            .filter(|(_, address)| !self.bound.iter().any(|(_, kept)| kept == address))
-            .collect();
-        remove_unix_sockets(&gone);
     }
 
     fn update_access_log(&mut self, plan: &Plan) -> io::Result<()> {
@@ -433,14 +334,6 @@ async fn until_taken_over(applied: Vec<oneshot::Receiver<()>>) {
     }
 }
 
-/// Whether a listener can go on with the sockets it has.
-fn is_same_socket(known: &Listener, wanted: &Listener) -> bool {
-    known.name == wanted.name
-        && known.address == wanted.address
-        && known.socket == wanted.socket
-        && known.protocol.is_udp() == wanted.protocol.is_udp()
-}
-
 /// Says at the start what would else go wrong with every connection.
 fn check_transparent(plan: &Plan) -> Result<(), ApplyError> {
     let mut listeners = plan.listeners.iter();
@@ -453,13 +346,6 @@ fn check_transparent(plan: &Plan) -> Result<(), ApplyError> {
     })
 }
 
-fn speaks_h3(listener: &Listener) -> bool {
-    match &listener.protocol {
-        Protocol::Http(http) => http.h3.is_some(),
-        Protocol::Tcp(_) | Protocol::Udp(_) => false,
-    }
-}
-
 fn has_server_name(listener: &Listener, name: &str) -> bool {
     match &listener.protocol {
         Protocol::Tcp(TcpTarget::ByName(names)) => {
@@ -469,29 +355,8 @@ fn has_server_name(listener: &Listener, name: &str) -> bool {
     }
 }
 
-fn listen_options(listener: &Listener) -> ListenOptions {
-    let socket = &listener.socket;
-    ListenOptions {
-        backlog: socket.backlog,
-        keep_alive: socket.keep_alive,
-        receive_buffer: socket.receive_buffer,
-        send_buffer: socket.send_buffer,
-        fast_open: socket.fast_open,
-        defer_accept: socket.defer_accept,
-    }
-}
-
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
-}
-
-fn remove_unix_sockets(bound: &[(Arc<str>, BoundAddress)]) {
-    for (_, address) in bound {
-        if let BoundAddress::Unix(path) = address {
-            // Somebody else may have removed it: that is what is wanted.
-            let _ = std::fs::remove_file(path);
-        }
-    }
 }
 
 /// What to do about it, where that is known.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sluice_config::{Source, Surroundings, load};
 
+use super::binding::is_same_socket;
 use super::*;
 
 struct Nothing;
