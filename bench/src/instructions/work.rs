@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use sluice_http::h1::{request, response};
 use sluice_route::{
-    Captures, Conditions, Facts, HostPattern, NoFields, PathPattern, Router, normalise_path,
+    Captures, Conditions, Facts, HostPattern, NoFields, PathPattern, Router, Scheme, normalise_path,
 };
 use sluice_wire::h1::{
     FieldStorage, Limits, RequestHead, ResponseHead, Version, parse_request, parse_response,
@@ -100,6 +100,8 @@ impl Work {
             query: head.target.query(),
             method: head.method.as_str(),
             fields: &NoFields,
+            client: Ipv4Addr::LOCALHOST.into(),
+            scheme: Scheme::Http,
         };
         self.router
             .find(&facts, &mut Captures::new())
