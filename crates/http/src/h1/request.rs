@@ -36,6 +36,31 @@ pub struct Forwarding<'a> {
     pub first: Option<(&'a str, &'a [u8])>,
 }
 
+impl Forwarding<'_> {
+    /// Whether fields have to be looked at by their names, as there is one that is not passed on. Asked once for all of them.
+    fn names_matter(&self) -> bool {
+        self.guards_certificates() || self.first.is_some() || self.distrusted().is_some()
+    }
+
+    /// Whether a field of this name is.
+    #[cold]
+    fn passes_on(&self, name: &str, kind: FieldKind) -> bool {
+        let is_replaced = |(ours, _): (&str, _)| ours.eq_ignore_ascii_case(name);
+        let is_distrusted = |ours| kind == FieldKind::Other && is_taken_for(ours, name);
+        !(self.guards_certificates() && is_of_certificate(name)
+            || self.first.is_some_and(is_replaced)
+            || self.distrusted().is_some_and(is_distrusted))
+    }
+
+    fn guards_certificates(&self) -> bool {
+        self.certificate != Certificate::NotAsked
+    }
+
+    fn distrusted(&self) -> Option<&str> {
+        self.believed_of_trusted.filter(|_| !self.trusted)
+    }
+}
+
 /// What is said to the server about the client's certificate, in fields that clients cannot forge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certificate<'a> {
@@ -73,14 +98,7 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
         };
         write_field(out, "Host", host.as_bytes());
     }
-    let is_replaced = |name: &str| {
-        let first = forwarding.first;
-        first.is_some_and(|(ours, _)| ours.eq_ignore_ascii_case(name))
-    };
-    let guards = forwarding.certificate != Certificate::NotAsked;
-    let distrusted = forwarding
-        .believed_of_trusted
-        .filter(|_| !forwarding.trusted);
+    let names_matter = forwarding.names_matter();
     head.fields.write_kept(out, |field| {
         !field.hop_by_hop
             && match field.kind {
@@ -94,12 +112,7 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
                 | FieldKind::XForwardedPort
                 | FieldKind::XRealIp => forwarding.trusted,
                 FieldKind::Forwarded => forwarding.trusted && !forwarding.forwarded,
-                kind => {
-                    let is_distrusted = |ours| is_taken_for(ours, field.name);
-                    (!guards || !is_of_certificate(field.name))
-                        && !is_replaced(field.name)
-                        && (kind != FieldKind::Other || !distrusted.is_some_and(is_distrusted))
-                }
+                kind => !names_matter || forwarding.passes_on(field.name, kind),
             }
     });
     write_client(head, forwarding, out);
