@@ -1,7 +1,7 @@
 //! Single values by their kind, and what is said of those that do not fit.
 
+use std::fmt::Display;
 use std::path::Path;
-use std::time::Duration;
 
 use super::{Read, Reader, Typed};
 use crate::diagnostic::{Diagnostic, Span};
@@ -26,13 +26,27 @@ impl Reader<'_> {
                 self.choice(text, choices, &value.span, key)
             }
             (Kind::Duration { min, max }, ValueKind::Text(text)) => {
-                self.duration(text, *min..=*max, &value.span, key)
+                let fits = |found| {
+                    (*min..=*max)
+                        .contains(&found)
+                        .then_some(Typed::Duration(found))
+                };
+                let found = units::duration(&text.value).map(fits);
+                let bounds: (&dyn Display, &dyn Display) =
+                    (&ShowDuration(*min), &ShowDuration(*max));
+                self.quantity(text, found, &DURATION, bounds, &value.span, key)
             }
             (Kind::Size { min, max }, ValueKind::Text(text)) => {
-                self.size(text, *min..=*max, &value.span, key)
+                let fits = |found| (*min..=*max).contains(&found).then_some(Typed::Size(found));
+                let found = units::size(&text.value).map(fits);
+                let bounds: (&dyn Display, &dyn Display) = (&ShowSize(*min), &ShowSize(*max));
+                self.quantity(text, found, &SIZE, bounds, &value.span, key)
             }
             (Kind::Rate { min, max }, ValueKind::Text(text)) => {
-                self.rate(text, *min..=*max, &value.span, key)
+                let fits = |found| (*min..=*max).contains(&found).then_some(Typed::Rate(found));
+                let found = units::rate(&text.value).map(fits);
+                let bounds: (&dyn Display, &dyn Display) = (&ShowRate(*min), &ShowRate(*max));
+                self.quantity(text, found, &RATE, bounds, &value.span, key)
             }
             (Kind::Share { min, max }, ValueKind::Text(text)) => {
                 self.share(text, *min..=*max, &value.span, key)
@@ -139,67 +153,23 @@ impl Reader<'_> {
         None
     }
 
-    fn duration(
+    /// A number with its unit: `found` is nothing where it is out of its `bounds`.
+    fn quantity(
         &mut self,
         text: &Text,
-        range: std::ops::RangeInclusive<Duration>,
+        found: Result<Option<Typed>, UnitError>,
+        units: &Units,
+        bounds: (&dyn Display, &dyn Display),
         span: &Span,
         key: &Key,
     ) -> Option<Typed> {
-        match units::duration(&text.value) {
-            Ok(duration) if range.contains(&duration) => Some(Typed::Duration(duration)),
-            Ok(_) => {
-                let (min, max) = (ShowDuration(*range.start()), ShowDuration(*range.end()));
-                self.out_of_range(
-                    &text_shown(text),
-                    key,
-                    &min.to_string(),
-                    &max.to_string(),
-                    span,
-                )
-            }
-            Err(error) => self.not_in_units(text, &DURATION, &error, span, key),
-        }
-    }
-
-    fn size(
-        &mut self,
-        text: &Text,
-        range: std::ops::RangeInclusive<u64>,
-        span: &Span,
-        key: &Key,
-    ) -> Option<Typed> {
-        match units::size(&text.value) {
-            Ok(size) if range.contains(&size) => Some(Typed::Size(size)),
-            Ok(_) => {
-                let (min, max) = (ShowSize(*range.start()), ShowSize(*range.end()));
-                self.out_of_range(
-                    &text_shown(text),
-                    key,
-                    &min.to_string(),
-                    &max.to_string(),
-                    span,
-                )
-            }
-            Err(error) => self.not_in_units(text, &SIZE, &error, span, key),
-        }
-    }
-
-    fn rate(
-        &mut self,
-        text: &Text,
-        range: std::ops::RangeInclusive<u64>,
-        span: &Span,
-        key: &Key,
-    ) -> Option<Typed> {
-        match units::rate(&text.value) {
-            Ok(rate) if range.contains(&rate) => Some(Typed::Rate(rate)),
-            Ok(_) => {
-                let (min, max) = (ShowRate(*range.start()), ShowRate(*range.end()));
-                let (min, max) = (min.to_string(), max.to_string());
+        match found {
+            Ok(Some(typed)) => Some(typed),
+            Ok(None) => {
+                let (min, max) = (bounds.0.to_string(), bounds.1.to_string());
                 self.out_of_range(&text_shown(text), key, &min, &max, span)
             }
-            Err(error) => self.not_in_units(text, &RATE, &error, span, key),
+            Err(error) => self.not_in_units(text, units, &error, span, key),
         }
     }
 
