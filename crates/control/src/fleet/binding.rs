@@ -1,5 +1,6 @@
 //! The addresses of listeners: bound before anything else changes, kept where they stay the same.
 
+use std::io;
 use std::sync::Arc;
 
 use sluice_config::Plan;
@@ -31,11 +32,7 @@ impl Fleet {
                 };
                 bound
                     .map(|bound| (position, bound))
-                    .map_err(|cause| ApplyError::Bind {
-                        listener: Arc::clone(&wanted.name),
-                        address: wanted.address.clone(),
-                        cause,
-                    })
+                    .map_err(|cause| not_bound(wanted, cause))
             })
             .collect()
     }
@@ -76,11 +73,7 @@ impl Fleet {
                 let options = listen_options(wanted);
                 Bound::datagrams(&address, &options, self.workers.len(), beside_own)
                     .map(|bound| (position, bound))
-                    .map_err(|cause| ApplyError::Bind {
-                        listener: Arc::clone(&wanted.name),
-                        address: wanted.address.clone(),
-                        cause,
-                    })
+                    .map_err(|cause| not_bound(wanted, cause))
             })
             .collect()
     }
@@ -147,5 +140,13 @@ pub(super) fn remove_unix_sockets(bound: &[(Arc<str>, BoundAddress)]) {
             // Somebody else may have removed it: that is what is wanted.
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+fn not_bound(listener: &Listener, cause: io::Error) -> ApplyError {
+    ApplyError::Bind {
+        listener: Arc::clone(&listener.name),
+        address: listener.address.clone(),
+        cause,
     }
 }
