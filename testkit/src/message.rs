@@ -257,7 +257,9 @@ impl MessageReader {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
                 ReadError::Deadline(self.shown())
             }
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ReadError::Reset,
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::NotConnected => ReadError::Reset,
             _ => ReadError::Io(error),
         }
     }

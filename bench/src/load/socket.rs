@@ -49,6 +49,15 @@ pub(crate) fn free_address() -> io::Result<SocketAddr> {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
+/// The same, and another one than `taken`, which nobody listens on yet.
+pub(crate) fn free_address_beside(taken: SocketAddr) -> io::Result<SocketAddr> {
+    // Held while another one is asked for, it is not given out again.
+    let held = std::net::TcpListener::bind(taken);
+    let address = free_address();
+    drop(held);
+    address
+}
+
 /// Takes one waiting connection, if there is one.
 pub(crate) fn accept(listener: &OwnedFd) -> Option<OwnedFd> {
     let flags = rustix::net::SocketFlags::NONBLOCK | rustix::net::SocketFlags::CLOEXEC;

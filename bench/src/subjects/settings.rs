@@ -134,7 +134,7 @@ impl Job {
     }
 
     fn write(&self, subject: &Subject, directory: &Path, name: &str) -> Result<PathBuf> {
-        let admin = socket::free_address()?;
+        let admin = socket::free_address_beside(self.listen)?;
         let text = fill(self.template(subject.kind), &self.servers, |value| {
             Some(match value {
                 "listen" => self.listen.to_string(),
