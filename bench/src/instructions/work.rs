@@ -124,6 +124,8 @@ impl Work {
             early: false,
             max_forwards: None,
             first: None,
+            edits: None,
+            place: None,
         };
         self.out.clear();
         request::compose(head, &forwarding, &mut self.out);
@@ -140,6 +142,7 @@ impl Work {
             hsts: None,
             alt_svc: None,
             for_us: None,
+            edits: None,
         };
         self.out.clear();
         response::compose(head, &back, &mut self.out);

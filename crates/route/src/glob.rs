@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 /// A compiled glob. Matches the whole of a value, in time linear in it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Glob {
     before: Box<[u8]>,
     /// The pieces between two stars, none of them empty.

@@ -6,6 +6,7 @@
 //!        ◄─────────────── relay (body) ───────────────►
 //! ```
 
+pub mod edits;
 pub mod relay;
 pub mod request;
 pub mod response;

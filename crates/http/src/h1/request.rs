@@ -3,7 +3,9 @@
 use std::io::Write as _;
 use std::net::IpAddr;
 
-use sluice_wire::h1::{FieldKind, Fields, Framing, RequestHead, Target, Version};
+use sluice_wire::h1::{Field, FieldKind, Fields, Framing, RequestHead, Target, Version};
+
+use super::edits::Edits;
 
 /// What is said to the server about a request.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,19 @@ pub struct Forwarding<'a> {
     pub max_forwards: Option<u64>,
     /// A field that is sent before all others, in the place of the client's of that name: the sender knows where it is then.
     pub first: Option<(&'a str, &'a [u8])>,
+    /// What is changed in the fields, after all of the above.
+    pub edits: Option<Edits<'a>>,
+    /// The place that is asked for instead of the client's.
+    pub place: Option<Place<'a>>,
+}
+
+/// What a server is asked for instead of what the client asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The target in origin form (RFC 9112, 3.2.1); `None` is the client's.
+    pub target: Option<&'a str>,
+    /// The `Host`; `None` is the client's.
+    pub host: Option<&'a str>,
 }
 
 impl Forwarding<'_> {
@@ -84,22 +99,27 @@ pub enum Certificate<'a> {
 pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b' ');
-    write_target(&head.target, out);
+    let place = forwarding.place;
+    match place.and_then(|place| place.target) {
+        Some(target) => out.extend_from_slice(target.as_bytes()),
+        None => out.extend_from_slice(head.target.origin_form().as_bytes()),
+    }
     out.extend_from_slice(b" HTTP/1.1\r\n");
     if let Some((name, value)) = forwarding.first {
         write_field(out, name, value);
     }
-    let replaces_host = replaces_host(head);
+    let other_host = place.and_then(|place| place.host);
+    let replaces_host = other_host.is_some() || replaces_host(head);
     if replaces_host {
-        let host = if head.host.is_empty() {
-            forwarding.default_host
-        } else {
-            head.host
+        let host = match other_host {
+            Some(host) => host,
+            None if head.host.is_empty() => forwarding.default_host,
+            None => head.host,
         };
         write_field(out, "Host", host.as_bytes());
     }
     let names_matter = forwarding.names_matter();
-    head.fields.write_kept(out, |field| {
+    let is_kept = |field: &Field<'_>| {
         !field.hop_by_hop
             && match field.kind {
                 FieldKind::Host => !replaces_host,
@@ -114,8 +134,20 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
                 FieldKind::Forwarded => forwarding.trusted && !forwarding.forwarded,
                 kind => !names_matter || forwarding.passes_on(field.name, kind),
             }
-    });
-    write_client(head, forwarding, out);
+    };
+    match &forwarding.edits {
+        None => {
+            head.fields.write_kept(out, is_kept);
+            write_client(head, forwarding, out);
+        }
+        Some(edits) => {
+            let is_kept = |field: &Field<'_>| is_kept(field) && !edits.removes(field.name);
+            head.fields.write_kept(out, is_kept);
+            let start = out.len();
+            write_client(head, forwarding, out);
+            edits.apply(&head.fields, start, out);
+        }
+    }
     write_hop(head, out);
     out.extend_from_slice(b"\r\n");
 }
@@ -136,10 +168,6 @@ fn replaces_host(head: &RequestHead<'_, '_>) -> bool {
             .fields
             .first(FieldKind::Host)
             .is_none_or(<[u8]>::is_empty)
-}
-
-fn write_target(target: &Target<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(target.origin_form().as_bytes());
 }
 
 /// What we know of the client.

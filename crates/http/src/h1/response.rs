@@ -2,6 +2,7 @@
 
 use sluice_wire::h1::{Field, FieldKind, Framing, ResponseHead, Version};
 
+use super::edits::Edits;
 use super::request::{via_version, write_field, write_via};
 
 /// How a response's body reaches the client.
@@ -49,6 +50,8 @@ pub struct Return<'a> {
     pub alt_svc: Option<&'a str>,
     /// The name of a field that was meant for us, in any case.
     pub for_us: Option<&'a str>,
+    /// What is changed in the fields, after all of the above.
+    pub edits: Option<Edits<'a>>,
 }
 
 /// Appends the response head for the client to `out`.
@@ -63,8 +66,12 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
                 _ => true,
             }
     };
+    // What goes before an answer is not it.
+    let edits = back
+        .edits
+        .filter(|_| head.status >= 200 || head.status == 101);
     let replaced = [back.hsts.map(|_| HSTS), back.alt_svc.map(|_| ALT_SVC)];
-    if back.for_us.is_none() && replaced == [None, None] {
+    if back.for_us.is_none() && replaced == [None, None] && edits.is_none() {
         head.fields.write_kept(out, is_kept);
     } else {
         head.fields.write_kept(out, |field| {
@@ -72,8 +79,10 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
             is_kept(field)
                 && !back.for_us.is_some_and(is_named)
                 && !replaced.into_iter().flatten().any(is_named)
+                && !edits.is_some_and(|edits| edits.removes(field.name))
         });
     }
+    let start = out.len();
     if let Some(value) = back.hsts {
         write_field(out, HSTS, value.as_bytes());
     }
@@ -87,6 +96,9 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
     }
     if let Some(name) = back.via {
         write_via(&head.fields, via_version(head.version), name, out);
+    }
+    if let Some(edits) = &edits {
+        edits.apply(&head.fields, start, out);
     }
     write_hop(head, back, out);
     out.extend_from_slice(b"\r\n");

@@ -128,6 +128,8 @@ impl Asked<'_, '_, '_> {
             max_forwards,
             certificate: self.certificate(),
             first: call_until.map(|_| CallDeadline::FIELD),
+            edits: None,
+            place: None,
         };
         compose(head, &forwarding, &mut bytes);
         let call = call_until.map(|by| CallDeadline::of(&bytes, by));

@@ -1,5 +1,6 @@
 //! What of a request's head goes to the server: a table, field rule by field rule.
 
+use sluice_route::FieldNames;
 use sluice_wire::h1::{FieldStorage, Limits, parse_request};
 
 use super::*;
@@ -18,6 +19,8 @@ const USUAL: Forwarding<'static> = Forwarding {
     early: false,
     max_forwards: None,
     first: None,
+    edits: None,
+    place: None,
 };
 
 /// The head composed for `lines` (line ends are added), with the lines that every head gets cut away where they are as
@@ -433,5 +436,62 @@ fn composing_what_was_composed_changes_nothing_more() {
             "X-Forwarded-For: 192.0.2.7, 192.0.2.8",
         );
         assert_eq!(sorted(&twice), sorted(&wanted), "{name}");
+    }
+}
+
+#[test]
+fn edits_are_of_what_came_and_of_what_is_added() {
+    let removes = FieldNames::new(["x-debug", "x-real-ip", "x-request-id"]);
+    let copies = [("x-debug".into(), "x-kept".into())];
+    let edited = Forwarding {
+        trusted: true,
+        edits: Some(Edits {
+            removes: &removes,
+            copies: &copies,
+            lines: b"x-env: prod\r\nx-env: eu\r\n",
+        }),
+        ..USUAL
+    };
+    let head = "GET / HTTP/1.1\nX-Debug: 1\nHost: a.example\nX-Real-IP: 1.1.1.1\nX-Env: theirs\nTE: trailers";
+    assert_eq!(
+        composed(head, &edited),
+        "GET / HTTP/1.1\nHost: a.example\nX-Env: theirs\nX-Forwarded-For: 192.0.2.7\nX-Forwarded-Proto: http\nX-Forwarded-Host: a.example\nx-kept: 1\nx-env: prod\nx-env: eu\nConnection: te\nTE: trailers"
+    );
+}
+
+#[test]
+fn another_place_is_asked_for() {
+    for (target, host, expected) in [
+        (
+            Some("/v2/a?b"),
+            None,
+            "GET /v2/a?b HTTP/1.1\nHost: a.example",
+        ),
+        (
+            None,
+            Some("in.example"),
+            "GET /a?b HTTP/1.1\nHost: in.example",
+        ),
+        (
+            Some("/"),
+            Some("in.example"),
+            "GET / HTTP/1.1\nHost: in.example",
+        ),
+    ] {
+        let elsewhere = Forwarding {
+            place: Some(Place { target, host }),
+            ..USUAL
+        };
+        for head in [
+            "GET /a?b HTTP/1.1\nHost: a.example",
+            "GET http://a.example/a?b HTTP/1.1\nHost: a.example",
+        ] {
+            let whole = format!("{expected}\n{ADDED}");
+            assert_eq!(
+                composed(head, &elsewhere),
+                whole,
+                "the client's host is told beside it"
+            );
+        }
     }
 }

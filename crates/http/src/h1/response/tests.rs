@@ -1,5 +1,8 @@
 //! What of a response's head goes to the client: a table, field rule by field rule.
 
+use std::sync::LazyLock;
+
+use sluice_route::FieldNames;
 use sluice_wire::h1::{FieldStorage, Limits, parse_response};
 
 use super::*;
@@ -13,6 +16,7 @@ struct To {
     via: Option<&'static str>,
     hsts: Option<&'static str>,
     alt_svc: Option<&'static str>,
+    edits: Option<Edits<'static>>,
 }
 
 const USUAL: To = To {
@@ -22,6 +26,7 @@ const USUAL: To = To {
     via: None,
     hsts: None,
     alt_svc: None,
+    edits: None,
 };
 const CLOSE: To = To {
     keep_alive: false,
@@ -59,6 +64,7 @@ fn composed(lines: &str, to: &To) -> String {
         hsts: to.hsts,
         alt_svc: to.alt_svc,
         for_us: Some("x-load"),
+        edits: to.edits,
     };
     let mut out = Vec::new();
     compose(&parsed, &back, &mut out);
@@ -282,5 +288,42 @@ fn what_is_said_to_us_alone_is_not_passed_on() {
     assert!(
         head.contains("X-Loads: 1") && !head.contains("0.5") && !head.contains("0.6"),
         "{head}"
+    );
+}
+
+#[test]
+fn edits_are_of_what_came_and_of_what_is_added() {
+    static REMOVES: LazyLock<FieldNames> =
+        LazyLock::new(|| FieldNames::new(["server", "x-in-*", "date", "x-to"]));
+    static COPIES: LazyLock<[(Box<str>, Box<str>); 2]> = LazyLock::new(|| {
+        [
+            ("x-in-a".into(), "x-to".into()),
+            ("x-hop".into(), "x-not".into()),
+        ]
+    });
+    let to = To {
+        hsts: Some("max-age=1"),
+        edits: Some(Edits {
+            removes: &REMOVES,
+            copies: &*COPIES,
+            lines: b"x-new: 1\r\n",
+        }),
+        ..CLOSE
+    };
+    let head = "Server: s\nX-In-A: 1\nX-To: old\nX-IN-B: 2\nA: b\nX-In-A: 3\nX-Hop: h\nConnection: x-hop\nContent-Length: 0";
+    assert_eq!(
+        composed(&format!("HTTP/1.1 200 OK\n{head}"), &to),
+        "HTTP/1.1 200 OK\nA: b\nContent-Length: 0\nStrict-Transport-Security: max-age=1\nx-to: 1\nx-to: 3\nx-new: 1\nConnection: close"
+    );
+    assert_eq!(
+        composed(
+            "HTTP/1.1 103 Early Hints\nServer: s",
+            &To {
+                edits: to.edits,
+                ..USUAL
+            }
+        ),
+        "HTTP/1.1 103 Early Hints\nServer: s",
+        "it is not the answer"
     );
 }

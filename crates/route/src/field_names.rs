@@ -1,0 +1,78 @@
+//! Names of header fields, as a set: whole names, and globs such as `x-internal-*`.
+
+use crate::glob::Glob;
+
+/// Names of header fields, in any case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldNames {
+    names: Box<[Box<str>]>,
+    globs: Box<[Glob]>,
+    /// A bit for each length that one of the names has: most fields are none of them, and need no comparison.
+    lengths: u64,
+}
+
+impl FieldNames {
+    /// The set of these; what holds a `*` is a glob.
+    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let (mut whole, mut globs) = (Vec::<Box<str>>::new(), Vec::new());
+        for name in names {
+            match Glob::new(name, true) {
+                Some(glob) => globs.push(glob),
+                None => whole.push(name.into()),
+            }
+        }
+        whole.sort_unstable();
+        whole.dedup();
+        Self {
+            lengths: whole.iter().fold(0, |bits, name| bits | length_bit(name)),
+            names: whole.into(),
+            globs: globs.into(),
+        }
+    }
+
+    /// Whether the field of this name is meant.
+    pub fn contains(&self, name: &str) -> bool {
+        (self.lengths & length_bit(name) != 0
+            && self.names.iter().any(|one| one.eq_ignore_ascii_case(name)))
+            || self.globs.iter().any(|glob| glob.matches(name.as_bytes()))
+    }
+
+    /// Whether no field is meant.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.globs.is_empty()
+    }
+}
+
+/// All lengths from 63 on share one.
+fn length_bit(name: &str) -> u64 {
+    1 << name.len().min(63)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_names_and_globs() {
+        let long = "x".repeat(70);
+        let names = FieldNames::new(["x-a", "server", "x-a", "X-Internal-*", &long]);
+        for (name, expected) in [
+            ("x-a", true),
+            ("X-A", true),
+            ("x_a", false),
+            ("x-ab", false),
+            ("Server", true),
+            ("x-internal-", true),
+            ("X-INTERNAL-user", true),
+            ("x-internal", false),
+            ("", false),
+            (&long.to_uppercase(), true),
+            (&"x".repeat(71), false),
+        ] {
+            assert_eq!(names.contains(name), expected, "{name}");
+        }
+        assert!(!names.is_empty());
+        assert!(FieldNames::default().is_empty());
+        assert!(FieldNames::new(["*"]).contains("anything"));
+    }
+}
