@@ -13,6 +13,7 @@ mod overload;
 mod process;
 mod route;
 mod server_names;
+mod split;
 mod tls;
 mod upstream;
 mod upstream_protocol;

@@ -12,6 +12,7 @@ mod ocsp;
 mod process;
 mod route;
 mod server_names;
+mod split;
 mod tls;
 mod upstream;
 
@@ -34,6 +35,7 @@ pub use route::{
     Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, RoutePriority,
 };
 pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
+pub use split::{Assignment, Placed, Side, Split, SplitBy};
 pub use tls::{
     Acme, Authorities, Certificate, Challenge, ClientAuth, Tls, TlsVersion, UpstreamTls,
 };

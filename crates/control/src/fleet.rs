@@ -13,7 +13,7 @@ use std::time::Duration;
 use sluice_acme::Orders;
 use sluice_config::Plan;
 use sluice_config::plan::{
-    AccessLog as AccessLogSettings, Listener, Protocol, SourceAddress, TcpTarget,
+    AccessLog as AccessLogSettings, Action, Listener, Protocol, SourceAddress, TcpTarget,
 };
 use sluice_model::BindAddress;
 use sluice_net::connect::may_use_addresses_of_others;
@@ -303,6 +303,7 @@ impl Fleet {
         };
         self.registry.retain(|subject| match subject {
             Subject::Route(name) => plan.routes.iter().any(|route| &*route.name == name),
+            Subject::Side { route, upstream } => has_side(plan, route, upstream),
             Subject::Upstream(name) => has_upstream(name),
             Subject::Server { upstream, server } => plan
                 .upstreams
@@ -344,6 +345,14 @@ fn check_transparent(plan: &Plan) -> Result<(), ApplyError> {
         listener: Arc::clone(&listener.name),
         cause,
     })
+}
+
+fn has_side(plan: &Plan, route: &str, upstream: &str) -> bool {
+    let mut splits = plan.routes.iter().filter_map(|known| match &known.action {
+        Action::Split(split) if &*known.name == route => Some(split),
+        _ => None,
+    });
+    splits.any(|split| split.sides.iter().any(|side| &*side.name == upstream))
 }
 
 fn has_server_name(listener: &Listener, name: &str) -> bool {

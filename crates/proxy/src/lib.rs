@@ -28,6 +28,7 @@ mod quic;
 #[cfg(test)]
 mod rig;
 mod secure;
+mod split;
 mod trip;
 mod udp;
 mod upstream_preface;

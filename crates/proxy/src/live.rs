@@ -15,7 +15,7 @@ use sluice_config::plan::{
 };
 use sluice_health::Strain;
 use sluice_telemetry::metrics::{
-    Crowded, ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics,
+    Crowded, ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics, SideMetrics,
 };
 use sluice_tls::{Proofs, ServerConfig, Workspace};
 use sluice_upstream::{Cluster, Endpoints, Lane};
@@ -25,6 +25,7 @@ use tokio::sync::futures::Notified;
 use crate::crowd::{Crowd, Crowds, Presence, Room};
 use crate::memory::Memory;
 use crate::secure::Security;
+use crate::split;
 use crate::worker::Ciphers;
 
 /// A plan with what this worker holds for each of its parts.
@@ -33,6 +34,8 @@ pub(crate) struct Live {
     pub(crate) plan: Arc<Plan>,
     clusters: Vec<Rc<Cluster>>,
     routes: Vec<Arc<RouteMetrics>>,
+    /// By route: the sides of its split.
+    sides: Vec<Vec<Arc<SideMetrics>>>,
     /// By listener.
     tls: Vec<Option<Arc<ServerConfig>>>,
     /// What authorities are shown.
@@ -74,10 +77,16 @@ impl Live {
             .iter()
             .map(|route| registry.route(worker, &route.name))
             .collect();
+        let sides = plan
+            .routes
+            .iter()
+            .map(|route| split::metrics(route, registry, worker))
+            .collect();
         Self {
             plan,
             clusters,
             routes,
+            sides,
             tls: Vec::new(),
             proofs: Arc::default(),
             crowds: Crowds::default(),
@@ -119,6 +128,11 @@ impl Live {
 
     pub(crate) fn route_metrics(&self, id: RouteId) -> Option<&Arc<RouteMetrics>> {
         self.routes.get(id.0)
+    }
+
+    /// The counters of a side of a route's split.
+    pub(crate) fn side_metrics(&self, id: RouteId, side: usize) -> Option<&Arc<SideMetrics>> {
+        self.sides.get(id.0)?.get(side)
     }
 
     /// The lanes that `next` does not have any more, each with its upstream.

@@ -18,6 +18,8 @@ pub(crate) struct Trip {
     pub(crate) now: Instant,
     /// Where it was routed to.
     pub(crate) route: Option<RouteId>,
+    /// The side of the route's split that it is on.
+    pub(crate) side: Option<usize>,
     /// The upstream it was forwarded to.
     pub(crate) cluster: Option<Rc<Cluster>>,
     /// The server it was sent to last.
@@ -56,6 +58,7 @@ impl Trip {
             started,
             now: started,
             route: None,
+            side: None,
             cluster: None,
             lane: None,
             attempts: 0,

@@ -28,6 +28,7 @@ mod path;
 mod pattern;
 mod regular;
 mod router;
+mod split;
 mod template;
 
 pub use captures::Captures;
@@ -42,4 +43,5 @@ pub use path::{PathPattern, PathPatternError};
 pub use pattern::{Pattern, PatternError};
 pub use regular::RegexError;
 pub use router::Router;
+pub use split::{Side, side_by_chance, side_id, side_of};
 pub use template::{Template, TemplateError, Variable};

@@ -3,6 +3,7 @@
 mod passthrough;
 mod servers;
 mod session;
+mod split;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use sluice_config::Plan;
-use sluice_config::plan::{Action, Fallback, HttpListener, Listener, Protocol, Route, Upstream};
+use sluice_config::plan::{Action, Fallback, HttpListener, Listener, Protocol, Route};
 use sluice_control::Source;
 use sluice_model::BindAddress;
 use sluice_route::{Captures, Facts, NoFields, Scheme, normalise_path};
@@ -227,10 +228,7 @@ fn answer(
         .and_then(|id| plan.routes.get(id.0));
     match route {
         Some(route) => {
-            describe(plan, route, servers, &mut text)?;
-            if let Some(upstream) = target(plan, route) {
-                servers.describe_choice(upstream, &facts, &mut text)?;
-            }
+            describe(plan, route, &facts, servers, &mut text)?;
         }
         None => writeln!(text, "answer    404: no route matches")?,
     }
@@ -271,18 +269,33 @@ fn has_port(listener: &Listener, port: u16) -> bool {
     }
 }
 
-fn describe(plan: &Plan, route: &Route, servers: &Servers, text: &mut String) -> std::fmt::Result {
+fn describe(
+    plan: &Plan,
+    route: &Route,
+    facts: &Facts<'_>,
+    servers: &Servers,
+    text: &mut String,
+) -> std::fmt::Result {
+    let mut upstreams: Vec<_> = route.action.upstreams().collect();
     match &route.action {
-        Action::Respond(respond) => writeln!(text, "answer    {} by sluice itself", respond.status),
-        Action::Redirect(redirect) => writeln!(text, "answer    {}, a redirect", redirect.status),
-        Action::Forward(id) => match plan.upstreams.get(id.0) {
-            Some(upstream) => {
-                servers.describe(upstream, "requests", text)?;
-                describe_fallback(plan, route, text)
+        Action::Respond(respond) => {
+            return writeln!(text, "answer    {} by sluice itself", respond.status);
+        }
+        Action::Redirect(redirect) => {
+            return writeln!(text, "answer    {}, a redirect", redirect.status);
+        }
+        Action::Forward(_) => {}
+        Action::Split(split) => {
+            if let Some(side) = split::describe(split, facts, text)? {
+                upstreams = upstreams.into_iter().skip(side).take(1).collect();
             }
-            None => Ok(()),
-        },
+        }
     }
+    for upstream in upstreams.iter().filter_map(|id| plan.upstreams.get(id.0)) {
+        servers.describe(upstream, "requests", text)?;
+        servers.describe_choice(upstream, facts, text)?;
+    }
+    describe_fallback(plan, route, text)
 }
 
 fn describe_fallback(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {
@@ -295,12 +308,5 @@ fn describe_fallback(plan: &Plan, route: &Route, text: &mut String) -> std::fmt:
             writeln!(text, "fallback  {} by sluice itself", answer.status)
         }
         None => Ok(()),
-    }
-}
-
-fn target<'p>(plan: &'p Plan, route: &Route) -> Option<&'p Upstream> {
-    match route.action {
-        Action::Forward(id) => plan.upstreams.get(id.0),
-        Action::Respond(_) | Action::Redirect(_) => None,
     }
 }

@@ -20,8 +20,9 @@ use tls_kit::Authority;
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below or in the file of its subject: `examples_tls.rs`, `acme.rs`, `health_checks.rs`,
-/// `http_conditions.rs`, `http_hedge.rs`, `overload_queue.rs`.
-const EXAMPLES: [&str; 22] = [
+/// `http_conditions.rs`, `http_hedge.rs`, `http_split.rs`, `overload_queue.rs`.
+const EXAMPLES: [&str; 23] = [
+    "ab-test.toml",
     "acme.toml",
     "balancing.toml",
     "canary-by-cookie.toml",

@@ -16,8 +16,8 @@ impl Builder<'_> {
         route: &Section,
         action: Option<&Action>,
     ) -> Option<Hedge> {
-        if let Some(Action::Forward(upstream)) = action {
-            self.has_no_other(section, *upstream);
+        for upstream in action.into_iter().flat_map(Action::upstreams) {
+            self.has_no_other(section, upstream);
         }
         let hedge = Hedge {
             after: section.value("after")?,

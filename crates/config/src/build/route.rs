@@ -33,15 +33,11 @@ pub(crate) struct HalfRoute {
 impl HalfRoute {
     /// Where the route's requests go.
     pub(crate) fn upstreams(&self) -> impl Iterator<Item = UpstreamId> {
-        let own = match self.route.action {
-            Action::Forward(upstream) => Some(upstream),
-            Action::Respond(_) | Action::Redirect(_) => None,
-        };
         let other = match self.route.fallback {
             Some(Fallback::Upstream(upstream)) => Some(upstream),
             Some(Fallback::Answer(_)) | None => None,
         };
-        own.into_iter().chain(other)
+        self.route.action.upstreams().chain(other)
     }
 }
 
@@ -240,14 +236,16 @@ impl Builder<'_> {
             [(first, first_span), others @ ..] => {
                 for (key, span) in others {
                     self.findings.push(
-                        Diagnostic::error((*span).clone(), format!("a route has one of `upstream`, `respond` and `redirect`, but this one has `{first}` and `{key}`"))
+                        Diagnostic::error((*span).clone(), format!("a route has one of `upstream`, `split`, `respond` and `redirect`, but this one has `{first}` and `{key}`"))
                             .related((*first_span).clone(), "the other one"),
                     );
                 }
                 None
             }
         };
-        if section.set_at("upstream").is_none() && !set.is_empty() {
+        self.split_by_without_split(section);
+        let forwards = ["upstream", "split"].map(|key| section.set_at(key).is_some());
+        if forwards == [false, false] && !set.is_empty() {
             self.out_of_place(
                 section,
                 &["timeout", "retry", "fallback", "hedge", "priority"],
@@ -264,12 +262,9 @@ impl Builder<'_> {
 
     fn no_action(&mut self, section: &Section) {
         self.unresolved = true;
-        if section.set_at("split").is_some() {
-            return;
-        }
         self.findings.push(
             Diagnostic::error(section.span.clone(), "this route does not say what to do")
-                .help("set one of `upstream`, `respond` and `redirect`"),
+                .help("set one of `upstream`, `split`, `respond` and `redirect`"),
         );
     }
 
@@ -283,6 +278,7 @@ impl Builder<'_> {
             "upstream" => self
                 .named_upstream(section, "upstream")
                 .map(Action::Forward),
+            "split" => self.split(section).map(Action::Split),
             "respond" => self
                 .respond(section.table("respond")?, captures)
                 .map(Action::Respond),
@@ -460,7 +456,7 @@ impl Builder<'_> {
 }
 
 /// What a route can do; one of them is set.
-const ACTIONS: &[&str] = &["upstream", "respond", "redirect"];
+const ACTIONS: &[&str] = &["upstream", "split", "respond", "redirect"];
 
 /// The names that the path of a route captures; `None` where the path is wrong.
 fn captures(section: &Section) -> Option<Vec<Box<str>>> {

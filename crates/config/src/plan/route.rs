@@ -6,7 +6,7 @@ use std::time::Duration;
 use sluice_model::{Priority, Share};
 use sluice_route::Template;
 
-use super::{Hedge, UpstreamId};
+use super::{Hedge, Split, UpstreamId};
 
 /// `[[routes]]`
 #[derive(Clone, Debug, PartialEq)]
@@ -132,10 +132,25 @@ impl RetryStatuses {
 pub enum Action {
     /// `upstream`
     Forward(UpstreamId),
+    /// `split`
+    Split(Split),
     /// `respond`
     Respond(Respond),
     /// `redirect`
     Redirect(Redirect),
+}
+
+impl Action {
+    /// Where requests go.
+    pub fn upstreams(&self) -> impl Iterator<Item = UpstreamId> {
+        let (one, several) = match self {
+            Self::Forward(upstream) => (Some(*upstream), [].as_slice()),
+            Self::Split(split) => (None, split.sides.as_slice()),
+            Self::Respond(_) | Self::Redirect(_) => (None, [].as_slice()),
+        };
+        let sides = several.iter().map(|side| side.upstream);
+        one.into_iter().chain(sides)
+    }
 }
 
 /// `respond = { status, body, content-type }`

@@ -6,6 +6,7 @@ mod listener;
 mod matching;
 mod process;
 mod route;
+mod split;
 mod tls;
 mod upstream;
 

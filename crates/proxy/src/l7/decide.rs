@@ -118,13 +118,23 @@ impl<'b> Asked<'_, '_, 'b> {
         }
         self.check_length(route)?;
 
+        let left = match max_forwards {
+            Some(MaxForwards::Left(left)) => Some(left),
+            Some(MaxForwards::Reached) | None => None,
+        };
         match &route.action {
             Action::Forward(upstream) => {
-                let left = match max_forwards {
-                    Some(MaxForwards::Left(left)) => Some(left),
-                    Some(MaxForwards::Reached) | None => None,
-                };
                 self.forward(route, *upstream, &facts, request_id, left, trip)
+            }
+            Action::Split(split) => {
+                let (upstream, assigned) = self.place(split, &facts, trip)?;
+                let mut decided = self.forward(route, upstream, &facts, request_id, left, trip);
+                if let (Some(cookie), Ok((Decision::Forward(outgoing), _))) =
+                    (assigned, &mut decided)
+                {
+                    outgoing.set_cookie(&cookie);
+                }
+                decided
             }
             Action::Respond(respond) => Ok(self.answer(respond.status, |reply, out| {
                 let values = self.values(path, &captures, request_id, &route.name);

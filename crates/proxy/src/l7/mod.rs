@@ -4,7 +4,7 @@
 //! serve ── waits for a request, again and again; of HTTP/2 and HTTP/3, h2 and h3 ── a task for each stream (streams)
 //!   └─ pipeline ── the way of one request, a page
 //!        ├─ receive ── bytes to head
-//!        ├─ decide ─── head to decision: route, then forward (outgoing), answer, redirect or refuse
+//!        ├─ decide ─── head to decision: route, then forward (place of a split, outgoing), answer, redirect or refuse
 //!        ├─ forward ── tries servers until one answers
 //!        │    ├─ hedge ──── asks another while the first is slow
 //!        │    └─ exchange ── one request and its answer on one connection to a server
@@ -24,6 +24,7 @@ mod h3;
 mod hedge;
 mod outgoing;
 mod pipeline;
+mod place;
 mod receive;
 mod record;
 mod refuse;

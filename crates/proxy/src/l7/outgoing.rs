@@ -1,16 +1,17 @@
 //! A request on its way to a server: what the head that is at hand says for all that follows.
 
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::{Fallback, MinRates, Route, RoutePriority, UpstreamId};
 use sluice_health::Strain;
+use sluice_http::h1::edits::{Edits, write_line};
 use sluice_http::h1::relay::{Relay, RelayError};
 use sluice_http::h1::request::{Certificate, Forwarding, compose};
 use sluice_http::websocket;
 use sluice_model::Priority;
-use sluice_route::Facts;
+use sluice_route::{Facts, FieldNames};
 use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Cluster, Need};
 use sluice_wire::h1::{Method, Version};
@@ -77,9 +78,25 @@ pub(super) struct Outgoing {
     pub(super) hsts: Option<Arc<str>>,
     /// `Alt-Svc` of the answer.
     pub(super) alt_svc: Option<Arc<str>>,
+    /// Whole field lines that are added to the answer.
+    pub(super) answer_lines: Vec<u8>,
 }
 
 impl Outgoing {
+    /// Has the client told this value of `Set-Cookie` with the answer.
+    pub(super) fn set_cookie(&mut self, cookie: &str) {
+        write_line("Set-Cookie", cookie.as_bytes(), &mut self.answer_lines);
+    }
+
+    /// What is changed in the fields of the answer.
+    pub(super) fn answer_edits(&self) -> Option<Edits<'_>> {
+        (!self.answer_lines.is_empty()).then(|| Edits {
+            removes: &NO_FIELDS,
+            copies: &[],
+            lines: &self.answer_lines,
+        })
+    }
+
     /// The request has been sent: until when nothing is done but to wait for the head of its answer.
     pub(super) fn await_answer(&mut self, now: Instant) -> Instant {
         let by = self.tries.answer_deadline(now);
@@ -182,6 +199,7 @@ impl Asked<'_, '_, '_> {
             via: self.http.via.as_deref().map(Rc::from),
             hsts: self.http.hsts.clone(),
             alt_svc: self.downstream.alt_svc(self.http).cloned(),
+            answer_lines: Vec::new(),
         };
         Ok((Decision::Forward(outgoing), used))
     }
@@ -220,6 +238,8 @@ impl Asked<'_, '_, '_> {
         self.is_grpc().then(|| grpc::timeout(value)).flatten()
     }
 }
+
+static NO_FIELDS: LazyLock<FieldNames> = LazyLock::new(FieldNames::default);
 
 /// The hash of what decides about the server.
 fn hashed(cluster: &Cluster, facts: &Facts<'_>) -> Option<u64> {

@@ -12,6 +12,7 @@ use sluice_tls::Facts;
 use super::serve::{Carrier, Downstream};
 use crate::live::LiveListener;
 use crate::secure::log_record;
+use crate::split;
 use crate::trip::{Trip, Word, end_of_dropped};
 use crate::worker::Worker;
 
@@ -113,6 +114,9 @@ fn count(listener: &LiveListener, trip: &Trip) {
         }
         route.ends.increment(trip.end);
         route.duration.record(trip.now - trip.started);
+    }
+    if trip.side.is_some() {
+        split::count(&listener.live, trip);
     }
     if !trip.answered_by_server {
         return;

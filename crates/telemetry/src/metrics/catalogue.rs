@@ -70,6 +70,11 @@ families! {
     REQUEST_ENDS = Counter "sluice_request_ends_total" ["route", "end"] "Requests by why they ended; those without an answer too.";
     REQUEST_SECONDS = Histogram "sluice_request_duration_seconds" ["route"] "From the first byte of a request until the end of its answer.";
 
+    // Requests of routes with a split, by side.
+    SPLIT_REQUESTS = Counter "sluice_split_requests_total" ["route", "upstream", "code"] "Requests of a route with `split` answered, by side and class of the final status.";
+    SPLIT_FAILURES = Counter "sluice_split_failures_total" ["route", "upstream"] "Requests that a side of a `split` has failed: answered with 5xx, in part, not at all, or by `fallback`.";
+    SPLIT_SECONDS = Histogram "sluice_split_duration_seconds" ["route", "upstream"] "From the first byte of a request of a side until the end of its answer.";
+
     // Connections and refused requests, by listener.
     CONNECTIONS = Counter "sluice_connections_total" ["listener"] "Connections accepted.";
     CONNECTIONS_REFUSED = Counter "sluice_connections_refused_total" ["listener", "reason"] "Connections closed at once because a limit was reached, by which.";

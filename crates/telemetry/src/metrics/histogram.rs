@@ -89,6 +89,37 @@ impl HistogramTotal {
             })
     }
 
+    /// What was counted since `earlier`.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let mut since = Self {
+            buckets: self.buckets,
+            sum: self.sum.wrapping_sub(earlier.sum),
+        };
+        for (bucket, before) in since.buckets.iter_mut().zip(earlier.buckets) {
+            *bucket = bucket.wrapping_sub(before);
+        }
+        since
+    }
+
+    /// The latency in seconds that a share of all was not above, by proportion between two bounds; `None` where there are none.
+    pub(crate) fn quantile(&self, share: f64) -> Option<f64> {
+        let all = self.buckets.iter().sum::<u64>();
+        let rank = share.clamp(0.0, 1.0) * all as f64;
+        let (mut below, mut lower) = (0_u64, 0.0);
+        for (bound, up_to) in self.cumulative() {
+            if up_to > below && up_to as f64 >= rank {
+                let part = (rank - below as f64) / (up_to - below) as f64;
+                return Some(if bound.is_finite() {
+                    lower + (bound - lower) * part
+                } else {
+                    bound
+                });
+            }
+            (below, lower) = (up_to, bound);
+        }
+        None
+    }
+
     /// The sum of all latencies in seconds, to within a microsecond for each.
     pub(crate) fn sum_seconds(&self) -> f64 {
         self.sum as f64 * (SUM_UNIT as f64 / 1e9)
@@ -190,6 +221,37 @@ mod tests {
         assert_eq!(cumulative[5], (0.005, 3));
         assert_eq!(cumulative[17], (60.0, 3));
         assert_eq!(cumulative[18], (f64::INFINITY, 5));
+    }
+
+    #[test]
+    fn quantiles_lie_between_bounds() {
+        let shard = Histogram::default();
+        let mut before = HistogramTotal::default();
+        assert_eq!(before.quantile(0.5), None);
+        shard.record(Duration::from_secs(20));
+        before.add(&shard);
+        for _ in 0..90 {
+            shard.record(Duration::from_millis(4));
+        }
+        for _ in 0..10 {
+            shard.record(Duration::from_millis(80));
+        }
+        let mut after = HistogramTotal::default();
+        after.add(&shard);
+        let since = after.since(&before);
+        let near = |share: f64, seconds: f64| {
+            let found = since.quantile(share).expect("some were counted");
+            assert!((found - seconds).abs() < 1e-9, "{share}: {found}");
+        };
+        near(0.45, 0.003_75);
+        near(0.9, 0.005);
+        near(0.95, 0.075);
+        near(1.0, 0.1);
+        assert!((since.sum_seconds() - 1.16).abs() < 1e-3);
+        shard.record(Duration::from_mins(10));
+        let mut last = HistogramTotal::default();
+        last.add(&shard);
+        assert_eq!(last.since(&after).quantile(0.5), Some(f64::INFINITY));
     }
 
     proptest! {

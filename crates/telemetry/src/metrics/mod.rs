@@ -15,6 +15,7 @@ mod registry;
 mod render;
 mod server_state;
 mod shards;
+mod sides;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -34,4 +35,5 @@ pub use shards::{
     ResponseFailure, RouteMetrics, ServerMetrics, ServerNameMetrics, StatusClass, TlsFailure,
     TlsVersion, UpstreamMetrics, WorkerMetrics,
 };
+pub use sides::{SideMetrics, SideTotals};
 pub use totals::{ServerTotals, Totals};

@@ -8,6 +8,7 @@ use super::process::ProcessMetrics;
 use super::shards::{
     ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics, WorkerMetrics,
 };
+use super::sides::SideMetrics;
 
 /// All metrics of the process.
 ///
@@ -16,6 +17,7 @@ use super::shards::{
 #[derive(Debug)]
 pub struct Registry {
     pub(super) routes: Shards<1, RouteMetrics>,
+    pub(super) sides: Shards<2, SideMetrics>,
     pub(super) upstreams: Shards<1, UpstreamMetrics>,
     pub(super) servers: Shards<2, ServerMetrics>,
     pub(super) checks: Shards<2, CheckMetrics>,
@@ -30,6 +32,7 @@ impl Registry {
     pub fn new(version: &str) -> Self {
         Self {
             routes: Shards::default(),
+            sides: Shards::default(),
             upstreams: Shards::default(),
             servers: Shards::default(),
             checks: Shards::default(),
@@ -43,6 +46,11 @@ impl Registry {
     /// The worker's shard of a route.
     pub fn route(&self, worker: usize, route: &str) -> Arc<RouteMetrics> {
         self.routes.shard(worker, [route])
+    }
+
+    /// The worker's shard of a side of a route's split.
+    pub fn side(&self, worker: usize, route: &str, upstream: &str) -> Arc<SideMetrics> {
+        self.sides.shard(worker, [route, upstream])
     }
 
     /// The worker's shard of an upstream.
@@ -91,6 +99,8 @@ impl Registry {
     /// Whoever still holds a forgotten shard may go on counting in it; nobody will see it.
     pub fn retain(&self, keep: impl Fn(Subject<'_>) -> bool) {
         self.routes.retain(|[route]| keep(Subject::Route(route)));
+        self.sides
+            .retain(|[route, upstream]| keep(Subject::Side { route, upstream }));
         self.upstreams
             .retain(|[upstream]| keep(Subject::Upstream(upstream)));
         self.listeners
@@ -110,6 +120,13 @@ impl Registry {
 pub enum Subject<'a> {
     /// A route, by name.
     Route(&'a str),
+    /// A side of a route's split.
+    Side {
+        /// The route's name.
+        route: &'a str,
+        /// The upstream's name.
+        upstream: &'a str,
+    },
     /// An upstream, by name.
     Upstream(&'a str),
     /// A server of an upstream.
@@ -143,6 +160,17 @@ impl<const NAMES: usize, M: Default> Shards<NAMES, M> {
         let mut by_names = self.lock();
         let shards = by_names.entry(names.map(str::to_owned)).or_default();
         Arc::clone(shards.entry(worker).or_default())
+    }
+
+    /// The shards of all workers under these names.
+    pub(super) fn of(&self, names: [&str; NAMES]) -> Vec<Arc<M>> {
+        let by_names = self.lock();
+        let shards = by_names.get(&names.map(str::to_owned));
+        shards
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .cloned()
+            .collect()
     }
 
     fn retain(&self, keep: impl Fn(&[String; NAMES]) -> bool) {

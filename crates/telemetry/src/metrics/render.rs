@@ -14,6 +14,7 @@ use super::server_state::ServerState;
 use super::shards::{
     ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics, WorkerMetrics,
 };
+use super::sides::SideMetrics;
 use super::text::Exposition;
 use crate::word::Word;
 use sluice_model::Priority;
@@ -27,6 +28,7 @@ impl Registry {
     pub fn render(&self, out: &mut String) {
         let mut text = Exposition::new(out);
         routes(&mut text, &self.routes.snapshot());
+        sides(&mut text, &self.sides.snapshot());
         let (all, names) = (self.listeners.snapshot(), self.server_names.snapshot());
         listeners(&mut text, &all, &names, &self.process);
         upstreams(&mut text, &self.upstreams.snapshot());
@@ -44,6 +46,18 @@ fn routes(text: &mut Exposition<'_>, routes: &ByNames<1, RouteMetrics>) {
     counters_by(text, &catalogue::REQUEST_ENDS, routes, |route| &route.ends);
     histograms(text, &catalogue::REQUEST_SECONDS, routes, |route| {
         &route.duration
+    });
+}
+
+fn sides(text: &mut Exposition<'_>, sides: &ByNames<2, SideMetrics>) {
+    counters_by(text, &catalogue::SPLIT_REQUESTS, sides, |side| {
+        &side.requests
+    });
+    counters(text, &catalogue::SPLIT_FAILURES, sides, |side| {
+        &side.failures
+    });
+    histograms(text, &catalogue::SPLIT_SECONDS, sides, |side| {
+        &side.duration
     });
 }
 

@@ -43,6 +43,11 @@ fn populated() -> Registry {
         route.requests.increment(503.into());
         route.ends.increment(End::Ok);
         route.duration.record(Duration::from_millis(7));
+        let side = registry.side(worker, "shop", "app");
+        side.requests.increment(502.into());
+        side.ended.add(2);
+        side.failures.increment();
+        side.duration.record(Duration::from_millis(7));
         let upstream = registry.upstream(worker, "app");
         upstream.response.record(Duration::from_millis(3));
         upstream.connect.record(Duration::from_micros(90));
@@ -274,8 +279,11 @@ fn shards_live_through_reloads_and_are_forgotten_on_request() {
         .server_name(0, "web", "gone.example")
         .connections
         .increment();
+    registry.side(0, "canary", "gone").failures.increment();
+    registry.side(0, "canary", "stays").failures.increment();
     registry.retain(|subject| match subject {
         Subject::Route(route) => route != "old",
+        Subject::Side { route, upstream } => (route, upstream) != ("canary", "gone"),
         Subject::Server { upstream, server } => (upstream, server) != ("app", "127.0.0.1:9001"),
         Subject::Upstream(_) | Subject::Listener(_) => true,
         Subject::ServerName { listener, name } => (listener, name) != ("web", "gone.example"),
@@ -285,7 +293,25 @@ fn shards_live_through_reloads_and_are_forgotten_on_request() {
     assert!(text.contains("route=\"shop\"") && !text.contains("route=\"old\""));
     assert!(text.contains("127.0.0.1:9002") && !text.contains("127.0.0.1:9001"));
     assert!(text.contains("sni=\"a.example\"") && !text.contains("gone.example"));
+    assert!(text.contains("upstream=\"stays\"") && !text.contains("upstream=\"gone\""));
     assert_eq!(registry.route(0, "old").requests.total(), 0);
+}
+
+#[test]
+fn what_came_of_a_side_since() {
+    let registry = populated();
+    let before = registry.side_totals("shop", "app");
+    assert_eq!((before.ended, before.failures), (4, 2));
+    assert_eq!(before.error_rate(), Some(0.5));
+    let side = registry.side(1, "shop", "app");
+    side.ended.add(10);
+    side.duration.record(Duration::from_millis(80));
+    let since = registry.side_totals("shop", "app").since(&before);
+    assert_eq!((since.ended, since.failures), (10, 0));
+    assert_eq!(since.error_rate(), Some(0.0));
+    assert_eq!(since.quantile(1.0), Some(0.1));
+    let nothing = registry.side_totals("shop", "other");
+    assert_eq!((nothing.error_rate(), nothing.quantile(0.99)), (None, None));
 }
 
 #[test]

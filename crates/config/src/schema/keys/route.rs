@@ -1,13 +1,14 @@
 //! The keys of routes.
 
 use super::matching::MATCH;
+use super::split::{ASSIGN, SIDE};
 use super::{DAY, MILLISECOND, MINUTE, duration};
 use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
 
 /// `[[routes]]`
 pub(crate) static ROUTE: Shape = Shape {
     place: "`[[routes]]`",
-    doc: "What is done with the requests that match. Exactly one of `upstream`, `respond` and `redirect` is set. A request that \
+    doc: "What is done with the requests that match. Exactly one of `upstream`, `split`, `respond` and `redirect` is set. A request that \
           no route matches gets 404.",
     keys: &[
         Key::new(
@@ -37,7 +38,7 @@ pub(crate) static ROUTE: Shape = Shape {
         Key::new(
             "upstream",
             Kind::Text(Form::Upstream),
-            Default::Absent("one of `respond` or `redirect` is set"),
+            Default::Absent("one of `split`, `respond` or `redirect` is set"),
             "The upstream that the request goes to.",
         )
         .also(&["backend", "to", "proxy-pass", "forward", "service", "cluster"]),
@@ -71,8 +72,22 @@ pub(crate) static ROUTE: Shape = Shape {
             "The largest request body; 413 above.",
         )
         .also(&["client-max-body-size", "max-body-size"]),
-        Key::not_yet("split", "Split traffic between upstreams."),
-        Key::not_yet("split-by", "What keeps a client on its side of a split."),
+        Key::new(
+            "split",
+            Kind::Tables(&SIDE),
+            Default::Absent("all requests go to `upstream`"),
+            "Instead of `upstream`: the requests are shared between several upstreams, by their weights. What is said of `upstream` holds \
+             here too. [canary.md](canary.md) says how to try a new version so.",
+        )
+        .also(&["weighted-upstreams", "weighted-clusters", "traffic-split", "canary"]),
+        Key::new(
+            "split-by",
+            Kind::Either(&[Kind::Text(Form::HashKey), Kind::Table(&ASSIGN)]),
+            Default::Absent("chance decides for each request by itself"),
+            "With `split`: what keeps a client on its side as weights grow. `cookie:NAME`, `header:NAME`, `query:NAME`, `client-ip`, \
+             `path`, and chance for a request that has no such thing; a table is a cookie that sluice itself sets.",
+        )
+        .also(&["split-on", "split-key", "hash-on", "stickiness"]),
         Key::not_yet("mirror", "Send a copy elsewhere."),
         Key::not_yet("rewrite", "Change path or host."),
         Key::not_yet("request-headers", "Change request fields."),

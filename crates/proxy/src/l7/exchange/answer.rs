@@ -212,7 +212,7 @@ impl Exchange<'_> {
             hsts: self.request.hsts.as_deref(),
             alt_svc: self.request.alt_svc.as_deref(),
             for_us: self.load_report().map(LoadReport::field),
-            edits: None,
+            edits: self.request.answer_edits(),
         }
     }
 
