@@ -4,6 +4,7 @@ mod acme;
 mod balance;
 mod circuit_breaker;
 mod early_data;
+mod edits;
 mod health;
 mod hedge;
 mod listener;

@@ -5,6 +5,7 @@
 
 mod balance;
 mod circuit_breaker;
+mod edits;
 mod health;
 mod hedge;
 mod listener;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
+pub use edits::{FieldLine, HeadEdits, RouteEdits};
 pub use health::{CheckKind, HealthChecks, HttpCheck, JsonCondition, JsonTest, UdpCheck};
 pub use hedge::{Hedge, HedgeAfter};
 pub use listener::{

@@ -66,7 +66,7 @@ pub(crate) enum Typed {
     Datagram(Vec<u8>),
     List(Vec<Read>),
     /// Names of header fields with their values.
-    Fields(Vec<(String, Read)>),
+    Fields(Vec<(Read, Read)>),
     /// Texts of a form, each with its value.
     Map(Vec<(Read, Read)>),
     Table(Section),
@@ -305,7 +305,11 @@ impl Reader<'_> {
                 continue;
             }
             if let Some(read) = self.value(&entry.value, item, key, place) {
-                fields.push((entry.key.to_ascii_lowercase(), read));
+                let name = Read {
+                    span: entry.key_span.clone(),
+                    typed: Typed::Text(entry.key.to_ascii_lowercase()),
+                };
+                fields.push((name, read));
             }
         }
         Typed::Fields(fields)

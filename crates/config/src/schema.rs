@@ -278,6 +278,8 @@ pub(crate) enum Form {
     FieldName,
     /// The value of a header field.
     FieldValue,
+    /// The value of a header field with `{variables}`.
+    FieldTemplate,
     /// The name of a cookie.
     CookieName,
     /// A name as `Via` takes it.

@@ -9,6 +9,8 @@ use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Cluster, Lane};
 use sluice_wire::h1::{FieldKind, RequestHead, Version};
 
+use crate::l7::ForClient;
+
 /// What is known of a request so far.
 #[derive(Debug)]
 pub(crate) struct Trip {
@@ -44,6 +46,8 @@ pub(crate) struct Trip {
     pub(crate) refused: Option<BadRequest>,
     /// What only the access log wants to know.
     pub(crate) words: Option<Box<Words>>,
+    /// What is changed in the answer.
+    pub(crate) for_client: Option<Box<ForClient>>,
 }
 
 impl Trip {
@@ -51,6 +55,15 @@ impl Trip {
     pub(crate) fn tick(&mut self) -> Instant {
         self.now = Instant::now();
         self.now
+    }
+
+    /// The answer begins: what is changed in it may speak of the server that it is from.
+    pub(crate) fn complete_for_client(&mut self) {
+        if let Some(for_client) = &mut self.for_client {
+            let upstream = self.cluster.as_ref().map(|one| &*one.settings().name);
+            let server = self.lane.as_ref().map(|lane| &**lane.endpoint().label());
+            for_client.answered_by(upstream.unwrap_or_default(), server.unwrap_or_default());
+        }
     }
 
     pub(crate) fn new(started: Instant) -> Self {
@@ -71,6 +84,7 @@ impl Trip {
             end: End::Ok,
             refused: None,
             words: None,
+            for_client: None,
         }
     }
 }

@@ -205,6 +205,9 @@ impl Builder<'_> {
             return;
         };
         for (name, read) in fields {
+            let Typed::Text(name) = &name.typed else {
+                continue;
+            };
             let help = match name.as_str() {
                 "host" => "it is said by `host`, beside `path`",
                 "connection" | "content-length" | "keep-alive" | "te" | "transfer-encoding"
@@ -305,8 +308,10 @@ fn headers(table: &Section) -> Option<Vec<(Box<str>, Box<str>)>> {
     let Typed::Fields(fields) = &table.read("headers")?.typed else {
         return None;
     };
-    let field = |(name, read): &(String, Read)| match &read.typed {
-        Typed::Text(value) => Some((name.as_str().into(), value.as_str().into())),
+    let field = |(name, read): &(Read, Read)| match (&name.typed, &read.typed) {
+        (Typed::Text(name), Typed::Text(value)) => {
+            Some((name.as_str().into(), value.as_str().into()))
+        }
         _ => None,
     };
     fields.iter().map(field).collect()

@@ -55,8 +55,10 @@ fn fields(section: &Section) -> Option<Vec<FieldCondition>> {
     };
     fields
         .iter()
-        .map(|(name, read)| match &read.typed {
-            Typed::Pattern(pattern) => Some(FieldCondition::new(name, pattern.clone())),
+        .map(|(name, read)| match (&name.typed, &read.typed) {
+            (Typed::Text(name), Typed::Pattern(pattern)) => {
+                Some(FieldCondition::new(name, pattern.clone()))
+            }
             _ => None,
         })
         .collect()

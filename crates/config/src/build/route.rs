@@ -9,8 +9,8 @@ use super::overload::priority;
 use super::{Builder, is_wrong};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
-    Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, RoutePriority,
-    UpstreamId,
+    Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, RouteEdits,
+    RoutePriority, UpstreamId,
 };
 use crate::read::{Section, nothing_set};
 use crate::schema::keys;
@@ -82,6 +82,7 @@ impl Builder<'_> {
                         fallback: None,
                         priority: RoutePriority::default(),
                         hedge: None,
+                        edits: RouteEdits::default(),
                     },
                     conditions: Conditions::default(),
                     listeners,
@@ -126,7 +127,9 @@ impl Builder<'_> {
         };
         let conditions = section.table("match").and_then(conditions);
         self.excludes_all(section, conditions.as_ref());
-        let action = self.action(section, captures(section).as_deref());
+        let captures = captures(section);
+        let action = self.action(section, captures.as_deref());
+        let edits = self.edits(section, captures.as_deref());
         let listeners = self.listeners_of(section, http);
         let hedge = section
             .table("hedge")
@@ -149,6 +152,7 @@ impl Builder<'_> {
                 Some(hedge) => Some(hedge?),
                 None => None,
             },
+            edits: edits?,
         };
         Some(HalfRoute {
             route,
@@ -248,7 +252,14 @@ impl Builder<'_> {
         if forwards == [false, false] && !set.is_empty() {
             self.out_of_place(
                 section,
-                &["timeout", "retry", "fallback", "hedge", "priority"],
+                &[
+                    "timeout",
+                    "retry",
+                    "fallback",
+                    "hedge",
+                    "priority",
+                    "request-headers",
+                ],
                 |key| {
                     Diagnostic::warning(
                         0..0,
@@ -317,14 +328,24 @@ impl Builder<'_> {
         captures: Option<&[Box<str>]>,
     ) -> Option<Template> {
         let (text, span) = section.with_span::<String>(key)?;
+        self.template_at(&text, span, captures)
+    }
+
+    /// The template of `text`, which stands at `span`.
+    pub(super) fn template_at(
+        &mut self,
+        text: &str,
+        span: &Span,
+        captures: Option<&[Box<str>]>,
+    ) -> Option<Template> {
         let captures = captures?;
-        let mut probe = text.clone();
+        let mut probe = text.to_owned();
         loop {
             match Template::parse(&probe, captures) {
                 Ok(template) => return (probe == text).then_some(template),
                 Err(error) => {
                     let at = error.at();
-                    self.wrong_template(&text, span, &error, captures);
+                    self.wrong_template(text, span, &error, captures);
                     // Without its braces it is read over, so that the next mistake is found.
                     if at.is_empty() || probe.get(at.clone()).is_none() {
                         return None;

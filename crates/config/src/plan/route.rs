@@ -6,7 +6,7 @@ use std::time::Duration;
 use sluice_model::{Priority, Share};
 use sluice_route::Template;
 
-use super::{Hedge, Split, UpstreamId};
+use super::{Hedge, RouteEdits, Split, UpstreamId};
 
 /// `[[routes]]`
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Route {
     pub hedge: Option<Hedge>,
     /// `priority`
     pub priority: RoutePriority,
+    /// What is changed on the way.
+    pub edits: RouteEdits,
 }
 
 /// `priority`: how much a route's requests matter when not all can be served.

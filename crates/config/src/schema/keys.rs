@@ -1,6 +1,7 @@
 //! Every key of the file: its type, its default, what it does. The only place where they are written down.
 
 mod circuit_breaker;
+mod headers;
 mod health;
 mod listener;
 mod matching;

@@ -3,7 +3,7 @@
 //! Fields that frame a message or concern one connection are none of these; who makes the edits sees to that.
 
 use sluice_route::FieldNames;
-use sluice_wire::h1::{Field, Fields};
+use sluice_wire::h1::{Field, FieldKind, Fields};
 
 use super::request::write_field;
 
@@ -11,7 +11,7 @@ use super::request::write_field;
 #[derive(Clone, Copy, Debug)]
 pub struct Edits<'a> {
     /// Fields that are left out: those that came, and those that would be added beside these edits.
-    pub removes: &'a FieldNames,
+    pub removes: Option<&'a FieldNames>,
     /// A field that came, and the name under which each of its lines goes out too.
     pub copies: &'a [(Box<str>, Box<str>)],
     /// Whole field lines, each with its line end, that are added.
@@ -19,9 +19,17 @@ pub struct Edits<'a> {
 }
 
 impl Edits<'_> {
-    /// Whether fields of this name are left out.
-    pub fn removes(&self, name: &str) -> bool {
-        self.removes.contains(name)
+    /// Whether this field, which came, is left out. What frames the message never is, though `*` may mean it too.
+    pub(super) fn leaves_out(&self, field: &Field<'_>) -> bool {
+        use FieldKind::{ContentLength, Expect, Host, MaxForwards, Trailer};
+        !matches!(
+            field.kind,
+            ContentLength | Expect | Host | MaxForwards | Trailer
+        ) && self.removes(field.name)
+    }
+
+    fn removes(&self, name: &str) -> bool {
+        self.removes.is_some_and(|names| names.contains(name))
     }
 
     /// Changes a head that is being written: of the field lines in `out` since `start` those are taken out again that are left
@@ -45,7 +53,7 @@ impl Edits<'_> {
     }
 
     fn take_out(&self, start: usize, out: &mut Vec<u8>) {
-        if self.removes.is_empty() {
+        if self.removes.is_none_or(FieldNames::is_empty) {
             return;
         }
         let mut at = start;
@@ -81,7 +89,7 @@ mod tests {
     fn own_lines_are_taken_out_again() {
         let removes = FieldNames::new(["date", "x-*"]);
         let edits = Edits {
-            removes: &removes,
+            removes: Some(&removes),
             copies: &[],
             lines: b"New: line\r\n",
         };

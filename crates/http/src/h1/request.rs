@@ -141,7 +141,7 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
             write_client(head, forwarding, out);
         }
         Some(edits) => {
-            let is_kept = |field: &Field<'_>| is_kept(field) && !edits.removes(field.name);
+            let is_kept = |field: &Field<'_>| is_kept(field) && !edits.leaves_out(field);
             head.fields.write_kept(out, is_kept);
             let start = out.len();
             write_client(head, forwarding, out);

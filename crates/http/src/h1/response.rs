@@ -79,7 +79,7 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
             is_kept(field)
                 && !back.for_us.is_some_and(is_named)
                 && !replaced.into_iter().flatten().any(is_named)
-                && !edits.is_some_and(|edits| edits.removes(field.name))
+                && !edits.is_some_and(|edits| edits.leaves_out(field))
         });
     }
     let start = out.len();

@@ -15,11 +15,13 @@ use sluice_telemetry::metrics::BadRequest;
 use sluice_wire::h1::{Fields, Method, RequestHead};
 
 use super::client::client;
+use super::for_client::ForClient;
 use super::grpc;
 use super::outgoing::Outgoing;
 use super::refuse::{MaxForwards, Refused};
 use super::respond::{self, Answer};
 use super::serve::Downstream;
+use super::values::Values;
 use crate::live::LiveListener;
 use crate::trip::{Trip, Words};
 
@@ -79,13 +81,13 @@ impl<'b> Asked<'_, '_, 'b> {
         let head = self.head;
         let max_forwards = self.check_semantics()?;
         if max_forwards == Some(MaxForwards::Reached) {
-            return Ok(self.answer(200, respond::last_hop));
+            return Ok(self.answer(trip, 200, respond::last_hop));
         }
         if let Some(answer) = self.proof() {
-            return Ok(self.answer(200, |reply, out| respond::proof(&answer, reply, out)));
+            return Ok(self.answer(trip, 200, |reply, out| respond::proof(&answer, reply, out)));
         }
         if let Some(port) = self.http.redirect_to_https {
-            return self.to_https(port);
+            return self.to_https(port, trip);
         }
         let mut buffer = String::new();
         let path = normalise_path(head.target.path(), &mut buffer)
@@ -113,6 +115,11 @@ impl<'b> Asked<'_, '_, 'b> {
         let route = self.listener.live.plan.routes.get(id.0);
         let route = route.ok_or(Refused::NoRoute)?;
         trip.route = Some(id);
+        let values = self.values(path, &captures, request_id, &route.name);
+        if let Some(edits) = &route.edits.response {
+            let for_client = ForClient::of_route(edits, &values, self.listener, id);
+            trip.for_client = Some(Box::new(for_client));
+        }
         if self.is_too_much(route) {
             return Err(Refused::NoMemory);
         }
@@ -124,24 +131,16 @@ impl<'b> Asked<'_, '_, 'b> {
         };
         match &route.action {
             Action::Forward(upstream) => {
-                self.forward(route, *upstream, &facts, request_id, left, trip)
+                self.forward(route, *upstream, &facts, values, left, trip)
             }
             Action::Split(split) => {
-                let (upstream, assigned) = self.place(split, &facts, trip)?;
-                let mut decided = self.forward(route, upstream, &facts, request_id, left, trip);
-                if let (Some(cookie), Ok((Decision::Forward(outgoing), _))) =
-                    (assigned, &mut decided)
-                {
-                    outgoing.set_cookie(&cookie);
-                }
-                decided
+                let upstream = self.place(split, &facts, trip)?;
+                self.forward(route, upstream, &facts, values, left, trip)
             }
-            Action::Respond(respond) => Ok(self.answer(respond.status, |reply, out| {
-                let values = self.values(path, &captures, request_id, &route.name);
+            Action::Respond(respond) => Ok(self.answer(trip, respond.status, |reply, out| {
                 respond::fixed(respond, &values, reply, out);
             })),
-            Action::Redirect(redirect) => Ok(self.answer(redirect.status, |reply, out| {
-                let values = self.values(path, &captures, request_id, &route.name);
+            Action::Redirect(redirect) => Ok(self.answer(trip, redirect.status, |reply, out| {
                 respond::redirect(redirect, &values, reply, out);
             })),
         }
@@ -166,13 +165,13 @@ impl<'b> Asked<'_, '_, 'b> {
     }
 
     /// The same URL with `https`.
-    fn to_https(&self, port: u16) -> Result<(Decision, usize), Refused> {
+    fn to_https(&self, port: u16, trip: &mut Trip) -> Result<(Decision, usize), Refused> {
         let head = self.head;
         // Without a host there is no URL (HTTP/1.0), nor is there one of `*`.
         if head.host.is_empty() || !head.target.origin_form().starts_with('/') {
             return Err(Refused::Bad(400, BadRequest::Host));
         }
-        Ok(self.answer(308, |reply, out| {
+        Ok(self.answer(trip, 308, |reply, out| {
             respond::to_https(head, port, reply, out);
         }))
     }
@@ -180,9 +179,11 @@ impl<'b> Asked<'_, '_, 'b> {
     /// An answer of our own. The connection is kept where the whole request is here already.
     pub(super) fn answer(
         &self,
+        trip: &mut Trip,
         status: u16,
         write: impl FnOnce(respond::Reply<'_>, &mut Vec<u8>),
     ) -> (Decision, usize) {
+        trip.complete_for_client();
         let worker = &self.downstream.worker;
         let mut body = Relay::of_request(self.head.framing, None);
         let used = body.take_in(self.after_head, &mut worker.head());
@@ -194,6 +195,7 @@ impl<'b> Asked<'_, '_, 'b> {
             is_head: self.head.method == Method::Head,
             is_grpc: self.is_grpc(),
             keep_alive,
+            for_client: trip.for_client.as_deref(),
         };
         let mut out = worker.buffers().take();
         write(reply, &mut out);
@@ -214,8 +216,8 @@ impl<'b> Asked<'_, '_, 'b> {
         captures: &'v Captures,
         request_id: &'v str,
         route: &'v str,
-    ) -> respond::Values<'v> {
-        respond::Values {
+    ) -> Values<'v> {
+        Values {
             head: self.head,
             client: self.downstream.client,
             tls: self.downstream.tls.as_deref(),
@@ -224,6 +226,7 @@ impl<'b> Asked<'_, '_, 'b> {
             captures,
             request_id,
             route,
+            upstream: "",
         }
     }
 

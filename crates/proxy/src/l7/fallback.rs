@@ -39,6 +39,7 @@ pub(super) fn answer(
     fallback: &sluice_config::plan::FixedAnswer,
     downstream: &Downstream,
     request: &Outgoing,
+    trip: &Trip,
 ) -> Answer {
     let keep_alive =
         request.persistent && request.body.is_received() && !downstream.slot.is_closed();
@@ -49,6 +50,7 @@ pub(super) fn answer(
         is_head: request.is_head,
         is_grpc: request.is_grpc,
         keep_alive,
+        for_client: trip.for_client.as_deref(),
     };
     respond::text(fallback, reply, &mut bytes);
     Answer::new(fallback.status, bytes, keep_alive)

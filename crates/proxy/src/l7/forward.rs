@@ -408,11 +408,12 @@ async fn fail(
     }
     // Whatever the server said of it, the answer is ours now.
     trip.answered_by_server = false;
+    trip.complete_for_client();
     if failure.end == End::ClientClosed {
         return After::Close;
     }
     if let Some(Fallback::Answer(answer)) = fallback {
-        let mut answer = fallback::answer(answer, downstream, request);
+        let mut answer = fallback::answer(answer, downstream, request, trip);
         return respond::send(downstream, trip, &mut answer).await;
     }
     let (status, word) = match failure.refused {
@@ -431,6 +432,7 @@ async fn fail(
         is_head: request.is_head,
         is_grpc: request.is_grpc,
         keep_alive,
+        for_client: trip.for_client.as_deref(),
     };
     respond::plain_with(status, failure.retry_after, reply, &mut bytes);
     let said = respond::said_to(status, request.is_grpc);

@@ -17,6 +17,7 @@ mod decide;
 mod exchange;
 mod failure;
 mod fallback;
+mod for_client;
 mod forward;
 mod grpc;
 mod h2;
@@ -33,6 +34,8 @@ mod serve;
 mod streams;
 mod tries;
 mod tunnel;
+mod values;
 
+pub(crate) use for_client::ForClient;
 pub(crate) use h3::serve as serve_h3;
 pub(crate) use serve::serve;

@@ -1,27 +1,29 @@
 //! A request on its way to a server: what the head that is at hand says for all that follows.
 
 use std::rc::Rc;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::{Fallback, MinRates, Route, RoutePriority, UpstreamId};
 use sluice_health::Strain;
-use sluice_http::h1::edits::{Edits, write_line};
+use sluice_http::h1::edits::Edits;
 use sluice_http::h1::relay::{Relay, RelayError};
 use sluice_http::h1::request::{Certificate, Forwarding, compose};
 use sluice_http::websocket;
 use sluice_model::Priority;
-use sluice_route::{Facts, FieldNames};
+use sluice_route::Facts;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Cluster, Need};
 use sluice_wire::h1::{Method, Version};
 
 use super::decide::{Asked, Decision};
+use super::for_client::lines_for_server;
 use super::grpc::{self, CallDeadline};
 use super::hedge::Hedge;
 use super::refuse::Refused;
 use super::serve::Carrier;
 use super::tries::Tries;
+use super::values::Values;
 use crate::trip::Trip;
 
 /// A request on its way to a server.
@@ -78,25 +80,9 @@ pub(super) struct Outgoing {
     pub(super) hsts: Option<Arc<str>>,
     /// `Alt-Svc` of the answer.
     pub(super) alt_svc: Option<Arc<str>>,
-    /// Whole field lines that are added to the answer.
-    pub(super) answer_lines: Vec<u8>,
 }
 
 impl Outgoing {
-    /// Has the client told this value of `Set-Cookie` with the answer.
-    pub(super) fn set_cookie(&mut self, cookie: &str) {
-        write_line("Set-Cookie", cookie.as_bytes(), &mut self.answer_lines);
-    }
-
-    /// What is changed in the fields of the answer.
-    pub(super) fn answer_edits(&self) -> Option<Edits<'_>> {
-        (!self.answer_lines.is_empty()).then(|| Edits {
-            removes: &NO_FIELDS,
-            copies: &[],
-            lines: &self.answer_lines,
-        })
-    }
-
     /// The request has been sent: until when nothing is done but to wait for the head of its answer.
     pub(super) fn await_answer(&mut self, now: Instant) -> Instant {
         let by = self.tries.answer_deadline(now);
@@ -114,7 +100,7 @@ impl Asked<'_, '_, '_> {
         route: &Route,
         upstream: UpstreamId,
         facts: &Facts<'_>,
-        request_id: &str,
+        values: Values<'_>,
         max_forwards: Option<u64>,
         trip: &mut Trip,
     ) -> Result<(Decision, usize), Refused> {
@@ -131,13 +117,23 @@ impl Asked<'_, '_, '_> {
             .grpc_timeout()
             .and_then(|timeout| trip.started.checked_add(timeout));
         let trusted = self.http.trusts(self.downstream.client.ip());
+        let changes = route.edits.request.as_deref();
+        let lines = changes.map(|changes| {
+            let upstream = &*cluster.settings().name;
+            lines_for_server(changes, &Values { upstream, ..values })
+        });
+        let edits = changes.map(|changes| Edits {
+            removes: Some(&changes.removes),
+            copies: &changes.copies,
+            lines: lines.as_deref().unwrap_or_default(),
+        });
         let forwarding = Forwarding {
             client: self.downstream.client.ip(),
             trusted,
             believed_of_trusted: route.priority.field.as_deref(),
             spoken: self.downstream.carrier.map(Carrier::via),
             scheme: self.downstream.scheme(),
-            request_id,
+            request_id: values.request_id,
             via: self.http.via.as_deref(),
             forwarded: self.http.forwarded,
             default_host: &cluster.settings().name,
@@ -145,7 +141,7 @@ impl Asked<'_, '_, '_> {
             max_forwards,
             certificate: self.certificate(),
             first: call_until.map(|_| CallDeadline::FIELD),
-            edits: None,
+            edits,
             place: None,
         };
         compose(head, &forwarding, &mut bytes);
@@ -199,7 +195,6 @@ impl Asked<'_, '_, '_> {
             via: self.http.via.as_deref().map(Rc::from),
             hsts: self.http.hsts.clone(),
             alt_svc: self.downstream.alt_svc(self.http).cloned(),
-            answer_lines: Vec::new(),
         };
         Ok((Decision::Forward(outgoing), used))
     }
@@ -238,8 +233,6 @@ impl Asked<'_, '_, '_> {
         self.is_grpc().then(|| grpc::timeout(value)).flatten()
     }
 }
-
-static NO_FIELDS: LazyLock<FieldNames> = LazyLock::new(FieldNames::default);
 
 /// The hash of what decides about the server.
 fn hashed(cluster: &Cluster, facts: &Facts<'_>) -> Option<u64> {

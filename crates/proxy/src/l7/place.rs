@@ -8,25 +8,25 @@ use super::refuse::Refused;
 use crate::trip::Trip;
 
 impl Asked<'_, '_, '_> {
-    /// The upstream of the request's side, and the cookie that the client is to be told so that it stays there.
+    /// The upstream of the request's side. Where a cookie is to keep the client there that it has not got yet, it gets it with the answer.
     pub(super) fn place(
         &self,
         split: &Split,
         facts: &Facts<'_>,
         trip: &mut Trip,
-    ) -> Result<(UpstreamId, Option<String>), Refused> {
+    ) -> Result<UpstreamId, Refused> {
         #[expect(clippy::cast_possible_truncation, reason = "half of the bits will do")]
         let chance = self.downstream.worker.random_id() as u64;
         let weight = |side: usize| split.sides.get(side).map_or(0, |side| side.weight);
         let placed = split.place(facts, chance, weight).ok_or(Refused::NoRoute)?;
         let side = split.sides.get(placed.side).ok_or(Refused::NoRoute)?;
         trip.side = Some(placed.side);
-        let cookie = match (&split.by, placed.assigned) {
-            (SplitBy::Assigned(cookie), Some(position)) => {
-                Some(cookie.cookie(position, facts.scheme))
-            }
-            _ => None,
-        };
-        Ok((side.upstream, cookie))
+        if let (SplitBy::Assigned(cookie), Some(position)) = (&split.by, placed.assigned) {
+            let cookie = cookie.cookie(position, facts.scheme);
+            trip.for_client
+                .get_or_insert_default()
+                .add("Set-Cookie", cookie.as_bytes());
+        }
+        Ok(side.upstream)
     }
 }

@@ -231,5 +231,5 @@ fn refuse(
         is_head,
         is_grpc: false,
     };
-    Decision::Answer(respond::refusal(downstream, status, to))
+    Decision::Answer(respond::refusal(downstream, status, to, None))
 }

@@ -111,12 +111,12 @@ impl Asked<'_, '_, '_> {
                 trip.end = End::NoRoute;
                 self.listener.metrics.unrouted.increment();
                 let status = respond::said_to(404, self.is_grpc());
-                return self.answer(status, |reply, out| respond::plain(404, reply, out));
+                return self.answer(trip, status, |reply, out| respond::plain(404, reply, out));
             }
             Refused::NoMemory => {
                 trip.end = End::NoMemory;
                 let status = respond::said_to(503, self.is_grpc());
-                let (mut decision, used) = self.answer(status, respond::no_memory);
+                let (mut decision, used) = self.answer(trip, status, respond::no_memory);
                 if let Decision::Answer(answer) = &mut decision {
                     answer.after = After::Linger;
                 }
@@ -131,7 +131,7 @@ impl Asked<'_, '_, '_> {
             is_head: self.head.method == Method::Head,
             is_grpc: self.is_grpc(),
         };
-        let answer = respond::refusal(self.downstream, status, to);
+        let answer = respond::refusal(self.downstream, status, to, trip.for_client.as_deref());
         (Decision::Answer(answer), self.after_head.len())
     }
 }

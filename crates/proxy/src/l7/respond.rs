@@ -2,20 +2,19 @@
 
 use std::future::poll_fn;
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::{FixedAnswer, Redirect, Respond};
 use sluice_http::h1::relay::Outbox;
 use sluice_http::h1::response::write_status_line;
-use sluice_route::{Captures, Variable};
 use sluice_telemetry::End;
-use sluice_tls::Facts;
-use sluice_wire::h1::{FieldKind, RequestHead, Version, reason_phrase};
+use sluice_wire::h1::{RequestHead, Version, reason_phrase};
 
+use super::for_client::ForClient;
 use super::grpc;
 use super::pipeline::After;
 use super::serve::Downstream;
+use super::values::Values;
 use crate::trip::Trip;
 
 /// An answer, composed.
@@ -48,6 +47,8 @@ pub(super) struct Reply<'a> {
     pub(super) is_head: bool,
     pub(super) is_grpc: bool,
     pub(super) keep_alive: bool,
+    /// What the route changes in it.
+    pub(super) for_client: Option<&'a ForClient>,
 }
 
 /// What of a request decides about the form of an error.
@@ -57,58 +58,6 @@ pub(super) struct Recipient {
     pub(super) is_head: bool,
     /// Whether it is gRPC.
     pub(super) is_grpc: bool,
-}
-
-/// What the variables of a template stand for.
-pub(super) struct Values<'a> {
-    pub(super) head: &'a RequestHead<'a, 'a>,
-    pub(super) client: SocketAddr,
-    pub(super) tls: Option<&'a Facts>,
-    pub(super) scheme: &'static str,
-    pub(super) path: &'a str,
-    pub(super) captures: &'a Captures,
-    pub(super) request_id: &'a str,
-    pub(super) route: &'a str,
-}
-
-impl Values<'_> {
-    fn write(&self, variable: &Variable, out: &mut Vec<u8>) {
-        let head = self.head;
-        let text: &[u8] = match variable {
-            Variable::ClientIp => {
-                // Writing to a vector cannot fail.
-                let _ = write!(out, "{}", self.client.ip());
-                return;
-            }
-            Variable::ClientPort => {
-                let _ = write!(out, "{}", self.client.port());
-                return;
-            }
-            Variable::Method => head.method.as_str().as_bytes(),
-            Variable::Scheme => self.scheme.as_bytes(),
-            Variable::TlsVersion => self.tls.map_or("", |tls| tls.version).as_bytes(),
-            Variable::TlsSubject => self
-                .tls
-                .and_then(|tls| tls.client.as_ref())
-                .map_or("", |client| &*client.subject)
-                .as_bytes(),
-            Variable::Host => head.host.as_bytes(),
-            Variable::Path => head.target.path().as_bytes(),
-            Variable::Query => head.target.query().unwrap_or_default().as_bytes(),
-            Variable::RequestId => self.request_id.as_bytes(),
-            Variable::Route => self.route.as_bytes(),
-            // We answer ourselves: there is neither.
-            Variable::Upstream | Variable::Server => b"",
-            Variable::Header(name) => head.fields.named(name).unwrap_or_default(),
-            Variable::Cookie(name) => cookie(head, name).unwrap_or_default(),
-            Variable::Capture(index) => self
-                .captures
-                .get(*index, self.path)
-                .unwrap_or_default()
-                .as_bytes(),
-        };
-        out.extend_from_slice(text);
-    }
 }
 
 /// `respond = { … }`
@@ -222,7 +171,12 @@ pub(super) fn no_memory(reply: Reply<'_>, out: &mut Vec<u8>) {
 }
 
 /// A refusal: the connection ends with it, as where the next request begins may not be known.
-pub(super) fn refusal(downstream: &Downstream, status: u16, to: Recipient) -> Answer {
+pub(super) fn refusal(
+    downstream: &Downstream,
+    status: u16,
+    to: Recipient,
+    for_client: Option<&ForClient>,
+) -> Answer {
     let mut bytes = downstream.worker.buffers().take();
     let reply = Reply {
         downstream,
@@ -230,6 +184,7 @@ pub(super) fn refusal(downstream: &Downstream, status: u16, to: Recipient) -> An
         is_head: to.is_head,
         is_grpc: to.is_grpc,
         keep_alive: false,
+        for_client,
     };
     plain(status, reply, &mut bytes);
     Answer::new(said_to(status, to.is_grpc), bytes, false)
@@ -303,6 +258,7 @@ fn write(
     out: &mut Vec<u8>,
 ) {
     write_status_line(status, reason_phrase(status).as_bytes(), out);
+    let start = out.len();
     out.extend_from_slice(b"Date: ");
     let clock = reply.downstream.worker.clock();
     out.extend_from_slice(&clock.date_of(Instant::now()));
@@ -325,6 +281,9 @@ fn write(
     if let Some(content_type) = content_type {
         let _ = write!(out, "Content-Type: {content_type}\r\n");
     }
+    if let Some(for_client) = reply.for_client {
+        for_client.edits().apply_to_own(start, out);
+    }
     let has_body = status != 204 && status != 304;
     if has_body {
         let _ = write!(out, "Content-Length: {}\r\n", body.len());
@@ -338,19 +297,6 @@ fn write(
     if has_body && !reply.is_head {
         out.extend_from_slice(body);
     }
-}
-
-/// RFC 6265, 4.2.1
-fn cookie<'a>(head: &RequestHead<'_, 'a>, name: &str) -> Option<&'a [u8]> {
-    head.fields
-        .iter()
-        .filter(|field| field.kind == FieldKind::Cookie)
-        .flat_map(|field| field.value.split(|byte| *byte == b';'))
-        .find_map(|pair| {
-            let pair = pair.trim_ascii();
-            let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-            Some(value)
-        })
 }
 
 const ALLOW: &[u8] = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE";

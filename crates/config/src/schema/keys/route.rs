@@ -1,5 +1,6 @@
 //! The keys of routes.
 
+use super::headers::{REQUEST_HEADERS, RESPONSE_HEADERS};
 use super::matching::MATCH;
 use super::split::{ASSIGN, SIDE};
 use super::{DAY, MILLISECOND, MINUTE, duration};
@@ -90,8 +91,20 @@ pub(crate) static ROUTE: Shape = Shape {
         .also(&["split-on", "split-key", "hash-on", "stickiness"]),
         Key::not_yet("mirror", "Send a copy elsewhere."),
         Key::not_yet("rewrite", "Change path or host."),
-        Key::not_yet("request-headers", "Change request fields."),
-        Key::not_yet("response-headers", "Change response fields."),
+        Key::new(
+            "request-headers",
+            Kind::Table(&REQUEST_HEADERS),
+            Default::Absent("fields go to the server as they came"),
+            "With `upstream`: what is changed in the fields of requests. [headers.md](headers.md) says how.",
+        )
+        .also(&["request-header", "proxy-set-header", "headers"]),
+        Key::new(
+            "response-headers",
+            Kind::Table(&RESPONSE_HEADERS),
+            Default::Absent("fields go to the client as they came"),
+            "What is changed in the fields of answers.",
+        )
+        .also(&["response-header", "add-header"]),
         Key::not_yet("allow", "Who may come in."),
         Key::not_yet("deny", "Who may not come in."),
         Key::not_yet("auth", "Who must show who they are."),

@@ -11,6 +11,7 @@ use sluice_telemetry::End;
 use sluice_upstream::read_load_report;
 use sluice_wire::h1::{FieldStorage, Framing, HeadEnd, Limits, ResponseHead, parse_response};
 
+use super::super::for_client::ForClient;
 use super::{Answering, Ended, Exchange, Fault, Sending};
 
 impl Exchange<'_> {
@@ -162,6 +163,7 @@ impl Exchange<'_> {
         self.reusable = head.persistent && head.framing != Framing::UntilClose;
         self.truncation_hidden = delivery == Delivery::UntilClose;
         self.note_answer(head, now);
+        self.trip.complete_for_client();
         let date = self.downstream.worker.clock().date_of(now);
         compose(head, &self.back(delivery, self.keep_alive, &date), out);
         self.downstream
@@ -212,7 +214,7 @@ impl Exchange<'_> {
             hsts: self.request.hsts.as_deref(),
             alt_svc: self.request.alt_svc.as_deref(),
             for_us: self.load_report().map(LoadReport::field),
-            edits: self.request.answer_edits(),
+            edits: self.trip.for_client.as_deref().map(ForClient::edits),
         }
     }
 
@@ -304,6 +306,7 @@ impl Exchange<'_> {
         }
         let now = self.trip.tick();
         self.note_answer(head, now);
+        self.trip.complete_for_client();
         self.count_traffic();
         let mut out = self.take_interim().into_rest();
         compose(head, &self.back(Delivery::None, true, &[]), &mut out);

@@ -1,0 +1,32 @@
+//! What a route changes on the way: fields of requests, fields of answers.
+
+use sluice_route::{FieldNames, Template};
+
+/// What a route changes in the heads of its requests and of their answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteEdits {
+    /// `request-headers`
+    pub request: Option<Box<HeadEdits>>,
+    /// `response-headers`
+    pub response: Option<Box<HeadEdits>>,
+}
+
+/// What is changed in the fields of a head. Nothing in it touches how a message is framed, or what concerns one connection.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HeadEdits {
+    /// Fields that are left out: what is removed, and what is replaced.
+    pub removes: FieldNames,
+    /// A field, and the one that gets its values; both in lower case.
+    pub copies: Box<[(Box<str>, Box<str>)]>,
+    /// Lines that are added, in the order of the file.
+    pub lines: Box<[FieldLine]>,
+}
+
+/// A field line that is added.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldLine {
+    /// In lower case.
+    pub name: Box<str>,
+    /// Where nothing comes out of it, there is no such line.
+    pub value: Template,
+}
