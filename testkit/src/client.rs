@@ -41,11 +41,9 @@ impl RawClient {
             socket.bind(source).expect("a source address");
         }
         // One that is reset as soon as it is there is a connection too: whoever reads from it will see.
-        match socket.connect(address) {
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
-            connected => {
-                connected.unwrap_or_else(|error| panic!("connecting to {address:?}: {error}"))
-            }
+        if let Err(error) = socket.connect(address) {
+            let is_reset = error.kind() == std::io::ErrorKind::ConnectionReset;
+            assert!(is_reset, "connecting to {address:?}: {error}");
         }
         if domain != Domain::UNIX {
             socket.set_tcp_nodelay(true).expect("TCP_NODELAY");

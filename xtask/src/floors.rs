@@ -17,6 +17,7 @@ const TABLE: &[(&str, u8)] = &[
     ("sluice-route", 1),
     ("sluice-balance", 1),
     ("sluice-health", 1),
+    ("sluice-geo", 2),
     ("sluice-config", 3),
     ("sluice-net", 4),
     ("sluice-telemetry", 4),

@@ -102,6 +102,8 @@ impl Work {
             fields: &NoFields,
             client: Ipv4Addr::LOCALHOST.into(),
             scheme: Scheme::Http,
+            tls_subject: None,
+            countries: None,
         };
         self.router
             .find(&facts, &mut Captures::new())

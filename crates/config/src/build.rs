@@ -1,5 +1,6 @@
 //! The fourth stage: the values of the file become the plan. Names turn into indices, conditions are compiled.
 
+mod access;
 mod acme;
 mod balance;
 mod circuit_breaker;
@@ -56,6 +57,11 @@ pub(crate) fn build(
     let runtime = builder.runtime(file);
     let admin = builder.admin(file);
     let logs = builder.logs(file);
+    let geo = file.table("geo");
+    let countries = geo.map(|section| builder.countries(section));
+    if countries.is_none() {
+        builder.needs_no_countries(file);
+    }
     builder.unused_upstreams(file, &listeners, &routes);
     check::check(file, &listeners, &routes, &upstreams, builder.findings);
 
@@ -79,6 +85,10 @@ pub(crate) fn build(
         listeners,
         routes,
         upstreams: all(upstreams)?,
+        countries: match countries {
+            Some(countries) => Some(countries?),
+            None => None,
+        },
         runtime: runtime?,
         admin,
         logs: logs?,

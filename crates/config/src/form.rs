@@ -3,6 +3,7 @@
 mod acme;
 mod health;
 mod hedge;
+mod origin;
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -52,6 +53,8 @@ impl Form {
             Self::Server => "a server's address",
             Self::Ip => "an IP address",
             Self::Network => "a network",
+            Self::Country => "a country",
+            Self::Origin => "a network or a country",
             Self::Upstream => "the name of an upstream",
             Self::Listener => "the name of a listener",
             Self::Name => "a name",
@@ -100,6 +103,8 @@ impl Form {
                 Misfit::new("an address such as 192.0.2.1 or 2001:db8::1, without a port")
             }),
             Self::Network => network(text).map(Typed::Network),
+            Self::Country => origin::country(text).map(Typed::Country),
+            Self::Origin => origin::origin(text).map(Typed::Origin),
             Self::Upstream | Self::Listener | Self::Any | Self::Template => {
                 Ok(Typed::Text(text.to_owned()))
             }

@@ -84,6 +84,15 @@ pub trait Surroundings {
         Err(WrongFile::new(FileRole::Ocsp, "there are no files here"))
     }
 
+    /// A database of countries in `MaxMind`'s format; a relative path is meant from the configuration file.
+    fn countries(&self, path: &Path) -> Result<plan::Countries, WrongFile> {
+        let _ = path;
+        Err(WrongFile::new(
+            FileRole::Countries,
+            "there are no files here",
+        ))
+    }
+
     /// The text of a file that several keys of the configuration may name, and where it is; a relative path is meant from the
     /// configuration file. The error says why it cannot be read, in one line.
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
@@ -146,6 +155,8 @@ pub enum FileRole {
     Revoked,
     /// `ocsp`
     Ocsp,
+    /// `database` of `[geo]`
+    Countries,
 }
 
 /// A file that can be used.

@@ -10,6 +10,7 @@ mod health;
 mod hedge;
 mod listener;
 mod ocsp;
+mod origin;
 mod process;
 mod route;
 mod server_names;
@@ -29,6 +30,7 @@ pub use listener::{
     SocketOptions, SourceAddress, UdpListener,
 };
 pub use ocsp::{Ocsp, OcspFlaw};
+pub use origin::{Access, Countries};
 pub use process::{
     AccessFormat, AccessLog, Admin, LogFormat, LogLevel, LogTarget, Logs, MaxMemory, Runtime,
     Secret,
@@ -52,6 +54,8 @@ pub struct Plan {
     pub routes: Vec<Route>,
     /// In the order of the file.
     pub upstreams: Vec<Upstream>,
+    /// `[geo]`: who knows of countries.
+    pub countries: Option<Countries>,
     /// `[runtime]`
     pub runtime: Runtime,
     /// `[admin]`; without it there is no admin listener.
@@ -74,6 +78,7 @@ impl Plan {
         let directories = tls()
             .filter_map(|tls| tls.acme.as_ref()?.authorities.as_ref())
             .filter_map(|authorities| authorities.file.clone());
+        let countries = self.countries.iter().map(|one| one.file.clone());
         let tickets = tls().filter_map(|tls| tls.ticket_keys_file.clone());
         certificates
             .flat_map(|one| {
@@ -83,6 +88,7 @@ impl Plan {
             .flatten()
             .chain(tickets)
             .chain(directories)
+            .chain(countries)
             .chain(authorities)
             .chain(clients.flatten())
             .collect()

@@ -12,8 +12,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use sluice_model::{BindAddress, ServerAddress};
-use sluice_route::{HostPattern, PathPattern, Pattern};
+use sluice_model::{BindAddress, Country, ServerAddress};
+use sluice_route::{HostPattern, Origin, PathPattern, Pattern};
 
 use crate::Surroundings;
 use crate::diagnostic::{Diagnostic, Findings, Span};
@@ -51,6 +51,8 @@ pub(crate) enum Typed {
     Server(ServerAddress),
     Ip(IpAddr),
     Network(IpNet),
+    Country(Country),
+    Origin(Origin),
     Secret(Secret),
     Host(HostPattern),
     Path(PathPattern),

@@ -252,6 +252,10 @@ pub(crate) enum Form {
     Ip,
     /// An IP address or a network in CIDR form.
     Network,
+    /// The code of a country.
+    Country,
+    /// A network or a country.
+    Origin,
     /// The name of an upstream of this file.
     Upstream,
     /// The name of a listener of this file.

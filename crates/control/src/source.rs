@@ -5,12 +5,14 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustix::fs::{Access, access};
-use sluice_config::plan::{Authorities, Certificate, Ocsp};
+use sluice_config::plan::{Authorities, Certificate, Countries, Ocsp};
 use sluice_config::{FileRole, Loaded, Report, Surroundings, WrongFile, from_addresses, load};
 use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Where the configuration comes from.
 #[derive(Clone, Debug)]
@@ -195,6 +197,23 @@ impl Surroundings for Process<'_> {
         let path = self.place(path);
         let text = self.text(&path, FileRole::Certificate);
         text.map(|text| (path, text)).map_err(|wrong| wrong.reason)
+    }
+
+    fn countries(&self, path: &Path) -> Result<Countries, WrongFile> {
+        let file = self.place(path);
+        self.files.borrow_mut().push(file.clone());
+        let role = FileRole::Countries;
+        let bytes = fs::read(&file).map_err(|error| unreadable(&file, role, &error))?;
+        let hash = xxh3_64(&bytes);
+        let countries = sluice_geo::Countries::read(bytes).map_err(|error| {
+            WrongFile::new(role, error.to_string())
+                .help("GeoLite2-Country, DB-IP's lite one and others come as such files")
+        })?;
+        Ok(Countries {
+            file,
+            hash,
+            lookup: Arc::new(countries),
+        })
     }
 
     fn folder(&self, path: &Path) -> Result<PathBuf, String> {

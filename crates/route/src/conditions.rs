@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ipnet::IpNet;
+use sluice_model::Country;
 
 use crate::facts::{Facts, Scheme};
 use crate::host::{self, HostPattern};
@@ -26,6 +27,10 @@ pub struct Conditions {
     pub parameters: Vec<ParameterCondition>,
     /// The client is in one of these networks; empty: wherever it is.
     pub clients: Vec<IpNet>,
+    /// The client is in one of these countries; empty: wherever it is.
+    pub countries: Vec<Country>,
+    /// The subject of the client's certificate; `None`: any, and none.
+    pub tls_subject: Option<Pattern>,
     /// The scheme; `None`: either.
     pub scheme: Option<Scheme>,
     /// None of these holds.
@@ -145,9 +150,11 @@ impl Conditions {
             && self.host_holds(host)
             && self.scheme_holds(facts)
             && self.client_holds(facts)
+            && self.tls_subject_holds(facts)
             && self.fields.iter().all(|field| field.holds(facts))
             && self.cookies.iter().all(|cookie| cookie.holds(facts))
             && self.parameters.iter().all(|one| one.holds(facts))
+            && self.country_holds(facts)
             && !self.not.iter().any(|not| not.hold_for(host, facts))
             && self.any_holds(host, facts)
     }
@@ -167,6 +174,20 @@ impl Conditions {
             let client = facts.client.to_canonical();
             self.clients.iter().any(|network| network.contains(&client))
         }
+    }
+
+    pub(crate) fn country_holds(&self, facts: &Facts<'_>) -> bool {
+        self.countries.is_empty()
+            || facts
+                .country()
+                .is_some_and(|country| self.countries.contains(&country))
+    }
+
+    pub(crate) fn tls_subject_holds(&self, facts: &Facts<'_>) -> bool {
+        self.tls_subject.as_ref().is_none_or(|pattern| {
+            let subject = facts.tls_subject.map(str::as_bytes);
+            subject.is_some_and(|subject| pattern.matches(subject))
+        })
     }
 
     pub(crate) fn any_holds(&self, host: &str, facts: &Facts<'_>) -> bool {

@@ -1,6 +1,7 @@
 //! Whether one route leaves nothing for another: what makes a route unreachable.
 
 use ipnet::IpNet;
+use sluice_model::Country;
 
 use crate::conditions::{Conditions, CookieCondition, FieldCondition, ParameterCondition};
 
@@ -25,6 +26,8 @@ impl Conditions {
                 .iter()
                 .all(|parameter| parameter.follows_from(&later.parameters))
             && self.covers_clients(later)
+            && self.covers_countries(later)
+            && self.covers_subject(later)
             && (self.scheme.is_none() || self.scheme == later.scheme)
             && self.not.iter().all(|not| later.not.contains(not))
             && (self.any.is_empty()
@@ -36,6 +39,20 @@ impl Conditions {
         let is_within = |network: &IpNet| self.clients.iter().any(|wider| wider.contains(network));
         self.clients.is_empty()
             || (!later.clients.is_empty() && later.clients.iter().all(is_within))
+    }
+
+    fn covers_countries(&self, later: &Self) -> bool {
+        let is_among = |country: &Country| self.countries.contains(country);
+        self.countries.is_empty()
+            || (!later.countries.is_empty() && later.countries.iter().all(is_among))
+    }
+
+    fn covers_subject(&self, later: &Self) -> bool {
+        match (&self.tls_subject, &later.tls_subject) {
+            (None, _) => true,
+            (Some(wider), Some(subject)) => wider.covers(subject),
+            (Some(_), None) => false,
+        }
     }
 
     fn covers_hosts(&self, later: &Self) -> bool {

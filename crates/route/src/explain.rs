@@ -68,8 +68,24 @@ impl Verdict {
                 seen: Some(facts.client.to_canonical().to_string()),
             });
         }
+        if let Some(pattern) = &conditions.tls_subject
+            && !conditions.tls_subject_holds(facts)
+        {
+            mismatches.push(Mismatch {
+                aspect: Aspect::TlsSubject,
+                wanted: pattern.to_string(),
+                seen: facts.tls_subject.map(ToOwned::to_owned),
+            });
+        }
         mismatches.extend(cookies(conditions, facts));
         mismatches.extend(parameters(conditions, facts));
+        if !conditions.country_holds(facts) {
+            mismatches.push(Mismatch {
+                aspect: Aspect::Country,
+                wanted: list(conditions.countries.iter().map(ToString::to_string)),
+                seen: facts.country().map(|country| country.to_string()),
+            });
+        }
         for not in &conditions.not {
             if not.hold_for(&host, facts) {
                 mismatches.push(Mismatch {
@@ -142,6 +158,10 @@ pub enum Aspect {
     Cookie(String),
     /// The parameter of the query of this name.
     Parameter(String),
+    /// The subject of the client's certificate.
+    TlsSubject,
+    /// The client's country.
+    Country,
     /// What must not be.
     Not,
     /// Alternatives.
@@ -159,6 +179,8 @@ impl fmt::Display for Aspect {
             Self::Client => f.write_str("client"),
             Self::Cookie(name) => write!(f, "cookie {name}"),
             Self::Parameter(name) => write!(f, "query parameter {name}"),
+            Self::TlsSubject => f.write_str("subject of a certificate"),
+            Self::Country => f.write_str("known country"),
             Self::Not => f.write_str("`not`"),
             Self::Any => f.write_str("`any`"),
         }

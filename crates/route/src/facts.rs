@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use sluice_model::Country;
+
 /// What is known of a request when its route is looked for. Nothing is copied into it.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
@@ -20,6 +22,10 @@ pub struct Facts<'a> {
     pub client: IpAddr,
     /// What is spoken with the client.
     pub scheme: Scheme,
+    /// The subject of the client's certificate; `None` where it has shown none.
+    pub tls_subject: Option<&'a str>,
+    /// Who knows of countries; `None` where nobody does.
+    pub countries: Option<&'a dyn CountryLookup>,
 }
 
 /// The scheme of a request's URL (RFC 9110, 4.2).
@@ -41,6 +47,11 @@ impl fmt::Display for Scheme {
 }
 
 impl Facts<'_> {
+    /// The client's country; `None` where it is not known, as of private addresses. Looked up each time.
+    pub fn country(&self) -> Option<Country> {
+        self.countries?.country_of(self.client)
+    }
+
     /// Calls `holds` with the value of each cookie of that name (RFC 6265, 4.2.1), in order, until it returns true; returns
     /// whether it did.
     pub fn any_cookie(&self, name: &str, holds: &mut dyn FnMut(&[u8]) -> bool) -> bool {
@@ -58,6 +69,12 @@ impl Facts<'_> {
         let pairs = self.query.into_iter().flat_map(|query| query.split('&'));
         pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
     }
+}
+
+/// Knows in which countries addresses are.
+pub trait CountryLookup {
+    /// The country of an address, which may be a mapped IPv4 one; `None` where it is not known.
+    fn country_of(&self, address: IpAddr) -> Option<Country>;
 }
 
 /// Looks into the header fields of a request wherever they lie, without building a map.

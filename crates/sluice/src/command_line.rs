@@ -101,6 +101,9 @@ pub(crate) struct ExplainArguments {
     /// The client's address
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(crate) client_ip: IpAddr,
+    /// The subject of the client's certificate, as `CN=alice, O=Example`
+    #[arg(long, value_name = "SUBJECT")]
+    pub(crate) tls_subject: Option<String>,
     /// A header field, as `name: value`; may be given more than once
     #[arg(short = 'H', long = "header", value_name = "FIELD")]
     pub(crate) headers: Vec<String>,

@@ -1,5 +1,6 @@
 //! `sluice explain`: which route, upstream and server a request would get, and why.
 
+mod access;
 mod passthrough;
 mod servers;
 mod session;
@@ -112,6 +113,8 @@ fn no_request(client: IpAddr) -> Facts<'static> {
         fields: &NoFields,
         client,
         scheme: Scheme::Http,
+        tls_subject: None,
+        countries: None,
     }
 }
 
@@ -190,7 +193,18 @@ fn answer(
     } else {
         "not trusted: its X-Forwarded-* fields are replaced"
     };
-    writeln!(text, "client    {} ({trusted})", arguments.client_ip)?;
+    let country = plan.countries.as_ref().map(|countries| {
+        let country = countries.lookup.country_of(arguments.client_ip);
+        country.map_or("of no known country".to_owned(), |country| {
+            format!("of country {country}")
+        })
+    });
+    let country = country.map_or(String::new(), |country| format!("{country}; "));
+    writeln!(
+        text,
+        "client    {} ({country}{trusted})",
+        arguments.client_ip
+    )?;
     let mut buffer = String::new();
     let path = match normalise_path(&request.path, &mut buffer) {
         Ok(path) => path,
@@ -210,6 +224,8 @@ fn answer(
         fields: &request.fields,
         client: arguments.client_ip,
         scheme: request.scheme,
+        tls_subject: arguments.tls_subject.as_deref(),
+        countries: plan.countries.as_ref().map(|one| &*one.lookup as _),
     };
     let verdicts = http.router.explain(&facts);
     let found = http.router.find(&facts, &mut Captures::new());
@@ -228,6 +244,9 @@ fn answer(
         .and_then(|id| plan.routes.get(id.0));
     match route {
         Some(route) => {
+            if !access::describe(&route.access, &facts, &mut text)? {
+                return Ok(text);
+            }
             describe(plan, route, &facts, servers, &mut text)?;
         }
         None => writeln!(text, "answer    404: no route matches")?,

@@ -15,6 +15,8 @@ words! {
         BadRequest = "bad-request",
         /// No route matched.
         NoRoute = "no-route",
+        /// `allow` or `deny` of the route keeps clients out that come from there.
+        Denied = "denied",
         /// The upstream had no server to give the request to.
         NoServer = "no-server",
         /// No server of the upstream was well, and none is tried all the same (`fail-closed`, or down by hand).

@@ -1,10 +1,14 @@
 //! Every configuration on the project's pages is a good one: no error, and no warning.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use sluice_config::plan::{Authorities, Certificate, Ocsp, Secret};
+use sluice_config::plan::{Authorities, Certificate, Countries, Ocsp, Secret};
 use sluice_config::{Source, Surroundings, WrongFile, load};
+use sluice_model::Country;
+use sluice_route::CountryLookup;
 
 use super::pages;
 
@@ -57,6 +61,15 @@ fn toml_blocks(text: &str) -> Vec<&str> {
 /// Every variable is set and every secret is there.
 struct Anything;
 
+/// Who knows of no country.
+struct Nowhere;
+
+impl CountryLookup for Nowhere {
+    fn country_of(&self, _: IpAddr) -> Option<Country> {
+        None
+    }
+}
+
 impl Surroundings for Anything {
     fn env(&self, _: &str) -> Option<String> {
         Some("a-text-long-enough-for-a-secret".to_owned())
@@ -90,6 +103,14 @@ impl Surroundings for Anything {
             response: Vec::new().into(),
             flaw: None,
             next_update: None,
+        })
+    }
+
+    fn countries(&self, path: &Path) -> Result<Countries, WrongFile> {
+        Ok(Countries {
+            file: path.to_owned(),
+            hash: 0,
+            lookup: Arc::new(Nowhere),
         })
     }
 

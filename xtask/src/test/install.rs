@@ -27,6 +27,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("nginx", "nginx"),
     ("nft", "nftables"),
+    ("npm", "npm"),
     ("openssl", "openssl"),
     ("pebble", "pebble"),
     ("pip3", "python3-pip"),
@@ -43,6 +44,9 @@ const PYTHON_MODULES: &[(&str, &str)] = &[
     ("hypercorn", "hypercorn"),
     ("websockets", "websockets"),
 ];
+
+/// A package of Node's that brings a file that tests read.
+const NODE_PACKAGES: &[&str] = &["@ip-location-db/geo-whois-asn-country-mmdb"];
 
 /// Fails with what is missing where it may not or cannot install it.
 pub(crate) fn prepare(may_install: bool) -> Result<()> {
@@ -71,7 +75,7 @@ pub(crate) fn prepare(may_install: bool) -> Result<()> {
         .collect();
     let packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
     if packages.is_empty() {
-        return prepare_python(may_install);
+        return prepare_modules(may_install);
     }
     let by_hand = format!(
         "missing: install the packages {} and try again",
@@ -89,7 +93,35 @@ pub(crate) fn prepare(may_install: bool) -> Result<()> {
         "--quiet",
     ]);
     install(apt.args(&packages)).context(by_hand)?;
-    prepare_python(may_install)
+    prepare_modules(may_install)
+}
+
+fn prepare_modules(may_install: bool) -> Result<()> {
+    prepare_python(may_install)?;
+    prepare_node(may_install)
+}
+
+fn prepare_node(may_install: bool) -> Result<()> {
+    let folder = crate::workspace::root().join("target/node");
+    for package in NODE_PACKAGES {
+        if folder.join("node_modules").join(package).is_dir() {
+            continue;
+        }
+        ensure!(
+            may_install,
+            "Node's {package} is missing: npm install --prefix target/node {package}"
+        );
+        let mut npm = Command::new("npm");
+        npm.args([
+            "install",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+        ]);
+        install(npm.arg(&folder).arg(package))?;
+    }
+    Ok(())
 }
 
 fn prepare_python(may_install: bool) -> Result<()> {

@@ -25,6 +25,11 @@ pub(super) fn conditions(section: &Section) -> Option<Conditions> {
             value,
         })?,
         clients: items(section, "client-ip")?,
+        countries: items(section, "country")?,
+        tls_subject: match section.set_at("tls-subject") {
+            Some(_) => Some(section.value("tls-subject")?),
+            None => None,
+        },
         scheme: match section.set_at("scheme") {
             Some(_) => Some(match section.value("scheme")? {
                 "https" => Scheme::Https,
@@ -38,7 +43,7 @@ pub(super) fn conditions(section: &Section) -> Option<Conditions> {
 }
 
 /// Nothing where the key is not set; `None` where it is wrong.
-fn items<T: FromTyped>(section: &Section, key: &str) -> Option<Vec<T>> {
+pub(super) fn items<T: FromTyped>(section: &Section, key: &str) -> Option<Vec<T>> {
     if section.set_at(key).is_none() {
         return Some(Vec::new());
     }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use sluice_route::{Conditions, PathPattern, Template, TemplateError};
 
+use super::access::access;
 use super::matching::conditions;
 use super::overload::priority;
 use super::{Builder, is_wrong};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::plan::{
-    Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, RouteEdits,
-    RoutePriority, UpstreamId,
+    Access, Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route,
+    RouteEdits, RoutePriority, UpstreamId,
 };
 use crate::read::{Section, nothing_set};
 use crate::schema::keys;
@@ -75,6 +76,7 @@ impl Builder<'_> {
                 Some(HalfRoute {
                     route: Route {
                         name: "default".into(),
+                        access: Access::default(),
                         action: Action::Forward(UpstreamId(0)),
                         timeout: defaults.value("timeout")?,
                         max_body: None,
@@ -136,6 +138,7 @@ impl Builder<'_> {
             .map(|table| self.hedge(table, section, action.as_ref()));
         let route = Route {
             name,
+            access: access(section)?,
             action: action?,
             timeout: section.value("timeout")?,
             max_body: section.value("max-body"),

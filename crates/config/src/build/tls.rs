@@ -225,6 +225,7 @@ impl Builder<'_> {
         let message = match wrong.role {
             FileRole::Certificate => "this certificate cannot be used",
             FileRole::Key => "this private key cannot be used",
+            FileRole::Countries => "this database of countries cannot be used",
             FileRole::Ocsp => "this answer of OCSP cannot be used",
             FileRole::Revoked => "these lists of revoked certificates cannot be used",
             FileRole::Authority => "there are no authorities to verify certificates by",

@@ -150,6 +150,8 @@ mod tests {
             fields: &fields,
             client: CLIENT,
             scheme: Scheme::Http,
+            tls_subject: None,
+            countries: None,
         };
         key.of_request(&facts)
     }

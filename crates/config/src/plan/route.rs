@@ -6,13 +6,15 @@ use std::time::Duration;
 use sluice_model::{Priority, Share};
 use sluice_route::Template;
 
-use super::{Hedge, RouteEdits, Split, UpstreamId};
+use super::{Access, Hedge, RouteEdits, Split, UpstreamId};
 
 /// `[[routes]]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
     /// `name`; `route-N` (counted from 1 in the file) where absent, `default` for the one made when there are no routes.
     pub name: Arc<str>,
+    /// `allow`, `deny`
+    pub access: Access,
     /// What is done with a request that matches.
     pub action: Action,
     /// `timeout`: from the request's last byte sent to the response's head received.

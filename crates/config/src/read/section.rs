@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use sluice_model::{BindAddress, ServerAddress, Share, Weight};
-use sluice_route::{HostPattern, PathPattern, Pattern};
+use sluice_model::{BindAddress, Country, ServerAddress, Share, Weight};
+use sluice_route::{HostPattern, Origin, PathPattern, Pattern};
 
 use super::{Read, Typed};
 use crate::diagnostic::Span;
@@ -169,6 +169,8 @@ from_typed! {
     ServerAddress: Typed::Server(address) => Some(address.clone());
     IpAddr: Typed::Ip(address) => Some(*address);
     IpNet: Typed::Network(net) => Some(*net);
+    Country: Typed::Country(country) => Some(*country);
+    Origin: Typed::Origin(origin) => Some(*origin);
     Secret: Typed::Secret(secret) => Some(secret.clone());
     HostPattern: Typed::Host(pattern) => Some(pattern.clone());
     PathPattern: Typed::Path(pattern) => Some(pattern.clone());

@@ -18,7 +18,7 @@ use process::{ADMIN, LOGS, RUNTIME};
 pub(crate) use route::ROUTE;
 use upstream::UPSTREAM;
 
-use super::{Choice, Default, Key, Kind, Shape};
+use super::{Choice, Default, Form, Key, Kind, Shape};
 
 /// The file itself.
 pub(crate) static FILE: Shape = Shape {
@@ -62,12 +62,33 @@ pub(crate) static FILE: Shape = Shape {
         .also(&["api", "stats", "metrics", "dashboard"]),
         Key::new("logs", Kind::Table(&LOGS), Default::Is("{}"), "What is written down.")
             .also(&["log", "logging"]),
+        Key::new(
+            "geo",
+            Kind::Table(&GEO),
+            Default::Absent("nothing is known of countries"),
+            "What is known of where addresses are.",
+        )
+        .also(&["geoip", "geoip2", "maxmind", "geo-ip"]),
         Key::not_yet("rate-limits", "Limits by client or key."),
         Key::not_yet("stores", "State shared between balancers."),
         Key::not_yet("auth", "Who is let in."),
         Key::not_yet("tracing", "Traces of requests."),
         Key::not_yet("alerts", "Messages when something is wrong."),
     ],
+};
+
+/// `[geo]`
+static GEO: Shape = Shape {
+    place: "`[geo]`",
+    doc: "What is known of where addresses are.",
+    keys: &[Key::new(
+        "database",
+        Kind::Text(Form::File),
+        Default::Required("database = \"GeoLite2-Country.mmdb\""),
+        "A file in MaxMind's format (`.mmdb`) with countries in it, such as GeoLite2-Country, DB-IP or a free one; read again when it \
+         changes.",
+    )
+    .also(&["file", "countries", "country", "path", "mmdb"])],
 };
 
 /// The kernel counts in seconds and takes no more than this (`MAX_TCP_KEEPIDLE`).

@@ -1,13 +1,25 @@
 //! The files of the tests, and the environment they refer to.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sluice_config::plan::{Authorities, Certificate, Ocsp, OcspFlaw, Secret};
+use sluice_config::plan::{Authorities, Certificate, Countries, Ocsp, OcspFlaw, Secret};
 use sluice_config::{FileRole, Source, Surroundings, WrongFile};
+use sluice_model::Country;
+use sluice_route::CountryLookup;
 
 /// An environment that is the same everywhere.
 pub(crate) struct World;
+
+struct Nowhere;
+
+impl CountryLookup for Nowhere {
+    fn country_of(&self, _: IpAddr) -> Option<Country> {
+        None
+    }
+}
 
 impl Surroundings for World {
     fn env(&self, name: &str) -> Option<String> {
@@ -108,6 +120,17 @@ impl Surroundings for World {
             Some("tickets-empty") => Ok((path.to_owned(), "\n".to_owned())),
             _ => Err("there is no such file".to_owned()),
         }
+    }
+
+    fn countries(&self, path: &Path) -> Result<Countries, WrongFile> {
+        if path.to_string_lossy().contains("missing") {
+            return Err(WrongFile::new(FileRole::Countries, "there is no such file"));
+        }
+        Ok(Countries {
+            file: path.to_owned(),
+            hash: 1,
+            lookup: Arc::new(Nowhere),
+        })
     }
 
     fn folder(&self, path: &Path) -> Result<PathBuf, String> {

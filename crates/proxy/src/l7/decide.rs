@@ -10,7 +10,7 @@ use std::sync::Arc;
 use sluice_config::plan::{Action, HttpListener};
 use sluice_http::h1::relay::Relay;
 use sluice_http::h1::request::kept_request_id;
-use sluice_route::{Captures, Facts, FieldLookup, Scheme, normalise_path};
+use sluice_route::{Captures, CountryLookup, Facts, FieldLookup, Scheme, normalise_path};
 use sluice_telemetry::metrics::BadRequest;
 use sluice_wire::h1::{Fields, Method, RequestHead};
 
@@ -103,6 +103,8 @@ impl<'b> Asked<'_, '_, 'b> {
                 Some(_) => Scheme::Https,
                 None => Scheme::Http,
             },
+            tls_subject: self.tls_subject(),
+            countries: self.countries(),
         };
         let mut captures = Captures::new();
         let id = self
@@ -120,6 +122,9 @@ impl<'b> Asked<'_, '_, 'b> {
             let for_client = ForClient::of_route(edits, &values, self.listener, id);
             trip.for_client = Some(Box::new(for_client));
         }
+        if !route.access.admits(&facts) {
+            return Err(Refused::Denied);
+        }
         if self.is_too_much(route) {
             return Err(Refused::NoMemory);
         }
@@ -130,9 +135,7 @@ impl<'b> Asked<'_, '_, 'b> {
             Some(MaxForwards::Reached) | None => None,
         };
         match &route.action {
-            Action::Forward(upstream) => {
-                self.forward(route, *upstream, &facts, values, left, trip)
-            }
+            Action::Forward(upstream) => self.forward(route, *upstream, &facts, values, left, trip),
             Action::Split(split) => {
                 let upstream = self.place(split, &facts, trip)?;
                 self.forward(route, upstream, &facts, values, left, trip)
@@ -150,6 +153,16 @@ impl<'b> Asked<'_, '_, 'b> {
         let peer = self.downstream.client.ip();
         let told = self.head.fields.all_named("x-forwarded-for");
         client(peer, told, self.http)
+    }
+
+    fn tls_subject(&self) -> Option<&str> {
+        let client = self.downstream.tls.as_deref()?.client.as_ref()?;
+        Some(&client.subject)
+    }
+
+    fn countries(&self) -> Option<&dyn CountryLookup> {
+        let countries = self.listener.live.plan.countries.as_ref()?;
+        Some(&*countries.lookup)
     }
 
     /// What an authority is answered that asks whether this host is ours (RFC 8555, 8.3). Whatever else is asked for goes its way.

@@ -19,6 +19,8 @@ pub(super) enum Refused {
     Bad(u16, BadRequest),
     /// No route matches it.
     NoRoute,
+    /// Clients may not come from there.
+    Denied,
     /// Memory is short.
     NoMemory,
     /// It asks for a method that no proxy in front of servers offers.
@@ -112,6 +114,12 @@ impl Asked<'_, '_, '_> {
                 self.listener.metrics.unrouted.increment();
                 let status = respond::said_to(404, self.is_grpc());
                 return self.answer(trip, status, |reply, out| respond::plain(404, reply, out));
+            }
+            Refused::Denied => {
+                trip.end = End::Denied;
+                self.listener.metrics.denied.increment();
+                let status = respond::said_to(403, self.is_grpc());
+                return self.answer(trip, status, |reply, out| respond::plain(403, reply, out));
             }
             Refused::NoMemory => {
                 trip.end = End::NoMemory;

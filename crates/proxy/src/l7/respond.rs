@@ -205,6 +205,7 @@ pub(super) fn status_of(end: End) -> u16 {
         End::ClientTimeout => 408,
         End::BadRequest => 400,
         End::NoRoute => 404,
+        End::Denied => 403,
         End::Internal => 500,
         End::ConnectFailed
         | End::NoWebSocket

@@ -1,5 +1,7 @@
+use std::net::IpAddr;
+
 use super::*;
-use crate::facts::NoFields;
+use crate::facts::{CountryLookup, NoFields};
 use crate::path::PathPattern;
 
 fn pattern(text: &str) -> Pattern {
@@ -15,6 +17,8 @@ fn facts<'a>(query: &'a str, fields: &'a Vec<(&'a str, &'a str)>, client: &str) 
         fields,
         client: client.parse().expect("an address"),
         scheme: Scheme::Http,
+        tls_subject: None,
+        countries: None,
     }
 }
 
@@ -145,6 +149,8 @@ fn asks(host: &'static str, path: &'static str) -> Facts<'static> {
         fields: &NoFields,
         client: "192.0.2.1".parse().expect("an address"),
         scheme: Scheme::Http,
+        tls_subject: None,
+        countries: None,
     }
 }
 
@@ -234,4 +240,73 @@ fn what_covers_what() {
     ] {
         assert_eq!(wider.covers(later), expected, "{wider:?} {later:?}");
     }
+}
+
+struct Half;
+
+impl CountryLookup for Half {
+    fn country_of(&self, address: IpAddr) -> Option<Country> {
+        address.is_ipv4().then(|| "DE".parse().unwrap())
+    }
+}
+
+#[test]
+fn a_client_is_in_a_country_or_in_none() {
+    let no_fields = Vec::new();
+    let wanted = |codes: &[&str]| Conditions {
+        countries: codes.iter().map(|code| code.parse().unwrap()).collect(),
+        ..Conditions::default()
+    };
+    let four = Facts {
+        client: "192.0.2.1".parse().unwrap(),
+        countries: Some(&Half),
+        ..facts("", &no_fields, "192.0.2.9")
+    };
+    let six = Facts {
+        client: "2001:db8::1".parse().unwrap(),
+        ..four
+    };
+    let unasked = Facts {
+        countries: None,
+        ..four
+    };
+    assert!(wanted(&["FR", "DE"]).hold(&four));
+    assert!(!wanted(&["FR"]).hold(&four));
+    assert!(!wanted(&["DE"]).hold(&six));
+    assert!(!wanted(&["DE"]).hold(&unasked));
+    assert!(wanted(&[]).hold(&unasked));
+    let elsewhere = Conditions {
+        not: vec![wanted(&["DE"])],
+        ..Conditions::default()
+    };
+    assert!(elsewhere.hold(&six) && !elsewhere.hold(&four));
+}
+
+#[test]
+fn the_subject_of_a_certificate_is_a_condition() {
+    let no_fields = Vec::new();
+    let wanted = |pattern: &str| Conditions {
+        tls_subject: Some(Pattern::parse(pattern).unwrap()),
+        ..Conditions::default()
+    };
+    let shown = Facts {
+        tls_subject: Some("CN=alice, O=Example"),
+        ..facts("", &no_fields, "192.0.2.9")
+    };
+    let none = Facts {
+        tls_subject: None,
+        ..shown
+    };
+    for (pattern, holds) in [
+        ("*", true),
+        ("CN=alice, O=Example", true),
+        ("CN=alice,*", true),
+        ("~.*O=Exam.*", true),
+        ("CN=bob*", false),
+    ] {
+        assert_eq!(wanted(pattern).hold(&shown), holds, "{pattern}");
+        assert!(!wanted(pattern).hold(&none), "{pattern}");
+    }
+    assert!(wanted("*").covers(&wanted("CN=alice*")));
+    assert!(!wanted("CN=alice*").covers(&wanted("*")));
 }

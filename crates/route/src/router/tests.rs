@@ -39,6 +39,8 @@ fn get<'a>(host: &'a str, path: &'a str) -> Facts<'a> {
         fields: &NoFields,
         client: CLIENT,
         scheme: Scheme::Http,
+        tls_subject: None,
+        countries: None,
     }
 }
 
@@ -341,6 +343,8 @@ fn facts((host, path, method, fields, query, client, is_secure): &Request) -> Fa
         } else {
             Scheme::Http
         },
+        tls_subject: None,
+        countries: None,
     }
 }
 

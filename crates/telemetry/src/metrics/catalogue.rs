@@ -82,6 +82,7 @@ families! {
     CONNECTIONS_IDLE = Gauge "sluice_connections_idle" ["listener"] "Connections that wait for their next request now.";
     ACCEPT_ERRORS = Counter "sluice_accept_errors_total" ["listener"] "Failed accept calls, other than for want of descriptors.";
     BAD_REQUESTS = Counter "sluice_bad_requests_total" ["listener", "reason"] "Malformed, ambiguous, oversized or late requests, by what was wrong.";
+    DENIED = Counter "sluice_denied_requests_total" ["listener"] "Requests of clients whom `allow` or `deny` of the route keeps out, answered 403.";
     UNROUTED = Counter "sluice_unrouted_requests_total" ["listener"] "Requests that no route matched, answered 404.";
     TLS_HELLOS = Counter "sluice_tls_hellos_total" ["listener", "outcome"] "First messages of TLS clients where connections go by server name, by what came of them.";
     SNI_CONNECTIONS = Counter "sluice_sni_connections_total" ["listener", "sni"] "Connections passed on by a name in `sni`, as it stands in the file.";

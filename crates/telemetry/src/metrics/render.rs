@@ -85,6 +85,7 @@ fn listeners(
     counters_by(text, &catalogue::BAD_REQUESTS, all, |listener| {
         &listener.bad_requests
     });
+    counters(text, &catalogue::DENIED, all, |listener| &listener.denied);
     counters(text, &catalogue::UNROUTED, all, |listener| {
         &listener.unrouted
     });

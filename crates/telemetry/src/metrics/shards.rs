@@ -109,6 +109,8 @@ pub struct ListenerMetrics {
     pub accept_errors: Counter,
     /// Requests refused before they had a route, by why.
     pub bad_requests: CounterBy<BadRequest, { BadRequest::COUNT }>,
+    /// Requests of clients who may not come in.
+    pub denied: Counter,
     /// Requests that no route matched.
     pub unrouted: Counter,
     /// First messages of TLS clients, by what came of them.

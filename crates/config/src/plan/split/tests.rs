@@ -38,6 +38,8 @@ fn placed(split: &Split, cookie: &str, chance: u64, weights: [u32; 2]) -> Option
         fields: &fields,
         client: IpAddr::V4(Ipv4Addr::LOCALHOST),
         scheme: Scheme::Http,
+        tls_subject: None,
+        countries: None,
     };
     split.place(&facts, chance, |side| weights[side])
 }

@@ -15,7 +15,8 @@ pub(crate) static MATCH: Shape = Shape {
         QUERY,
         CLIENT_IP,
         SCHEME,
-        Key::not_yet("country", "The client's country."),
+        COUNTRY,
+        TLS_SUBJECT,
         Key::new(
             "not",
             Kind::OneOrList(&Kind::Table(&PART)),
@@ -41,7 +42,16 @@ static PART: Shape = Shape {
     place: "`not` and `any` of `match`",
     doc: "Conditions on a request, all of which must hold together.",
     keys: &[
-        PATH, HOST, METHOD, HEADERS, COOKIES, QUERY, CLIENT_IP, SCHEME,
+        PATH,
+        HOST,
+        METHOD,
+        HEADERS,
+        COOKIES,
+        QUERY,
+        CLIENT_IP,
+        SCHEME,
+        COUNTRY,
+        TLS_SUBJECT,
     ],
 };
 
@@ -118,3 +128,20 @@ const SCHEME: Key = Key::new(
     "What is spoken with the client: `https` over TLS, `http` without.",
 )
 .also(&["protocol", "proto"]);
+
+const COUNTRY: Key = Key::new(
+    "country",
+    Kind::OneOrList(&Kind::Text(Form::Country)),
+    Default::Absent("any country, and none"),
+    "The client's country, by its code of two letters (ISO 3166-1) and the database that `geo` names. A client of whom it knows no \
+     country, such as one with a private address, is in none of them.",
+)
+.also(&["countries", "geo", "geoip", "country-code"]);
+
+const TLS_SUBJECT: Key = Key::new(
+    "tls-subject",
+    Kind::Text(Form::Pattern),
+    Default::Absent("any client, with a certificate or without"),
+    "The subject of the certificate that the client has shown and that `tls.client-auth` of the listener has verified, such as      `CN=alice, O=Example`; a client without one does not match. `\"*\"` is any certificate.",
+)
+.also(&["client-cert", "client-certificate", "subject", "client-subject", "ssl-client-dn"]);

@@ -105,8 +105,21 @@ pub(crate) static ROUTE: Shape = Shape {
             "What is changed in the fields of answers.",
         )
         .also(&["response-header", "add-header"]),
-        Key::not_yet("allow", "Who may come in."),
-        Key::not_yet("deny", "Who may not come in."),
+        Key::new(
+            "allow",
+            Kind::OneOrList(&Kind::Text(Form::Origin)),
+            Default::Absent("clients may come from anywhere"),
+            "Where clients may come from: addresses, networks, and countries such as `country:DE`; 403 for all others. Behind \
+             `trusted-proxies` of the listener, the client is whom they name by `X-Forwarded-For`.",
+        )
+        .also(&["allow-from", "whitelist", "allowlist", "allowed"]),
+        Key::new(
+            "deny",
+            Kind::OneOrList(&Kind::Text(Form::Origin)),
+            Default::Absent("nobody is kept out"),
+            "Where clients may not come from, even if `allow` names it too; 403 for them.",
+        )
+        .also(&["deny-from", "blacklist", "blocklist", "block", "denied"]),
         Key::not_yet("auth", "Who must show who they are."),
         Key::not_yet("rate-limits", "Limits by client or key."),
         Key::new(
