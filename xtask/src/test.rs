@@ -36,7 +36,7 @@ const STEPS: &[Step] = &[
     // Atomics that try every order in which threads may meet are another build of the same code.
     Step::new(
         "interleavings",
-        Work::Nextest("nextest run --locked --package sluice-balance --package sluice-health --test interleavings --no-fail-fast --color never"),
+        Work::Nextest("nextest run --locked --package sluice-balance --package sluice-health --package sluice-limit --test interleavings --no-fail-fast --color never"),
     )
     .with("RUSTFLAGS", "--cfg loom"),
     // A workspace of their own, as fuzzing needs a compiler of its own. That they build is seen with this one, without

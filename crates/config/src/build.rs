@@ -16,6 +16,7 @@ mod process;
 mod route;
 mod server_names;
 mod split;
+mod store;
 mod tls;
 mod upstream;
 mod upstream_protocol;
@@ -52,6 +53,7 @@ pub(crate) fn build(
     };
     // All before the first `?`, so that each reports what is wrong with it.
     let upstreams = builder.each(file.tables("upstreams"), Builder::upstream);
+    let stores = builder.each(file.tables("stores"), Builder::store);
     let listeners = builder.each(file.tables("listeners"), Builder::listener);
     let routes = builder.routes(file);
     let runtime = builder.runtime(file);
@@ -89,6 +91,7 @@ pub(crate) fn build(
             Some(countries) => Some(countries?),
             None => None,
         },
+        stores: all(stores)?,
         runtime: runtime?,
         admin,
         logs: logs?,

@@ -4,6 +4,7 @@ mod acme;
 mod health;
 mod hedge;
 mod origin;
+mod redis;
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -85,7 +86,13 @@ impl Form {
             Self::JsonPath => "a place in a JSON text",
             Self::JsonTest => "a value or a comparison",
             Self::Datagram => "a datagram",
+            Self::Redis => "the address of a Redis",
         }
+    }
+
+    /// Whether a text is one that holds a secret by mistake.
+    pub(crate) fn hides(self, text: &str) -> bool {
+        self == Self::Redis && text.contains('@')
     }
 
     /// Parses a text of this form.
@@ -141,6 +148,7 @@ impl Form {
             Self::JsonPath => health::json_path(text),
             Self::JsonTest => health::json_test(text).map(Typed::JsonTest),
             Self::Datagram => health::datagram(text).map(Typed::Datagram),
+            Self::Redis => redis::address(text).map(Typed::Redis),
         }
     }
 }

@@ -15,6 +15,7 @@ mod process;
 mod route;
 mod server_names;
 mod split;
+mod store;
 mod tls;
 mod upstream;
 
@@ -40,6 +41,7 @@ pub use route::{
 };
 pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
 pub use split::{Assignment, Placed, Side, Split, SplitBy};
+pub use store::{RedisAddress, Store};
 pub use tls::{
     Acme, Authorities, Certificate, Challenge, ClientAuth, Tls, TlsVersion, UpstreamTls,
 };
@@ -56,6 +58,8 @@ pub struct Plan {
     pub upstreams: Vec<Upstream>,
     /// `[geo]`: who knows of countries.
     pub countries: Option<Countries>,
+    /// In the order of the file.
+    pub stores: Vec<Store>,
     /// `[runtime]`
     pub runtime: Runtime,
     /// `[admin]`; without it there is no admin listener.
@@ -102,3 +106,7 @@ pub struct RouteId(pub usize);
 /// Index into [`Plan::upstreams`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UpstreamId(pub usize);
+
+/// Index into [`Plan::stores`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreId(pub usize);

@@ -19,7 +19,9 @@ use crate::Surroundings;
 use crate::diagnostic::{Diagnostic, Findings, Span};
 use crate::form;
 use crate::interpolate;
-use crate::plan::{FailureKind, HashKey, HedgeAfter, JsonTest, LoadReport, LogTarget, Secret};
+use crate::plan::{
+    FailureKind, HashKey, HedgeAfter, JsonTest, LoadReport, LogTarget, RedisAddress, Secret,
+};
 use crate::schema::{Default, Form, Key, Kind, Shape};
 use crate::syntax::{self, Entry, Table, Value, ValueKind};
 
@@ -66,6 +68,7 @@ pub(crate) enum Typed {
     Statuses((u16, u16)),
     JsonTest(JsonTest),
     Datagram(Vec<u8>),
+    Redis(RedisAddress),
     List(Vec<Read>),
     /// Names of header fields with their values.
     Fields(Vec<(Read, Read)>),
@@ -171,7 +174,12 @@ impl Reader<'_> {
     /// Keeps a secret that stands in the file itself out of every message that shows its line.
     fn hide_secret(&mut self, value: &Value, kind: &Kind) {
         let written = self.source.get(value.span.clone()).unwrap_or_default();
-        if matches!(kind, Kind::Secret { .. }) && !interpolate::only_refers(written) {
+        let is_secret = match kind {
+            Kind::Secret { .. } => true,
+            Kind::Text(form) => form.hides(written),
+            _ => false,
+        };
+        if is_secret && !interpolate::only_refers(written) {
             self.findings.hide(&value.span);
         }
     }

@@ -320,6 +320,8 @@ pub(crate) enum Form {
     JsonTest,
     /// The bytes of a datagram.
     Datagram,
+    /// Where a Redis is.
+    Redis,
 }
 
 /// One of the words of a [`Kind::Choice`].

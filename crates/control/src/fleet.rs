@@ -23,6 +23,7 @@ use sluice_proxy::{
     Command, Crowds, Generation, Memory, NewQuic, NewSocket, Reweighing, WorkerThread,
 };
 use sluice_quic::seats;
+use sluice_store::Stores;
 use sluice_telemetry::access::AccessLog;
 use sluice_telemetry::metrics::{Registry, Subject};
 use sluice_upstream::{Endpoints, ResolveError};
@@ -43,6 +44,7 @@ pub struct Fleet {
     endpoints: Arc<Endpoints>,
     crowds: Crowds,
     memory: Memory,
+    stores: Stores,
     servers: Arc<Servers>,
     reweighed: mpsc::Receiver<Reweighed>,
     access_log: Option<(AccessLogSettings, AccessLog)>,
@@ -118,6 +120,7 @@ impl Fleet {
             endpoints: Arc::default(),
             crowds: Crowds::default(),
             memory: Memory::default(),
+            stores: Stores::default(),
             servers: Arc::new(servers),
             reweighed,
             access_log: None,
@@ -191,6 +194,7 @@ impl Fleet {
             }
         }
         self.crowds = self.crowds.updated(plan);
+        self.stores = self.stores.updated(plan);
         let mut applied = Vec::new();
         for ((worker, sockets), quic) in self.workers.iter().zip(sockets).zip(quic) {
             let (done, wait) = oneshot::channel();
@@ -200,6 +204,7 @@ impl Fleet {
                 endpoints: Arc::clone(&endpoints),
                 crowds: self.crowds.clone(),
                 memory: self.memory.clone(),
+                stores: self.stores.clone(),
                 workers: self.workers.len(),
                 sockets,
                 quic,
@@ -316,6 +321,7 @@ impl Fleet {
                 .iter()
                 .filter(|settings| &*settings.name == listener)
                 .any(|settings| has_server_name(settings, name)),
+            Subject::Store(name) => plan.stores.iter().any(|store| &*store.name == name),
             Subject::Listener(name) => plan
                 .listeners
                 .iter()

@@ -14,6 +14,7 @@ use sluice_config::plan::{
     HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
 };
 use sluice_health::Strain;
+use sluice_store::{Store, Stores};
 use sluice_telemetry::metrics::{
     Crowded, ListenerMetrics, Registry, RouteMetrics, ServerNameMetrics, SideMetrics,
 };
@@ -43,6 +44,7 @@ pub(crate) struct Live {
     crowds: Crowds,
     /// How short memory is.
     pub(crate) memory: Memory,
+    stores: Vec<Rc<Store>>,
 }
 
 impl Live {
@@ -91,6 +93,7 @@ impl Live {
             proofs: Arc::default(),
             crowds: Crowds::default(),
             memory: Memory::default(),
+            stores: Vec::new(),
         }
     }
 
@@ -103,6 +106,27 @@ impl Live {
     /// With whoever says how short memory is.
     pub(crate) fn with_memory(mut self, memory: Memory) -> Self {
         self.memory = memory;
+        self
+    }
+
+    /// With a connection to each store. Those of `previous` that are as they were are kept.
+    pub(crate) fn with_stores(
+        mut self,
+        stores: &Stores,
+        previous: Option<&Self>,
+        registry: &Registry,
+        worker: usize,
+    ) -> Self {
+        let known = previous.map_or(&[][..], |previous| &previous.stores);
+        let open = |settings: &sluice_config::plan::Store| {
+            let known = known.iter().find(|store| store.settings() == settings);
+            if let Some(known) = known {
+                return Rc::clone(known);
+            }
+            let metrics = registry.store(worker, &settings.name);
+            Store::open(settings, stores.get(&settings.name), metrics)
+        };
+        self.stores = self.plan.stores.iter().map(open).collect();
         self
     }
 

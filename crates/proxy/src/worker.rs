@@ -19,6 +19,7 @@ use sluice_http::{Buffers, Scratch};
 use sluice_net::listen::ListenSocket;
 use sluice_net::splice::Pipes;
 use sluice_quic::Seat;
+use sluice_store::Stores;
 use sluice_telemetry::access::AccessLogWriter;
 use sluice_telemetry::metrics::{Registry, WorkerMetrics};
 use sluice_tls::{ClientConfig, Proofs, ServerConfig, Workspace};
@@ -65,6 +66,8 @@ pub struct Generation {
     pub crowds: Crowds,
     /// Who says how short memory is.
     pub memory: Memory,
+    /// What is known of its stores.
+    pub stores: Stores,
     /// How many workers there are, who share what is limited for all of them.
     pub workers: usize,
     /// This worker's sockets of the listeners that were bound for this plan. The other listeners go on as they are.
@@ -286,6 +289,8 @@ impl Worker {
         );
         let live = live.with_tls(generation.ciphers, &self.tls_workspace);
         let live = live.with_memory(generation.memory);
+        let stores = &generation.stores;
+        let live = live.with_stores(stores, previous.as_deref(), &self.registry, self.index);
         let live = Rc::new(live.with_crowds(generation.crowds));
         *self.live.borrow_mut() = Some(Rc::clone(&live));
         self.flush_access_log();

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use sluice_telemetry::access::{AccessLog, Format, fields};
 use sluice_telemetry::metrics::{
     BadRequest, BreakerCause, CheckOutcome, ConnectFailure, DatagramDrop, Hello, Refusal,
-    ResponseFailure, ServerState, StatusClass, TlsFailure, catalogue,
+    ResponseFailure, ServerState, StatusClass, StoreOutcome, TlsFailure, catalogue,
 };
 use sluice_telemetry::{
     AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, TlsRecord, word,
@@ -31,6 +31,7 @@ fn metrics_page() {
             ("tls-failures", word::markdown::<TlsFailure>()),
             ("check-outcomes", word::markdown::<CheckOutcome>()),
             ("response-failures", word::markdown::<ResponseFailure>()),
+            ("store-outcomes", word::markdown::<StoreOutcome>()),
         ],
     );
 }

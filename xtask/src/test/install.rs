@@ -32,6 +32,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("pebble", "pebble"),
     ("pip3", "python3-pip"),
     ("python3", "python3"),
+    ("redis-server", "redis-server"),
     ("testssl", "testssl.sh"),
     ("unshare", "util-linux"),
     ("valgrind", "valgrind"),

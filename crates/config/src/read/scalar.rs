@@ -113,7 +113,12 @@ impl Reader<'_> {
                 None
             }
             Err(misfit) => {
-                let message = format!("{} is not {}", quote(&text.value), form.noun());
+                let shown = if form.hides(&text.value) {
+                    "this".to_owned()
+                } else {
+                    quote(&text.value)
+                };
+                let message = format!("{shown} is not {}", form.noun());
                 self.findings.push(
                     Diagnostic::error(span.clone(), message)
                         .label(misfit.reason)

@@ -11,7 +11,7 @@ use sluice_route::{HostPattern, Origin, PathPattern, Pattern};
 
 use super::{Read, Typed};
 use crate::diagnostic::Span;
-use crate::plan::{FailureKind, HashKey, HedgeAfter, LoadReport, LogTarget, Secret};
+use crate::plan::{FailureKind, HashKey, HedgeAfter, LoadReport, LogTarget, RedisAddress, Secret};
 use crate::schema::{Key, Shape};
 
 /// The values of one table.
@@ -182,6 +182,7 @@ from_typed! {
     u8: Typed::Number(number) => Self::try_from(*number).ok();
     Vec<u8>: Typed::Datagram(bytes) => Some(bytes.clone());
     Pattern: Typed::Pattern(pattern) => Some(pattern.clone());
+    RedisAddress: Typed::Redis(address) => Some(address.clone());
 }
 
 /// Sizes of buffers and counts of things in memory.

@@ -8,6 +8,7 @@ mod matching;
 mod process;
 mod route;
 mod split;
+mod store;
 mod tls;
 mod upstream;
 
@@ -16,6 +17,7 @@ use std::time::Duration;
 use listener::LISTENER;
 use process::{ADMIN, LOGS, RUNTIME};
 pub(crate) use route::ROUTE;
+use store::STORE;
 use upstream::UPSTREAM;
 
 use super::{Choice, Default, Form, Key, Kind, Shape};
@@ -47,6 +49,13 @@ pub(crate) static FILE: Shape = Shape {
         )
         .also(&["upstream", "backends", "backend", "clusters", "pools", "services"]),
         Key::new(
+            "stores",
+            Kind::Named(&STORE),
+            Default::Absent("each balancer knows only what it sees itself"),
+            "Where balancers keep what they share, each under a name of its own.",
+        )
+        .also(&["store", "redis"]),
+        Key::new(
             "runtime",
             Kind::Table(&RUNTIME),
             Default::Is("{}"),
@@ -70,7 +79,6 @@ pub(crate) static FILE: Shape = Shape {
         )
         .also(&["geoip", "geoip2", "maxmind", "geo-ip"]),
         Key::not_yet("rate-limits", "Limits by client or key."),
-        Key::not_yet("stores", "State shared between balancers."),
         Key::not_yet("auth", "Who is let in."),
         Key::not_yet("tracing", "Traces of requests."),
         Key::not_yet("alerts", "Messages when something is wrong."),

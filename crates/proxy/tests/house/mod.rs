@@ -9,6 +9,7 @@ use std::time::Duration;
 use sluice_config::{Source, Surroundings, load};
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
 use sluice_proxy::{Ciphers, Command, Crowds, Generation, Memory, NewSocket, WorkerThread};
+use sluice_store::Stores;
 use sluice_telemetry::metrics::Registry;
 use sluice_upstream::Endpoints;
 use tokio::sync::oneshot;
@@ -79,6 +80,7 @@ impl House {
         let generation = Generation {
             crowds: Crowds::default(),
             memory: self.memory.clone(),
+            stores: Stores::default(),
             workers: 1,
             plan,
             endpoints: Arc::new(self.endpoints.clone()),

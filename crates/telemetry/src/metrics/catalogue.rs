@@ -138,6 +138,10 @@ families! {
     SERVER_CHECK_SECONDS = Gauge "sluice_server_check_duration_seconds" ["upstream", "server"] "How long the last health check of a server took.";
     PORTS_USED = Gauge "sluice_ephemeral_ports_used_ratio" ["upstream", "server"] "Share of the ephemeral ports towards a server that is in use, 0 to 1.";
 
+    // Stores.
+    STORE_OPERATIONS = Counter "sluice_store_operations_total" ["store", "outcome"] "What stores were asked, by what came of it.";
+    STORE_CONNECTED = Gauge "sluice_store_connected" ["store"] "Workers that are connected to a store now.";
+
     // Workers and the process.
     WORKER_BUSY = Counter "sluice_worker_busy_seconds_total" ["worker"] "Time a worker spent working and not waiting.";
     WORKER_CONNECTIONS = Counter "sluice_worker_connections_total" ["worker"] "Connections a worker accepted.";

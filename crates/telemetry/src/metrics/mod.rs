@@ -16,6 +16,7 @@ mod render;
 mod server_state;
 mod shards;
 mod sides;
+mod store;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -36,4 +37,5 @@ pub use shards::{
     TlsVersion, UpstreamMetrics, WorkerMetrics,
 };
 pub use sides::{SideMetrics, SideTotals};
+pub use store::{StoreMetrics, StoreOutcome};
 pub use totals::{ServerTotals, Totals};

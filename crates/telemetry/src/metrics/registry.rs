@@ -9,6 +9,7 @@ use super::shards::{
     ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics, WorkerMetrics,
 };
 use super::sides::SideMetrics;
+use super::store::StoreMetrics;
 
 /// All metrics of the process.
 ///
@@ -23,6 +24,7 @@ pub struct Registry {
     pub(super) checks: Shards<2, CheckMetrics>,
     pub(super) listeners: Shards<1, ListenerMetrics>,
     pub(super) server_names: Shards<2, ServerNameMetrics>,
+    pub(super) stores: Shards<1, StoreMetrics>,
     pub(super) workers: Shards<0, WorkerMetrics>,
     pub(super) process: ProcessMetrics,
 }
@@ -38,6 +40,7 @@ impl Registry {
             checks: Shards::default(),
             listeners: Shards::default(),
             server_names: Shards::default(),
+            stores: Shards::default(),
             workers: Shards::default(),
             process: ProcessMetrics::new(version),
         }
@@ -84,6 +87,11 @@ impl Registry {
         self.server_names.shard(worker, [listener, name])
     }
 
+    /// The worker's shard of a store.
+    pub fn store(&self, worker: usize, store: &str) -> Arc<StoreMetrics> {
+        self.stores.shard(worker, [store])
+    }
+
     /// The worker's own metrics.
     pub fn worker(&self, worker: usize) -> Arc<WorkerMetrics> {
         self.workers.shard(worker, [])
@@ -107,6 +115,7 @@ impl Registry {
             .retain(|[listener]| keep(Subject::Listener(listener)));
         self.server_names
             .retain(|[listener, name]| keep(Subject::ServerName { listener, name }));
+        self.stores.retain(|[store]| keep(Subject::Store(store)));
         let keep_server =
             |[upstream, server]: &[String; 2]| keep(Subject::Server { upstream, server });
         self.servers.retain(keep_server);
@@ -138,6 +147,8 @@ pub enum Subject<'a> {
     },
     /// A listener, by name.
     Listener(&'a str),
+    /// A store, by name.
+    Store(&'a str),
     /// A name in a listener's `sni`.
     ServerName {
         /// The listener's name.

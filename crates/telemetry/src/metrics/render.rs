@@ -15,6 +15,7 @@ use super::shards::{
     ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics, WorkerMetrics,
 };
 use super::sides::SideMetrics;
+use super::store::StoreMetrics;
 use super::text::Exposition;
 use crate::word::Word;
 use sluice_model::Priority;
@@ -35,6 +36,7 @@ impl Registry {
         servers(&mut text, &self.servers.snapshot(), &self.process);
         checks(&mut text, &self.checks.snapshot());
         ports(&mut text, &self.process);
+        stores(&mut text, &self.stores.snapshot());
         workers(&mut text, &self.workers.snapshot());
         process(&mut text, &self.process);
         kernel(&mut text, &KernelView::read());
@@ -290,6 +292,15 @@ fn ports(text: &mut Exposition<'_>, process: &ProcessMetrics) {
     for ([upstream, server], share) in process.ports_used() {
         samples.sample(&[&upstream, &server], share);
     }
+}
+
+fn stores(text: &mut Exposition<'_>, all: &ByNames<1, StoreMetrics>) {
+    counters_by(text, &catalogue::STORE_OPERATIONS, all, |store| {
+        &store.operations
+    });
+    gauges(text, &catalogue::STORE_CONNECTED, all, |store| {
+        &store.connected
+    });
 }
 
 fn workers(text: &mut Exposition<'_>, all: &ByNames<0, WorkerMetrics>) {

@@ -71,6 +71,9 @@ fn populated() -> Registry {
             .connections
             .increment();
         registry.worker(worker).busy_nanos.set(1_500_000_000);
+        let store = registry.store(worker, "main");
+        store.operations.increment(StoreOutcome::Timeout);
+        store.connected.increment();
     }
     registry
         .process()
@@ -285,7 +288,7 @@ fn shards_live_through_reloads_and_are_forgotten_on_request() {
         Subject::Route(route) => route != "old",
         Subject::Side { route, upstream } => (route, upstream) != ("canary", "gone"),
         Subject::Server { upstream, server } => (upstream, server) != ("app", "127.0.0.1:9001"),
-        Subject::Upstream(_) | Subject::Listener(_) => true,
+        Subject::Upstream(_) | Subject::Listener(_) | Subject::Store(_) => true,
         Subject::ServerName { listener, name } => (listener, name) != ("web", "gone.example"),
     });
     let mut text = String::new();
