@@ -13,6 +13,7 @@ mod matching;
 mod ocsp;
 mod overload;
 mod process;
+mod rewrite;
 mod route;
 mod server_names;
 mod split;

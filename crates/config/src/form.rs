@@ -5,6 +5,7 @@ mod health;
 mod hedge;
 mod origin;
 mod redis;
+mod rewrite;
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -66,6 +67,8 @@ impl Form {
             Self::Method => "a method",
             Self::Any | Self::Template => "a text",
             Self::Location => "a path or URL",
+            Self::PathPrefix => "what paths begin with",
+            Self::PathRegex => "a regular expression of paths",
             Self::FieldName => "the name of a header field",
             Self::FieldValue | Self::FieldTemplate => "the value of a header field",
             Self::CookieName => "the name of a cookie",
@@ -80,8 +83,8 @@ impl Form {
             Self::Domain => "a domain",
             Self::Mail => "an e-mail address",
             Self::HttpsUrl => "an https URL",
-            Self::Target => "a path",
-            Self::Authority => "a host",
+            Self::Target | Self::NewTarget => "a path",
+            Self::Authority | Self::NewHost => "a host",
             Self::Statuses => "a status or a range of them",
             Self::JsonPath => "a place in a JSON text",
             Self::JsonTest => "a value or a comparison",
@@ -128,6 +131,10 @@ impl Form {
                 .map_err(|error| Misfit::of(&error)),
             Self::Method => method(text),
             Self::Location => location(text),
+            Self::PathPrefix => rewrite::prefix(text),
+            Self::NewTarget => rewrite::target(text),
+            Self::PathRegex => rewrite::regex(text),
+            Self::NewHost => rewrite::host(text),
             Self::FieldName => field_name(text).map(|()| Typed::Text(text.to_ascii_lowercase())),
             Self::FieldValue | Self::FieldTemplate => field_value(text),
             Self::CookieName => cookie_name(text),

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
-pub use edits::{FieldLine, HeadEdits, RouteEdits};
+pub use edits::{FieldLine, HeadEdits, Rewrite, RouteEdits};
 pub use health::{CheckKind, HealthChecks, HttpCheck, JsonCondition, JsonTest, UdpCheck};
 pub use hedge::{Hedge, HedgeAfter};
 pub use listener::{

@@ -278,6 +278,14 @@ pub(crate) enum Form {
     Template,
     /// A path or URL with `{variables}`.
     Location,
+    /// What paths begin with.
+    PathPrefix,
+    /// A path, with a query or without, with `{variables}`.
+    NewTarget,
+    /// A regular expression of whole paths.
+    PathRegex,
+    /// The value of `Host` with `{variables}`.
+    NewHost,
     /// The name of a header field.
     FieldName,
     /// The value of a header field.

@@ -138,7 +138,7 @@ const CLASSES: [u8; 256] = {
 };
 
 /// `pchar` of RFC 3986 §3.3 and `/`, without `%`.
-const fn is_path_byte(byte: u8) -> bool {
+pub(crate) const fn is_path_byte(byte: u8) -> bool {
     is_unreserved(byte)
         || matches!(
             byte,
@@ -158,7 +158,7 @@ const fn is_path_byte(byte: u8) -> bool {
         )
 }
 
-const fn is_unreserved(byte: u8) -> bool {
+pub(crate) const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
@@ -189,7 +189,7 @@ fn hex(byte: u8) -> Option<u8> {
         .and_then(|digit| u8::try_from(digit).ok())
 }
 
-fn write_escape(byte: u8, out: &mut String) {
+pub(crate) fn write_escape(byte: u8, out: &mut String) {
     const DIGITS: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
     ];

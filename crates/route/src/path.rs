@@ -217,7 +217,7 @@ impl Segment {
 }
 
 /// Where what is below `prefix` starts in `path`: past the slash, or at the end where `path` is the prefix itself.
-fn below(prefix: &str, path: &str) -> Option<usize> {
+pub(crate) fn below(prefix: &str, path: &str) -> Option<usize> {
     if prefix.is_empty() {
         // The root has a slash always: `*` and an empty text are not below it.
         return path.starts_with('/').then_some(1);

@@ -49,9 +49,14 @@ impl Builder<'_> {
         if let Some(table) = section.table("response-headers") {
             response = self.headers(table, Side::Response, captures);
         }
+        let rewrite = match section.table("rewrite") {
+            Some(table) => self.rewrite(table, section, captures).map(Some),
+            None => Some(None),
+        };
         Some(RouteEdits {
             request: request?.into_edits(),
             response: response?.into_edits(),
+            rewrite: rewrite?.map(Box::new),
         })
     }
 
@@ -122,7 +127,7 @@ impl Builder<'_> {
     }
 
     /// For texts that the server gets.
-    fn server_is_unknown(&mut self, span: &Span) {
+    pub(super) fn server_is_unknown(&mut self, span: &Span) {
         let what = "`{server}` is not known yet when the request's head is written: the server is chosen after that, and may be chosen again";
         let help = "in `response-headers` it can be used";
         self.findings

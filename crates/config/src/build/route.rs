@@ -262,6 +262,7 @@ impl Builder<'_> {
                     "hedge",
                     "priority",
                     "request-headers",
+                    "rewrite",
                 ],
                 |key| {
                     Diagnostic::warning(

@@ -1,6 +1,6 @@
 //! What a route changes on the way: fields of requests, fields of answers.
 
-use sluice_route::{FieldNames, Template};
+use sluice_route::{FieldNames, PathRewrite, Template};
 
 /// What a route changes in the heads of its requests and of their answers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,6 +9,17 @@ pub struct RouteEdits {
     pub request: Option<Box<HeadEdits>>,
     /// `response-headers`
     pub response: Option<Box<HeadEdits>>,
+    /// `rewrite`
+    pub rewrite: Option<Box<Rewrite>>,
+}
+
+/// `rewrite`: what a server is asked for instead.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rewrite {
+    /// `strip-prefix`, `prefix`, `path` or `regex`
+    pub path: Option<PathRewrite>,
+    /// `host`: the `Host` that the server gets. What comes out may be no host where there are variables in it.
+    pub host: Option<Template>,
 }
 
 /// What is changed in the fields of a head. Nothing in it touches how a message is framed, or what concerns one connection.

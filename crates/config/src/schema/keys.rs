@@ -6,6 +6,7 @@ mod health;
 mod listener;
 mod matching;
 mod process;
+mod rewrite;
 mod route;
 mod split;
 mod store;

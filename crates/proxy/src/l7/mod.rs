@@ -30,6 +30,7 @@ mod receive;
 mod record;
 mod refuse;
 mod respond;
+mod rewrite;
 mod serve;
 mod streams;
 mod tries;

@@ -21,6 +21,7 @@ use super::for_client::lines_for_server;
 use super::grpc::{self, CallDeadline};
 use super::hedge::Hedge;
 use super::refuse::Refused;
+use super::rewrite::Elsewhere;
 use super::serve::Carrier;
 use super::tries::Tries;
 use super::values::Values;
@@ -117,11 +118,16 @@ impl Asked<'_, '_, '_> {
             .grpc_timeout()
             .and_then(|timeout| trip.started.checked_add(timeout));
         let trusted = self.http.trusts(self.downstream.client.ip());
+        let values = Values {
+            upstream: &cluster.settings().name,
+            ..values
+        };
+        let rewrite = route.edits.rewrite.as_deref();
+        let elsewhere = rewrite
+            .map(|rewrite| Elsewhere::of(rewrite, &values))
+            .transpose()?;
         let changes = route.edits.request.as_deref();
-        let lines = changes.map(|changes| {
-            let upstream = &*cluster.settings().name;
-            lines_for_server(changes, &Values { upstream, ..values })
-        });
+        let lines = changes.map(|changes| lines_for_server(changes, &values));
         let edits = changes.map(|changes| Edits {
             removes: Some(&changes.removes),
             copies: &changes.copies,
@@ -142,7 +148,7 @@ impl Asked<'_, '_, '_> {
             certificate: self.certificate(),
             first: call_until.map(|_| CallDeadline::FIELD),
             edits,
-            place: None,
+            place: elsewhere.as_ref().map(Elsewhere::place),
         };
         compose(head, &forwarding, &mut bytes);
         let call = call_until.map(|by| CallDeadline::of(&bytes, by));

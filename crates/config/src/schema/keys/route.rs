@@ -2,6 +2,7 @@
 
 use super::headers::{REQUEST_HEADERS, RESPONSE_HEADERS};
 use super::matching::MATCH;
+use super::rewrite::REWRITE;
 use super::split::{ASSIGN, SIDE};
 use super::{DAY, MILLISECOND, MINUTE, duration};
 use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
@@ -90,7 +91,13 @@ pub(crate) static ROUTE: Shape = Shape {
         )
         .also(&["split-on", "split-key", "hash-on", "stickiness"]),
         Key::not_yet("mirror", "Send a copy elsewhere."),
-        Key::not_yet("rewrite", "Change path or host."),
+        Key::new(
+            "rewrite",
+            Kind::Table(&REWRITE),
+            Default::Absent("the server is asked for what the client asks for"),
+            "With `upstream`: the path or host that the server is asked for instead. [headers.md](headers.md#rewrites) says how.",
+        )
+        .also(&["rewrite-path", "url-rewrite", "replace-path", "strip-prefix"]),
         Key::new(
             "request-headers",
             Kind::Table(&REQUEST_HEADERS),
