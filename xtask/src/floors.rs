@@ -18,6 +18,7 @@ const TABLE: &[(&str, u8)] = &[
     ("sluice-balance", 1),
     ("sluice-health", 1),
     ("sluice-limit", 1),
+    ("sluice-session", 1),
     ("sluice-geo", 2),
     ("sluice-config", 3),
     ("sluice-net", 4),

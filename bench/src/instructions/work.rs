@@ -126,6 +126,7 @@ impl Work {
             early: false,
             max_forwards: None,
             first: None,
+            hides_cookie: None,
             edits: None,
             place: None,
         };

@@ -17,6 +17,7 @@ mod rewrite;
 mod route;
 mod server_names;
 mod split;
+mod sticky;
 mod store;
 mod tls;
 mod upstream;

@@ -313,6 +313,9 @@ fn keys_of_connections(
         reached.dedup();
         for id in reached {
             let upstream = file.tables("upstreams").get(id.0);
+            if let Some(sticky) = upstream.and_then(|upstream| upstream.table("sticky")) {
+                sticky_connections(section, half.protocol(), &sticky.span, findings);
+            }
             let key = upstream
                 .and_then(|upstream| upstream.table("balance"))
                 .and_then(|balance| balance.with_span::<HashKey>("key"));
@@ -321,6 +324,17 @@ fn keys_of_connections(
             }
         }
     }
+}
+
+/// Nothing of a session is known where there are no requests.
+fn sticky_connections(listener: &Section, protocol: &str, at: &Span, findings: &mut Findings) {
+    let what =
+        format!("`sticky` is for http: what a {protocol} listener brings is balanced without it");
+    findings.push(
+        Diagnostic::warning(at.clone(), what)
+            .related(listener.name_span.clone(), "this listener")
+            .help("`balance = \"ip-hash\"` keeps the connections of a client on one server"),
+    );
 }
 
 fn key_of_connections(

@@ -1,6 +1,7 @@
 //! What single values mean: texts to addresses, patterns and names, each mistake with its reason and what was meant.
 
 mod acme;
+mod cookie;
 mod health;
 mod hedge;
 mod origin;
@@ -80,10 +81,10 @@ impl Form {
             Self::HedgeAfter => "a percentile or a duration",
             Self::File => "the path of a file",
             Self::HostName => "a host name",
-            Self::Domain => "a domain",
+            Self::Domain | Self::CookieDomain => "a domain",
             Self::Mail => "an e-mail address",
             Self::HttpsUrl => "an https URL",
-            Self::Target | Self::NewTarget => "a path",
+            Self::Target | Self::NewTarget | Self::CookiePath => "a path",
             Self::Authority | Self::NewHost => "a host",
             Self::Statuses => "a status or a range of them",
             Self::JsonPath => "a place in a JSON text",
@@ -137,7 +138,9 @@ impl Form {
             Self::NewHost => rewrite::host(text),
             Self::FieldName => field_name(text).map(|()| Typed::Text(text.to_ascii_lowercase())),
             Self::FieldValue | Self::FieldTemplate => field_value(text),
-            Self::CookieName => cookie_name(text),
+            Self::CookieName => cookie::name(text),
+            Self::CookieDomain => cookie::domain(text),
+            Self::CookiePath => cookie::path(text),
             Self::Pseudonym => pseudonym(text),
             Self::LogTarget => log_target(text).map(Typed::LogTarget),
             Self::HashKey => hash_key(text).map(Typed::HashKey),
@@ -186,15 +189,6 @@ pub(crate) fn field_name(text: &str) -> Result<(), Misfit> {
         Some(name) if is_token(name) => misfit.help(format!("leave the colon away: `{name}`")),
         _ => misfit,
     })
-}
-
-fn cookie_name(text: &str) -> Result<Typed, Misfit> {
-    if is_token(text) {
-        return Ok(Typed::Text(text.to_owned()));
-    }
-    Err(Misfit::new(
-        "the name of a cookie has no spaces and no separators in it",
-    ))
 }
 
 /// Names end up in metric labels and log lines.

@@ -15,6 +15,7 @@ mod process;
 mod route;
 mod server_names;
 mod split;
+mod sticky;
 mod store;
 mod tls;
 mod upstream;
@@ -41,6 +42,7 @@ pub use route::{
 };
 pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
 pub use split::{Assignment, Placed, Side, Split, SplitBy};
+pub use sticky::{Remembered, SameSite, SessionKey, Sticky, StickyCookie};
 pub use store::{RedisAddress, Store};
 pub use tls::{
     Acme, Authorities, Certificate, Challenge, ClientAuth, Tls, TlsVersion, UpstreamTls,

@@ -294,6 +294,10 @@ pub(crate) enum Form {
     FieldTemplate,
     /// The name of a cookie.
     CookieName,
+    /// The domain of a cookie.
+    CookieDomain,
+    /// The path of a cookie.
+    CookiePath,
     /// A name as `Via` takes it.
     Pseudonym,
     /// Where log lines go.

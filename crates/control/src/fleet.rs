@@ -166,7 +166,9 @@ impl Fleet {
     /// # Errors
     /// [`ApplyError`]; then everything goes on as before.
     pub async fn apply(&mut self, plan: &Arc<Plan>) -> Result<(), ApplyError> {
-        let endpoints = Arc::new(self.endpoints.updated(&plan.upstreams)?);
+        let mut endpoints = self.endpoints.updated(&plan.upstreams)?;
+        endpoints.follow_sessions(&plan.upstreams, plan.runtime.secret_key.as_ref());
+        let endpoints = Arc::new(endpoints);
         self.orders.prepare(plan);
         let tls = self.tls.updated(plan, &self.orders)?;
         check_transparent(plan)?;

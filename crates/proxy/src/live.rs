@@ -190,6 +190,7 @@ impl Live {
 /// A name may have been resolved anew, so the endpoints are compared too.
 fn is_unchanged(known: &Cluster, settings: &Upstream, endpoints: &Endpoints) -> bool {
     known.settings() == settings
+        && known.has_sessions_of(endpoints)
         && known.lanes().iter().all(|lane| {
             endpoints
                 .get(&settings.name, &lane.endpoint().key().server)

@@ -20,8 +20,8 @@ use tls_kit::Authority;
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below or in the file of its subject: `examples_tls.rs`, `acme.rs`, `health_checks.rs`,
-/// `http_conditions.rs`, `http_hedge.rs`, `http_split.rs`, `overload_queue.rs`.
-const EXAMPLES: [&str; 23] = [
+/// `http_conditions.rs`, `http_hedge.rs`, `http_split.rs`, `overload_queue.rs`, `sticky_cookie.rs`, `sticky_table.rs`.
+const EXAMPLES: [&str; 25] = [
     "ab-test.toml",
     "acme.toml",
     "balancing.toml",
@@ -33,12 +33,14 @@ const EXAMPLES: [&str; 23] = [
     "http3-servers.toml",
     "http3.toml",
     "layer7.toml",
+    "legacy-app-cookie.toml",
     "mutual-tls.toml",
     "overload.toml",
     "passthrough.toml",
     "production.toml",
     "proxy-protocol.toml",
     "smallest.toml",
+    "sticky-cookie.toml",
     "tcp.toml",
     "tls.toml",
     "tuning-sockets.toml",

@@ -2,6 +2,7 @@
 
 mod connecting;
 mod dialing;
+mod home;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use crate::throttle::Limiter;
 use crate::tried::{MAX_ATTEMPTS, Tried};
 
 pub use connecting::{Offer, OpenTurn};
+use home::{AtHome, Homes};
 
 /// An upstream as one worker sees it: a policy, and a lane to each server.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub struct Cluster {
     limiter: Option<Rc<Limiter>>,
     /// What connections are ciphered by.
     tls: OnceCell<ClientTls>,
+    /// Where sessions belong, where they stay on their servers.
+    homes: Option<Homes>,
     /// How long requests take that may be hedged, once there are such.
     response_times: RefCell<Option<Box<ResponseTimes>>>,
 }
@@ -71,6 +75,8 @@ pub struct Asked {
     pub priority: Priority,
     /// Whether it is a request, which counts for `adaptive-concurrency`, and not a connection or a session.
     pub is_request: bool,
+    /// The server that its session belongs to: see [`Cluster::home`].
+    pub home: Option<usize>,
 }
 
 impl Cluster {
@@ -110,6 +116,7 @@ impl Cluster {
         Self {
             gate: Gate::new(settings, &lanes),
             limiter: Limiter::of(settings, &lanes, &metrics),
+            homes: Homes::of(settings, endpoints, &lanes),
             lanes,
             policy: RefCell::new(endpoints.policy(settings, u64::from(seed))),
             signals: settings.balance.settings.kind.signals(),
@@ -186,6 +193,13 @@ impl Cluster {
             key: asked.key,
         };
         self.picks.set(self.picks.get().wrapping_add(1));
+        if let Some(home) = asked.home {
+            match self.at_home(home, tried, ask.now) {
+                AtHome::Place(place) => return Some(place),
+                AtHome::Full => return None,
+                AtHome::Nothing => {}
+            }
+        }
         if !self.gate.is_open() {
             return self.pick_admitted(tried, ask);
         }
@@ -335,7 +349,7 @@ impl Cluster {
     }
 
     /// The moment that the policy and what is learned of servers reckon with.
-    pub(crate) fn moment(&self, at: Instant) -> Moment {
+    pub fn moment(&self, at: Instant) -> Moment {
         let nanos = at.saturating_duration_since(self.epoch).as_nanos();
         Moment::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
@@ -434,4 +448,4 @@ impl Servers for Candidates<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,6 +18,7 @@ use thiserror::Error;
 use crate::health::Health;
 use crate::queue::Queue;
 use crate::standing::Standing;
+use crate::sticky::AllSessions;
 use crate::throttle::Throttle;
 
 /// What a server is known by: state belongs to upstream and server, never to the bare address.
@@ -266,6 +267,8 @@ pub struct Endpoints {
     policies: HashMap<Arc<str>, Policy>,
     /// Other in every process, lest balancers that start together choose alike.
     seed: u64,
+    /// Those that stay on their servers.
+    pub(crate) sessions: AllSessions,
 }
 
 impl Default for Endpoints {
@@ -276,6 +279,7 @@ impl Default for Endpoints {
             next_id: 0,
             policies: HashMap::new(),
             seed: RandomState::new().hash_one(0_u8),
+            sessions: AllSessions::new(),
         }
     }
 }
@@ -337,6 +341,7 @@ impl Endpoints {
             next_id,
             policies: HashMap::new(),
             seed: self.seed,
+            sessions: self.sessions.clone(),
         };
         let policy = |upstream: &Upstream| {
             let shapes = updated.shapes(upstream);
@@ -363,6 +368,7 @@ impl Endpoints {
         Self {
             live: live.collect(),
             policies: HashMap::new(),
+            sessions: self.sessions.clone(),
             ..*self
         }
     }
@@ -377,7 +383,7 @@ impl Endpoints {
         self.next_id
     }
 
-    fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         let nanos = self.epoch.elapsed().as_nanos();
         Moment::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }

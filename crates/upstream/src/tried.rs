@@ -10,6 +10,8 @@ pub struct Tried {
     count: usize,
     /// Whether it found no server the last time because of `adaptive-concurrency`.
     is_limited: bool,
+    /// Whether the server that it belongs to was full the last time.
+    is_home_full: bool,
 }
 
 impl Tried {
@@ -21,6 +23,15 @@ impl Tried {
     /// Whether it got no place the last time because as many requests were under way as the upstream gets at a time.
     pub fn is_limited(&self) -> bool {
         self.is_limited
+    }
+
+    /// Whether the server that its session belongs to had no place for it the last time: then it may go to another one this once.
+    pub fn is_home_full(&self) -> bool {
+        self.is_home_full
+    }
+
+    pub(crate) fn set_home_full(&mut self, is_full: bool) {
+        self.is_home_full = is_full;
     }
 
     pub(crate) fn set_limited(&mut self, is_limited: bool) {

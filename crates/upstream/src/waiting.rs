@@ -39,7 +39,10 @@ impl Cluster {
         };
         let wants = Wants {
             made_before: self.made_before(),
-            not: self.ids(tried),
+            not: match self.waits_at_home(tried, asked) {
+                Some(home) => self.ids_but(home),
+                None => self.ids(tried),
+            },
             is_limited: self.limiter_of(asked).is_some(),
         };
         let comer = Comer {

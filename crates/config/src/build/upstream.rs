@@ -25,6 +25,10 @@ impl Builder<'_> {
             send_proxy_protocol,
         };
         let health = self.health(section, servers.as_deref().unwrap_or_default(), spoken);
+        let sticky = match section.table("sticky") {
+            Some(table) => Some(self.sticky(table, section)?),
+            None => None,
+        };
         Some(Upstream {
             name: section.name.as_str().into(),
             servers: servers?,
@@ -36,6 +40,7 @@ impl Builder<'_> {
             circuit_breaker,
             when_all_down: when_all_down(section)?,
             load_report: section.value("load-report"),
+            sticky,
             protocol: protocol?,
             connect_timeout: section.value("connect-timeout")?,
             idle_connections: section.value("idle-connections")?,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sluice_health::{ConcurrencySettings, WhenAllDown};
 use sluice_model::{ServerAddress, Weight};
 
-use super::{Balance, CircuitBreaker, HealthChecks, LoadReport, Queue, UpstreamTls};
+use super::{Balance, CircuitBreaker, HealthChecks, LoadReport, Queue, Sticky, UpstreamTls};
 
 /// `[upstreams.NAME]`
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub struct Upstream {
     pub when_all_down: WhenAllDown,
     /// `load-report`
     pub load_report: Option<LoadReport>,
+    /// `sticky`; without it each request is balanced by itself.
+    pub sticky: Option<Sticky>,
     /// `protocol`
     pub protocol: UpstreamProtocol,
     /// `connect-timeout`

@@ -9,6 +9,7 @@ mod process;
 mod rewrite;
 mod route;
 mod split;
+mod sticky;
 mod store;
 mod tls;
 mod upstream;

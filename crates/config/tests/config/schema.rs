@@ -56,7 +56,7 @@ fn the_schema_refuses_wrong_files() {
         "unknown-key-misspelt",
         "unknown-table",
         "not-yet-in-route",
-        "not-yet-in-upstream",
+        "sticky",
         "not-yet-tables",
         "address-missing",
         "address-is-a-number",

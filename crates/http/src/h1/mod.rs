@@ -6,6 +6,7 @@
 //!        ◄─────────────── relay (body) ───────────────►
 //! ```
 
+mod cookies;
 pub mod edits;
 pub mod relay;
 pub mod request;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use sluice_wire::h1::{Field, FieldKind, Fields, Framing, RequestHead, Target, Version};
 
+use super::cookies;
 use super::edits::Edits;
 
 /// What is said to the server about a request.
@@ -36,6 +37,8 @@ pub struct Forwarding<'a> {
     pub max_forwards: Option<u64>,
     /// A field that is sent before all others, in the place of the client's of that name: the sender knows where it is then.
     pub first: Option<(&'a str, &'a [u8])>,
+    /// The name of a cookie that came and is not passed on.
+    pub hides_cookie: Option<&'a str>,
     /// What is changed in the fields, after all of the above.
     pub edits: Option<Edits<'a>>,
     /// The place that is asked for instead of the client's.
@@ -126,6 +129,7 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
                 FieldKind::Expect => head.expect_continue,
                 FieldKind::MaxForwards => forwarding.max_forwards.is_none(),
                 FieldKind::Via => forwarding.via.is_none(),
+                FieldKind::Cookie => forwarding.hides_cookie.is_none(),
                 FieldKind::XRequestId | FieldKind::XForwardedFor => false,
                 FieldKind::XForwardedProto
                 | FieldKind::XForwardedHost
@@ -174,6 +178,9 @@ fn replaces_host(head: &RequestHead<'_, '_>) -> bool {
 fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
     let mut address = AddressText { bytes: [0; 48] };
     let client = address.write(forwarding.client);
+    if let Some(name) = forwarding.hides_cookie {
+        cookies::write_without(name, &head.fields, out);
+    }
     let trusts = |kind| forwarding.trusted && head.fields.has(kind);
 
     out.extend_from_slice(b"X-Forwarded-For: ");

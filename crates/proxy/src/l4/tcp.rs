@@ -258,6 +258,7 @@ impl Session {
                     key,
                     priority,
                     is_request: false,
+                    home: None,
                 },
             );
             if next.is_none() && cluster.settings().queue.is_some() {
@@ -270,6 +271,7 @@ impl Session {
                             key,
                             priority,
                             is_request: false,
+                            home: None,
                         },
                     )
                     .await?;

@@ -53,6 +53,7 @@ pub(super) async fn run(
                 key: request.key,
                 priority: request.priority,
                 is_request: true,
+                home: request.session.home(),
             };
             next = cluster.pick(&mut request.tries.tried, asked);
             if next.is_none() && cluster.settings().queue.is_some() {
@@ -79,6 +80,7 @@ pub(super) async fn run(
         request.tries.begin(&cluster);
         count_attempt(trip, &cluster);
         trip.lane = Some(Rc::clone(place.lane()));
+        request.picked(place.lane(), trip.now);
         downstream.guard.uses(Some(place.lane()));
         let outcome = match try_server(downstream, trip, request, &cluster, &place).await {
             Ok(outcome) => outcome,
@@ -201,6 +203,7 @@ async fn wait(
         key: request.key,
         priority: request.priority,
         is_request: true,
+        home: request.session.home(),
     };
     let interrupted = |cx: &mut Context<'_>, due| {
         if request.body.is_received() && downstream.is_gone(cx) {

@@ -107,6 +107,11 @@ impl Hedge {
         }
     }
 
+    /// Whether another server was asked as well.
+    pub(super) fn is_hedged(&self) -> bool {
+        self.since.is_some() && self.left < self.settings.max
+    }
+
     /// The time has come to ask another server: says until when the first is waited for. `None` where it was another time that
     /// has come.
     pub(super) fn take_due(&mut self) -> Option<Instant> {
@@ -131,6 +136,7 @@ pub(super) fn find_place(request: &mut Outgoing, now: Instant) -> bool {
         key: request.key,
         priority: request.priority,
         is_request: true,
+        home: None,
     };
     let place = cluster.pick(&mut request.tries.tried, asked);
     request.tries.servers_were_picked(cluster);

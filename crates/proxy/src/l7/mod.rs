@@ -32,6 +32,7 @@ mod refuse;
 mod respond;
 mod rewrite;
 mod serve;
+mod sticky;
 mod streams;
 mod tries;
 mod tunnel;

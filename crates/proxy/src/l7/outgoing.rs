@@ -23,6 +23,7 @@ use super::hedge::Hedge;
 use super::refuse::Refused;
 use super::rewrite::Elsewhere;
 use super::serve::Carrier;
+use super::sticky::Session;
 use super::tries::Tries;
 use super::values::Values;
 use crate::trip::Trip;
@@ -41,6 +42,8 @@ pub(super) struct Outgoing {
     pub(super) body: Relay,
     /// The hash of what decides about its server, where the upstream goes by such.
     pub(super) key: Option<u64>,
+    /// The session that it belongs to, where those stay on their servers.
+    pub(super) session: Session,
     /// Who comes first where not all can be served.
     pub(super) priority: Priority,
     /// The client's version.
@@ -59,6 +62,8 @@ pub(super) struct Outgoing {
     pub(super) has_fallback: bool,
     /// The key where that is another upstream.
     pub(super) fallback_key: Option<u64>,
+    /// The same of the session.
+    pub(super) fallback_session: Session,
     /// Whether it asks to switch protocols.
     pub(super) wants_upgrade: bool,
     /// What it needs of a connection to a server.
@@ -133,6 +138,8 @@ impl Asked<'_, '_, '_> {
             copies: &changes.copies,
             lines: lines.as_deref().unwrap_or_default(),
         });
+        let clock = worker.clock();
+        let session = Session::of(cluster, facts, trip.now, clock);
         let forwarding = Forwarding {
             client: self.downstream.client.ip(),
             trusted,
@@ -148,6 +155,7 @@ impl Asked<'_, '_, '_> {
             certificate: self.certificate(),
             first: call_until.map(|_| CallDeadline::FIELD),
             edits,
+            hides_cookie: cluster.sticky_cookie().filter(|_| session.has_cookie),
             place: elsewhere.as_ref().map(Elsewhere::place),
         };
         compose(head, &forwarding, &mut bytes);
@@ -175,6 +183,7 @@ impl Asked<'_, '_, '_> {
             bytes,
             body,
             key: hashed(cluster, facts),
+            session,
             priority: self.priority(route, trusted),
             version: head.version,
             persistent: head.persistent,
@@ -185,6 +194,7 @@ impl Asked<'_, '_, '_> {
             hedge: hedge.map(|settings| Hedge::new(settings, trip.now)),
             has_fallback: route.fallback.is_some(),
             fallback_key: self.fallback_key(route, facts),
+            fallback_session: self.fallback_session(route, facts, trip.now),
             wants_upgrade: head.upgrade.is_some(),
             need: match key {
                 Some(_) => Need::WebSocket,
@@ -232,6 +242,17 @@ impl Asked<'_, '_, '_> {
             Some(Fallback::Upstream(id)) => hashed(self.listener.live.cluster(id)?, facts),
             _ => None,
         }
+    }
+
+    fn fallback_session(&self, route: &Route, facts: &Facts<'_>, now: Instant) -> Session {
+        let other = match route.fallback {
+            Some(Fallback::Upstream(id)) => self.listener.live.cluster(id),
+            _ => None,
+        };
+        let clock = self.downstream.worker.clock();
+        other.map_or_else(Session::default, |other| {
+            Session::of(other, facts, now, clock)
+        })
     }
 
     fn grpc_timeout(&self) -> Option<Duration> {

@@ -214,6 +214,7 @@ impl Pump {
                 key,
                 priority: Priority::default(),
                 is_request: false,
+                home: None,
             },
         ) {
             if attempts > 0 {

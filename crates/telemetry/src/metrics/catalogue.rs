@@ -109,6 +109,9 @@ families! {
     UPSTREAM_HEDGES = Counter "sluice_upstream_hedges_total" ["upstream"] "Requests sent to one more server as the answer was late (`hedge`).";
     UPSTREAM_HEDGES_WON = Counter "sluice_upstream_hedges_won_total" ["upstream"] "Hedges that answered first.";
     UPSTREAM_HEDGES_DENIED = Counter "sluice_upstream_hedges_denied_total" ["upstream"] "Late answers waited for as the upstream had as many hedges under way as `budget` of `hedge` allows.";
+    UPSTREAM_SESSIONS_STARTED = Counter "sluice_upstream_sticky_started_total" ["upstream"] "Sessions that were given a server to stay on (`sticky`).";
+    UPSTREAM_SESSIONS_MOVED = Counter "sluice_upstream_sticky_moved_total" ["upstream"] "Sessions that were given another server, as theirs takes them no more.";
+    UPSTREAM_SESSIONS_PUSHED_OUT = Counter "sluice_upstream_sticky_pushed_out_total" ["upstream"] "Sessions that were forgotten before their time, as there were more than `max-sessions`.";
     UPSTREAM_NO_SERVER = Counter "sluice_upstream_no_server_total" ["upstream"] "Requests and sessions for which no server could be chosen.";
     UPSTREAM_ALL_DOWN = Counter "sluice_upstream_all_down_total" ["upstream"] "Requests and sessions refused because no server was well (`fail-closed`).";
     UPSTREAM_QUEUE_WAITING = Gauge "sluice_upstream_queue_waiting" ["upstream"] "Requests and sessions that wait for a place at a server now.";

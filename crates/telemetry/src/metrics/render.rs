@@ -172,6 +172,21 @@ fn upstreams(text: &mut Exposition<'_>, all: &ByNames<1, UpstreamMetrics>) {
     counters(text, &catalogue::UPSTREAM_HEDGES_DENIED, all, |upstream| {
         &upstream.hedges_denied
     });
+    counters(
+        text,
+        &catalogue::UPSTREAM_SESSIONS_STARTED,
+        all,
+        |upstream| &upstream.sessions_started,
+    );
+    counters(text, &catalogue::UPSTREAM_SESSIONS_MOVED, all, |upstream| {
+        &upstream.sessions_moved
+    });
+    counters(
+        text,
+        &catalogue::UPSTREAM_SESSIONS_PUSHED_OUT,
+        all,
+        |upstream| &upstream.sessions_pushed_out,
+    );
     counters(text, &catalogue::UPSTREAM_NO_SERVER, all, |upstream| {
         &upstream.no_server
     });

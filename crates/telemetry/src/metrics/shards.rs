@@ -41,6 +41,12 @@ pub struct UpstreamMetrics {
     pub hedges_won: Counter,
     /// Hedges that the budget did not allow.
     pub hedges_denied: Counter,
+    /// Sessions that were given a server which they keep.
+    pub sessions_started: Counter,
+    /// Sessions whose server does not take them any more, and that were given another one.
+    pub sessions_moved: Counter,
+    /// Sessions that were forgotten before their time as there was no room.
+    pub sessions_pushed_out: Counter,
     /// Requests and sessions for which no server was there to be chosen.
     pub no_server: Counter,
     /// Requests and sessions refused because no server was well.

@@ -1,6 +1,7 @@
 //! Clusters over real servers: who is picked, which connections are used again, what a reload leaves alone.
 
 mod health;
+mod home;
 mod throttle;
 
 use std::future::poll_fn;
@@ -18,13 +19,13 @@ const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALH
 const OTHER: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1001);
 
 /// Servers that only accept, and what is needed to build clusters of them.
-struct Room {
+pub(crate) struct Room {
     listeners: Vec<TcpListener>,
     registry: Registry,
 }
 
 impl Room {
-    fn with_servers(count: usize) -> Self {
+    pub(crate) fn with_servers(count: usize) -> Self {
         let bind = |_| TcpListener::bind("127.0.0.1:0").expect("bind");
         Self {
             listeners: (0..count).map(bind).collect(),
@@ -32,7 +33,7 @@ impl Room {
         }
     }
 
-    fn settings(&self) -> Upstream {
+    pub(crate) fn settings(&self) -> Upstream {
         let server = |listener: &TcpListener| Server {
             address: listener
                 .local_addr()
@@ -58,6 +59,7 @@ impl Room {
             circuit_breaker: None,
             when_all_down: sluice_health::WhenAllDown::FailOpen,
             load_report: None,
+            sticky: None,
             protocol: UpstreamProtocol::Http1,
             connect_timeout: Duration::from_secs(5),
             idle_connections: 2,
@@ -98,6 +100,7 @@ fn asked() -> Asked {
         key: None,
         priority: Priority::Normal,
         is_request: true,
+        home: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::circuit_breaker::CIRCUIT_BREAKER;
 use super::health::HEALTH;
+use super::sticky::STICKY;
 use super::tls::UPSTREAM_TLS;
 use super::{DAY, HOUR, MILLISECOND, TCP_KEEP_ALIVE, duration};
 use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
@@ -180,7 +181,13 @@ pub(crate) static UPSTREAM: Shape = Shape {
             "Stop asking a server that fails, for a while. `{}` takes the defaults. [health.md](health.md) says how it works.",
         )
         .also(&["breaker", "outlier-detection", "passive-health", "ejection"]),
-        Key::not_yet("sticky", "Keep a client on its server."),
+        Key::new(
+            "sticky",
+            Kind::Table(&STICKY),
+            Default::Absent("each request is balanced by itself"),
+            "Keep a client on its server. [sessions.md](sessions.md) says more.",
+        )
+        .also(&["session", "sessions", "persistence", "stickiness", "session-affinity", "affinity", "stick"]),
     ],
 };
 

@@ -19,6 +19,7 @@ const USUAL: Forwarding<'static> = Forwarding {
     early: false,
     max_forwards: None,
     first: None,
+    hides_cookie: None,
     edits: None,
     place: None,
 };
@@ -493,5 +494,35 @@ fn another_place_is_asked_for() {
                 "the client's host is told beside it"
             );
         }
+    }
+}
+
+#[test]
+fn a_cookie_of_ours_is_not_passed_on() {
+    let hidden = Forwarding {
+        hides_cookie: Some("lb"),
+        ..USUAL
+    };
+    for (sent, expected) in [
+        ("Cookie: lb=1", ""),
+        ("Cookie: lb=1; lb=2;", ""),
+        ("Cookie: a=1;lb=2;  b=3", "\nCookie: a=1; b=3"),
+        (
+            "COOKIE: a=1\nCookie: lb=2\ncookie: b=3",
+            "\nCookie: a=1; b=3",
+        ),
+        (
+            "Cookie: xlb=1; lbx=2; LB=3; lb",
+            "\nCookie: xlb=1; lbx=2; LB=3; lb",
+        ),
+        ("Cookie: a=\"lb=1\"", "\nCookie: a=\"lb=1\""),
+        ("A: lb=1", "\nA: lb=1"),
+    ] {
+        let head = format!("GET / HTTP/1.1\nHost: a.example\n{sent}");
+        assert_eq!(
+            composed(&head, &hidden),
+            format!("GET / HTTP/1.1\nHost: a.example{expected}\n{ADDED}"),
+            "{sent}"
+        );
     }
 }

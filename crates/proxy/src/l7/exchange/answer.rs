@@ -163,6 +163,7 @@ impl Exchange<'_> {
         self.reusable = head.persistent && head.framing != Framing::UntilClose;
         self.truncation_hidden = delivery == Delivery::UntilClose;
         self.note_answer(head, now);
+        self.settle_session(head);
         self.trip.complete_for_client();
         let date = self.downstream.worker.clock().date_of(now);
         compose(head, &self.back(delivery, self.keep_alive, &date), out);
@@ -189,6 +190,22 @@ impl Exchange<'_> {
         }
         if let Some(form) = self.load_report() {
             self.note_load(form, head, now);
+        }
+    }
+
+    /// Where the request's session belongs from now on.
+    fn settle_session(&mut self, head: &ResponseHead<'_, '_>) {
+        if self.request.cluster.sessions().is_none() {
+            return;
+        }
+        let scheme = self.downstream.scheme();
+        let clock = self.downstream.worker.clock();
+        let cookie = self
+            .request
+            .answered(&head.fields, self.trip, scheme, clock);
+        if let Some(cookie) = cookie {
+            let for_client = self.trip.for_client.get_or_insert_default();
+            for_client.add("Set-Cookie", cookie.as_bytes());
         }
     }
 
@@ -306,6 +323,7 @@ impl Exchange<'_> {
         }
         let now = self.trip.tick();
         self.note_answer(head, now);
+        self.settle_session(head);
         self.trip.complete_for_client();
         self.count_traffic();
         let mut out = self.take_interim().into_rest();

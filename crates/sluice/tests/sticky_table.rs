@@ -1,0 +1,212 @@
+//! Sessions that are remembered, through the real binary: by the application's cookie, a field, or the client's address.
+
+mod example;
+#[path = "sticky_kit/mod.rs"]
+mod sticky_kit;
+
+use std::net::SocketAddr;
+use std::thread;
+
+use example::Example;
+use sticky_kit::{SLUICE, ask, configuration, served_by, set};
+use testkit::{Balancer, EchoServer, RawClient, Response, Script, ScriptedServer};
+
+fn start(servers: &[EchoServer], sticky: &str) -> Balancer {
+    Balancer::start(SLUICE, &file(servers, sticky))
+}
+
+fn file(servers: &[EchoServer], sticky: &str) -> String {
+    configuration(servers.iter().map(EchoServer::address), sticky, "")
+}
+
+/// A server that begins a session of this name with each answer.
+fn application(session: &str) -> ScriptedServer {
+    let set =
+        format!("Set-Cookie: other=1\r\nset-cookie: JSESSIONID={session}; Path=/; HttpOnly\r\n");
+    let body = session.len();
+    ScriptedServer::start([Script::answer(format!(
+        "HTTP/1.1 200 OK\r\n{set}Content-Length: {body}\r\n\r\n{session}"
+    ))])
+}
+
+fn moved(balancer: &Balancer) -> usize {
+    let metrics = balancer.metrics();
+    metrics.count("sluice_upstream_sticky_moved_total", &[])
+}
+
+#[test]
+fn a_field_tells_a_session() {
+    let servers = ["a", "b", "c"].map(EchoServer::start);
+    let balancer = start(&servers, "header = \"X-Session\"");
+    let mut seen = Vec::new();
+    for user in 0..6 {
+        let fields = format!("x-session: user-{user}\r\n");
+        let first = served_by(&balancer, &fields);
+        for _ in 0..4 {
+            assert_eq!(served_by(&balancer, &fields), first);
+        }
+        seen.push(first);
+    }
+    seen.sort();
+    seen.dedup();
+    assert!(seen.len() > 1, "new sessions are balanced: {seen:?}");
+    let mut without: Vec<_> = (0..9).map(|_| served_by(&balancer, "")).collect();
+    without.sort();
+    without.dedup();
+    assert!(without.len() > 1, "who tells none has none");
+    let metrics = balancer.metrics_after(39);
+    let started = metrics.count("sluice_upstream_sticky_started_total", &[]);
+    assert_eq!(started, 6);
+}
+
+#[test]
+fn an_address_tells_a_session_behind_trusted_proxies_too() {
+    let servers = ["a", "b"].map(EchoServer::start);
+    let balancer = start(&servers, "client-ip = true");
+    for client in ["192.0.2.1", "192.0.2.2", "2001:db8::1", "192.0.2.3"] {
+        let fields = format!("X-Forwarded-For: {client}\r\n");
+        let first = served_by(&balancer, &fields);
+        for _ in 0..4 {
+            assert_eq!(served_by(&balancer, &fields), first);
+        }
+    }
+}
+
+#[test]
+fn those_that_begin_at_once_agree() {
+    let servers = ["a", "b", "c", "d"].map(EchoServer::start);
+    let balancer = start(&servers, "header = \"x-session\"");
+    for round in 0..20 {
+        let fields = format!("x-session: {round}\r\n");
+        thread::scope(|scope| {
+            let all: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| served_by(&balancer, &fields)))
+                .collect();
+            all.into_iter().for_each(|one| drop(one.join()));
+        });
+        let settled = served_by(&balancer, &fields);
+        for _ in 0..3 {
+            assert_eq!(served_by(&balancer, &fields), settled);
+        }
+    }
+}
+
+#[test]
+fn a_session_of_the_application_is_learned() {
+    let [one, two] = ["one", "two"].map(application);
+    let balancer = Balancer::start(
+        SLUICE,
+        &configuration(
+            [one.address(), two.address()].into_iter(),
+            "app-cookie = \"JSESSIONID\"",
+            "",
+        ),
+    );
+    let ask_as = |session: &str| {
+        let fields = format!("Cookie: a=1; JSESSIONID={session}\r\n");
+        ask(&balancer, &fields).text().to_owned()
+    };
+    let new: Vec<Response> = (0..4).map(|_| ask(&balancer, "")).collect();
+    for session in ["one", "two"] {
+        assert!(new.iter().any(|answer| answer.text() == session));
+        for _ in 0..4 {
+            assert_eq!(ask_as(session), session);
+        }
+    }
+    // One that nobody has set here is remembered from now on.
+    let known = ask_as("three");
+    for _ in 0..4 {
+        assert_eq!(ask_as("three"), known);
+    }
+    let received = one.received_in_all();
+    let received = String::from_utf8_lossy(&received);
+    assert!(
+        received.contains("Cookie: a=1; JSESSIONID=one"),
+        "passed on"
+    );
+}
+
+#[test]
+fn sessions_live_on_through_reloads_and_leave_servers_that_are_down() {
+    let mut servers = ["a", "b"].map(EchoServer::start);
+    let mut balancer = start(&servers, "header = \"x-session\"");
+    let users: Vec<_> = (0..10)
+        .map(|user| {
+            let fields = format!("x-session: user-{user}\r\n");
+            let server = served_by(&balancer, &fields);
+            (fields, server)
+        })
+        .collect();
+    for sticky in [
+        "header = \"x-session\"",
+        "header = \"x-session\", max-sessions = 1000",
+        "header = \"x-session\", max-sessions = 1000, ttl = \"2h\"",
+    ] {
+        balancer.reload(&file(&servers, sticky));
+        for (fields, server) in &users {
+            assert_eq!(&served_by(&balancer, fields), server, "{sticky}");
+        }
+    }
+    assert_eq!(moved(&balancer), 0);
+
+    let address: SocketAddr = servers[0].address();
+    set(&balancer, "drain", address);
+    for (fields, server) in &users {
+        assert_eq!(&served_by(&balancer, fields), server, "drained");
+    }
+    for user in 20..25 {
+        let fields = format!("x-session: user-{user}\r\n");
+        assert_eq!(served_by(&balancer, &fields), "b", "a new one");
+    }
+    set(&balancer, "down", address);
+    let on_first = users.iter().filter(|(_, server)| server == "a").count();
+    assert!(on_first > 0);
+    for (fields, _) in &users {
+        assert_eq!(served_by(&balancer, fields), "b");
+    }
+    assert_eq!(moved(&balancer), on_first);
+    // They stay where they are now, until that one dies.
+    set(&balancer, "up", address);
+    for (fields, _) in &users {
+        assert_eq!(served_by(&balancer, fields), "b");
+    }
+    servers[1].die();
+    for (fields, _) in &users {
+        assert_eq!(served_by(&balancer, fields), "a");
+    }
+    assert_eq!(moved(&balancer), on_first + users.len());
+}
+
+#[test]
+fn a_flood_of_sessions_takes_no_more_room() {
+    let servers = ["a", "b"].map(EchoServer::start);
+    let balancer = start(&servers, "header = \"x-session\", max-sessions = 60");
+    let mut client = RawClient::connect(balancer.address("web"));
+    for flood in 0..400 {
+        client.send(format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nx-session: {flood}\r\n\r\n"
+        ));
+        assert_eq!(client.response("GET").status, 200);
+    }
+    let metrics = balancer.metrics_after(400);
+    let pushed_out = metrics.count("sluice_upstream_sticky_pushed_out_total", &[]);
+    assert!((320..400).contains(&pushed_out), "{pushed_out}");
+}
+
+#[test]
+fn the_example_learns_the_sessions_of_an_application() {
+    let [one, two] = ["one", "two"].map(application);
+    let balancer = Example::read("legacy-app-cookie.toml")
+        .listener("127.0.0.1:8080", "web")
+        .listener("127.0.0.1:9900", "admin")
+        .server("127.0.0.1:9001", one.address())
+        .server("127.0.0.1:9002", two.address())
+        .run();
+    for _ in 0..4 {
+        let session = ask(&balancer, "").text().to_owned();
+        let fields = format!("Cookie: JSESSIONID={session}\r\n");
+        for _ in 0..3 {
+            assert_eq!(ask(&balancer, &fields).text(), session);
+        }
+    }
+}
