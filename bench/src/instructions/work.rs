@@ -127,6 +127,7 @@ impl Work {
             max_forwards: None,
             first: None,
             hides_cookie: None,
+            vouched: None,
             edits: None,
             place: None,
         };

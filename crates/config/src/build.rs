@@ -2,6 +2,7 @@
 
 mod access;
 mod acme;
+mod auth;
 mod balance;
 mod circuit_breaker;
 mod early_data;
@@ -26,7 +27,7 @@ mod upstream_protocol;
 use crate::Surroundings;
 use crate::check;
 use crate::diagnostic::{Diagnostic, Findings, Span};
-use crate::plan::{Plan, RouteId, Secret, UpstreamId};
+use crate::plan::{Auth, Plan, RouteId, Secret, UpstreamId};
 use crate::read::Section;
 use crate::suggest::{all_of, closest};
 
@@ -48,18 +49,22 @@ pub(crate) fn build(
         findings,
         listeners: file.tables("listeners"),
         upstreams: file.tables("upstreams"),
+        auth_sections: file.tables("auth"),
+        auths: Vec::new(),
         zone: zone.as_deref(),
         balancer: runtime.and_then(|table| table.table("balancer")),
         secret_key: runtime.and_then(|table| table.value("secret-key")),
         unresolved: false,
     };
     // All before the first `?`, so that each reports what is wrong with it.
-    let upstreams = builder.each(file.tables("upstreams"), Builder::upstream);
+    let mut upstreams = builder.each(file.tables("upstreams"), Builder::upstream);
+    builder.auth(file, &mut upstreams);
     let stores = builder.each(file.tables("stores"), Builder::store);
     let listeners = builder.each(file.tables("listeners"), Builder::listener);
     let routes = builder.routes(file);
     let runtime = builder.runtime(file);
     let admin = builder.admin(file);
+    builder.unused_auths(file);
     let logs = builder.logs(file);
     let geo = file.table("geo");
     let countries = geo.map(|section| builder.countries(section));
@@ -67,6 +72,7 @@ pub(crate) fn build(
         builder.needs_no_countries(file);
     }
     builder.unused_upstreams(file, &listeners, &routes);
+    let auths = std::mem::take(&mut builder.auths);
     check::check(file, &listeners, &routes, &upstreams, builder.findings);
 
     let (conditions, routes): (Vec<_>, Vec<_>) = all(routes)?
@@ -94,6 +100,7 @@ pub(crate) fn build(
             None => None,
         },
         stores: all(stores)?,
+        auths: all(auths)?,
         runtime: runtime?,
         admin,
         logs: logs?,
@@ -107,6 +114,9 @@ struct Builder<'a> {
     findings: &'a mut Findings,
     listeners: &'a [Section],
     upstreams: &'a [Section],
+    auth_sections: &'a [Section],
+    /// What came of them; `None` for a wrong one.
+    auths: Vec<Option<Auth>>,
     /// `runtime.zone`
     zone: Option<&'a str>,
     /// `runtime.balancer`
@@ -153,6 +163,9 @@ impl Builder<'_> {
         let names = || known.iter().map(|section| section.name.as_str());
         let help = match closest(name, names()) {
             Some(meant) => Some(format!("did you mean `{meant}`?")),
+            None if known.is_empty() && noun == "auth" => {
+                Some("there is no `[auth.NAME]` in this file".to_owned())
+            }
             None if known.is_empty() => Some(format!("there is no `[{noun}s.NAME]` in this file")),
             None if known.len() <= LISTED_NAMES => Some(format!("there is {}", all_of(names()))),
             None => None,
@@ -193,16 +206,19 @@ impl Builder<'_> {
         let broken = listeners.iter().any(Option::is_none)
             || routes.iter().any(Option::is_none)
             || listeners.is_empty()
+            || self.auths.iter().any(Option::is_none)
             || is_wrong(file, "routes");
         if self.unresolved || broken {
             return;
         }
         for (index, section) in file.tables("upstreams").iter().enumerate() {
             let id = UpstreamId(index);
-            let used = listeners
-                .iter()
-                .flatten()
-                .any(|half| half.upstreams().contains(&id))
+            let asked = self.auths.iter().flatten();
+            let used = asked.clone().any(|auth| auth.upstream() == Some(id))
+                || listeners
+                    .iter()
+                    .flatten()
+                    .any(|half| half.upstreams().contains(&id))
                 || routes
                     .iter()
                     .flatten()

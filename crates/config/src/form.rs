@@ -7,6 +7,7 @@ mod hedge;
 mod origin;
 mod redis;
 mod rewrite;
+pub(crate) mod url;
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -60,6 +61,7 @@ impl Form {
             Self::Origin => "a network or a country",
             Self::Upstream => "the name of an upstream",
             Self::Listener => "the name of a listener",
+            Self::Auth => "the name of an `[auth.NAME]`",
             Self::Name => "a name",
             Self::Host => "a host pattern",
             Self::Protocol => "the name of an application protocol",
@@ -84,6 +86,7 @@ impl Form {
             Self::Domain | Self::CookieDomain => "a domain",
             Self::Mail => "an e-mail address",
             Self::HttpsUrl => "an https URL",
+            Self::HttpUrl => "an http or https URL",
             Self::Target | Self::NewTarget | Self::CookiePath => "a path",
             Self::Authority | Self::NewHost => "a host",
             Self::Statuses => "a status or a range of them",
@@ -116,7 +119,7 @@ impl Form {
             Self::Network => network(text).map(Typed::Network),
             Self::Country => origin::country(text).map(Typed::Country),
             Self::Origin => origin::origin(text).map(Typed::Origin),
-            Self::Upstream | Self::Listener | Self::Any | Self::Template => {
+            Self::Upstream | Self::Listener | Self::Auth | Self::Any | Self::Template => {
                 Ok(Typed::Text(text.to_owned()))
             }
             Self::Name => name(text).map(|()| Typed::Text(text.to_owned())),
@@ -152,6 +155,7 @@ impl Form {
             Self::Domain => acme::domain(text),
             Self::Mail => acme::mail(text),
             Self::HttpsUrl => acme::https_url(text),
+            Self::HttpUrl => url::http_url(text),
             Self::Target => health::target(text),
             Self::Authority => health::authority(text),
             Self::Statuses => health::statuses(text).map(Typed::Statuses),

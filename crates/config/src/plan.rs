@@ -3,6 +3,7 @@
 //! Names have become indices, texts have become matchers and addresses, every default is resolved. The data plane
 //! reads only this. Two plans are compared piece by piece on reload: what is equal is not touched.
 
+mod auth;
 mod balance;
 mod circuit_breaker;
 mod edits;
@@ -22,6 +23,7 @@ mod upstream;
 
 use std::path::PathBuf;
 
+pub use auth::{Auth, AuthKind, ForwardAuth, RouteAuth};
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
 pub use edits::{FieldLine, HeadEdits, Rewrite, RouteEdits};
@@ -56,12 +58,14 @@ pub struct Plan {
     pub listeners: Vec<Listener>,
     /// In the order of the file, which is the order they are tried in.
     pub routes: Vec<Route>,
-    /// In the order of the file.
+    /// In the order of the file; behind them those that stand for the services of `auth`.
     pub upstreams: Vec<Upstream>,
     /// `[geo]`: who knows of countries.
     pub countries: Option<Countries>,
     /// In the order of the file.
     pub stores: Vec<Store>,
+    /// `[auth.NAME]`, in the order of the file.
+    pub auths: Vec<Auth>,
     /// `[runtime]`
     pub runtime: Runtime,
     /// `[admin]`; without it there is no admin listener.
@@ -112,3 +116,7 @@ pub struct UpstreamId(pub usize);
 /// Index into [`Plan::stores`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StoreId(pub usize);
+
+/// Index into [`Plan::auths`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AuthId(pub usize);

@@ -95,6 +95,25 @@ pub(crate) fn read(
     reader.section(table, Section::new(shape, 0..0, "the file".to_owned()))
 }
 
+/// Reads `table`, which is one under a name.
+pub(crate) fn named_table(
+    table: &Table,
+    shape: &'static Shape,
+    name: &str,
+    source: &str,
+    surroundings: &dyn Surroundings,
+    findings: &mut Findings,
+) -> Section {
+    let mut reader = Reader {
+        source,
+        surroundings,
+        findings,
+    };
+    let place = shape.place.replace("NAME", name);
+    let section = Section::new(shape, table.span.clone(), place).named(name, &table.span);
+    reader.section(table, section)
+}
+
 /// A table of this shape in which nothing is set: only defaults.
 pub(crate) fn nothing_set(shape: &'static Shape) -> Section {
     let mut findings = Findings::default();

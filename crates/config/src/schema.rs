@@ -260,6 +260,8 @@ pub(crate) enum Form {
     Upstream,
     /// The name of a listener of this file.
     Listener,
+    /// The name of an `[auth.NAME]` of this file.
+    Auth,
     /// A name that the user gives.
     Name,
     /// A pattern of host names.
@@ -320,6 +322,8 @@ pub(crate) enum Form {
     Mail,
     /// An `https` URL.
     HttpsUrl,
+    /// An `http` or `https` URL.
+    HttpUrl,
     /// A path with or without a query, as requests name it.
     Target,
     /// The value of `Host`.

@@ -324,6 +324,7 @@ impl Fleet {
                 .filter(|settings| &*settings.name == listener)
                 .any(|settings| has_server_name(settings, name)),
             Subject::Store(name) => plan.stores.iter().any(|store| &*store.name == name),
+            Subject::Auth(name) => plan.auths.iter().any(|auth| &*auth.name == name),
             Subject::Listener(name) => plan
                 .listeners
                 .iter()

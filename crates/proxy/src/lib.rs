@@ -14,6 +14,7 @@
 )]
 
 mod accept;
+mod auth;
 mod clock;
 mod connections;
 mod crowd;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use sluice_config::Plan;
 use sluice_config::plan::{
-    HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
+    Auth, AuthId, HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
 };
 use sluice_health::Strain;
 use sluice_store::{Store, Stores};
@@ -23,6 +23,7 @@ use sluice_upstream::{Cluster, Endpoints, Lane};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use crate::auth::LiveAuth;
 use crate::crowd::{Crowd, Crowds, Presence, Room};
 use crate::memory::Memory;
 use crate::secure::Security;
@@ -37,6 +38,7 @@ pub(crate) struct Live {
     routes: Vec<Arc<RouteMetrics>>,
     /// By route: the sides of its split.
     sides: Vec<Vec<Arc<SideMetrics>>>,
+    auths: Vec<Rc<LiveAuth>>,
     /// By listener.
     tls: Vec<Option<Arc<ServerConfig>>>,
     /// What authorities are shown.
@@ -84,11 +86,22 @@ impl Live {
             .iter()
             .map(|route| split::metrics(route, registry, worker))
             .collect();
+        let auths = plan
+            .auths
+            .iter()
+            .map(|auth| {
+                let known = previous.and_then(|previous| previous.auth_like(auth));
+                known.unwrap_or_else(|| {
+                    Rc::new(LiveAuth::new(auth, registry.auth(worker, &auth.name)))
+                })
+            })
+            .collect();
         Self {
             plan,
             clusters,
             routes,
             sides,
+            auths,
             tls: Vec::new(),
             proofs: Arc::default(),
             crowds: Crowds::default(),
@@ -157,6 +170,16 @@ impl Live {
     /// The counters of a side of a route's split.
     pub(crate) fn side_metrics(&self, id: RouteId, side: usize) -> Option<&Arc<SideMetrics>> {
         self.sides.get(id.0)?.get(side)
+    }
+
+    pub(crate) fn auth(&self, id: AuthId) -> Option<&Rc<LiveAuth>> {
+        self.auths.get(id.0)
+    }
+
+    /// What is held for an `[auth.NAME]` that is as it was.
+    fn auth_like(&self, auth: &Auth) -> Option<Rc<LiveAuth>> {
+        let mut known = self.auths.iter();
+        known.find(|known| known.settings == *auth).map(Rc::clone)
     }
 
     /// The lanes that `next` does not have any more, each with its upstream.

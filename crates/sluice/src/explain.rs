@@ -247,6 +247,7 @@ fn answer(
             if !access::describe(&route.access, &facts, &mut text)? {
                 return Ok(text);
             }
+            describe_auth(plan, route, &mut text)?;
             describe(plan, route, &facts, servers, &mut text)?;
         }
         None => writeln!(text, "answer    404: no route matches")?,
@@ -286,6 +287,17 @@ fn has_port(listener: &Listener, port: u16) -> bool {
         BindAddress::Ip(address) => address.port() == port,
         BindAddress::Unix(_) => false,
     }
+}
+
+/// Who is let in. What is shown is not looked at: it is a secret.
+fn describe_auth(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {
+    let Some(auth) = &route.auth else {
+        return Ok(());
+    };
+    let named = auth.any.iter().filter_map(|id| plan.auths.get(id.0));
+    let named: Vec<&str> = named.map(|auth| &*auth.name).collect();
+    let quantity = if named.len() > 1 { "one of " } else { "" };
+    writeln!(text, "auth      asks for {quantity}{}", named.join(", "))
 }
 
 fn describe(

@@ -17,6 +17,10 @@ words! {
         NoRoute = "no-route",
         /// `allow` or `deny` of the route keeps clients out that come from there.
         Denied = "denied",
+        /// The client has not shown by `auth` of the route that it may come in.
+        Unauthorized = "unauthorized",
+        /// Whether the client may come in could not be found out.
+        AuthFailed = "auth-failed",
         /// The upstream had no server to give the request to.
         NoServer = "no-server",
         /// No server of the upstream was well, and none is tried all the same (`fail-closed`, or down by hand).

@@ -85,6 +85,7 @@ impl Builder<'_> {
                         priority: RoutePriority::default(),
                         hedge: None,
                         edits: RouteEdits::default(),
+                        auth: None,
                     },
                     conditions: Conditions::default(),
                     listeners,
@@ -136,6 +137,7 @@ impl Builder<'_> {
         let hedge = section
             .table("hedge")
             .map(|table| self.hedge(table, section, action.as_ref()));
+        let auth = section.set_at("auth").map(|_| self.route_auth(section));
         let route = Route {
             name,
             access: access(section)?,
@@ -156,6 +158,10 @@ impl Builder<'_> {
                 None => None,
             },
             edits: edits?,
+            auth: match auth {
+                Some(auth) => Some(auth?),
+                None => None,
+            },
         };
         Some(HalfRoute {
             route,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sluice_model::{Priority, Share};
 use sluice_route::Template;
 
-use super::{Access, Hedge, RouteEdits, Split, UpstreamId};
+use super::{Access, Hedge, RouteAuth, RouteEdits, Split, UpstreamId};
 
 /// `[[routes]]`
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub struct Route {
     pub priority: RoutePriority,
     /// What is changed on the way.
     pub edits: RouteEdits,
+    /// `auth`; `None` lets everybody in.
+    pub auth: Option<Box<RouteAuth>>,
 }
 
 /// `priority`: how much a route's requests matter when not all can be served.

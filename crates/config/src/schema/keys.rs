@@ -1,5 +1,6 @@
 //! Every key of the file: its type, its default, what it does. The only place where they are written down.
 
+mod auth;
 mod circuit_breaker;
 mod headers;
 mod health;
@@ -16,11 +17,12 @@ mod upstream;
 
 use std::time::Duration;
 
+use auth::AUTH;
 use listener::LISTENER;
 use process::{ADMIN, LOGS, RUNTIME};
 pub(crate) use route::ROUTE;
 use store::STORE;
-use upstream::UPSTREAM;
+pub(crate) use upstream::UPSTREAM;
 
 use super::{Choice, Default, Form, Key, Kind, Shape};
 
@@ -81,7 +83,13 @@ pub(crate) static FILE: Shape = Shape {
         )
         .also(&["geoip", "geoip2", "maxmind", "geo-ip"]),
         Key::not_yet("rate-limits", "Limits by client or key."),
-        Key::not_yet("auth", "Who is let in."),
+        Key::new(
+            "auth",
+            Kind::Named(&AUTH),
+            Default::Absent("everybody is let in"),
+            "Ways to show who one is, each under a name of its own.",
+        )
+        .also(&["authentication", "authorization", "access"]),
         Key::not_yet("tracing", "Traces of requests."),
         Key::not_yet("alerts", "Messages when something is wrong."),
     ],

@@ -34,11 +34,20 @@ impl Edits<'_> {
 
     /// Changes a head that is being written: of the field lines in `out` since `start` those are taken out again that are left
     /// out, then what is copied of the fields that came and what is added follows.
-    pub fn apply(&self, came: &Fields<'_, '_>, start: usize, out: &mut Vec<u8>) {
+    ///
+    /// `may_be_copied` says no to what would be forged under its own name, and would be under another.
+    pub fn apply(
+        &self,
+        came: &Fields<'_, '_>,
+        may_be_copied: impl Fn(&Field<'_>) -> bool,
+        start: usize,
+        out: &mut Vec<u8>,
+    ) {
         self.take_out(start, out);
         for (from, to) in self.copies {
-            let is_it =
-                |field: &Field<'_>| !field.hop_by_hop && field.name.eq_ignore_ascii_case(from);
+            let is_it = |field: &Field<'_>| {
+                !field.hop_by_hop && field.name.eq_ignore_ascii_case(from) && may_be_copied(field)
+            };
             for field in came.iter().filter(is_it) {
                 write_field(out, to, field.value);
             }

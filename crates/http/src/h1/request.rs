@@ -39,10 +39,21 @@ pub struct Forwarding<'a> {
     pub first: Option<(&'a str, &'a [u8])>,
     /// The name of a cookie that came and is not passed on.
     pub hides_cookie: Option<&'a str>,
+    /// What is vouched for of who the client is.
+    pub vouched: Option<Vouched<'a>>,
     /// What is changed in the fields, after all of the above.
     pub edits: Option<Edits<'a>>,
     /// The place that is asked for instead of the client's.
     pub place: Option<Place<'a>>,
+}
+
+/// Fields that clients cannot forge, as only who lets them in may set them.
+#[derive(Clone, Copy, Debug)]
+pub struct Vouched<'a> {
+    /// Their names, in lower case. The client's fields of these names are not passed on, nor what servers may take for them.
+    pub names: &'a [Box<str>],
+    /// Whole field lines, each with its line end, that are added.
+    pub lines: &'a [u8],
 }
 
 /// What a server is asked for instead of what the client asks for.
@@ -57,7 +68,10 @@ pub struct Place<'a> {
 impl Forwarding<'_> {
     /// Whether fields have to be looked at by their names, as there is one that is not passed on. Asked once for all of them.
     fn names_matter(&self) -> bool {
-        self.guards_certificates() || self.first.is_some() || self.distrusted().is_some()
+        self.guards_certificates()
+            || self.first.is_some()
+            || self.distrusted().is_some()
+            || self.vouched.is_some()
     }
 
     /// Whether a field of this name is.
@@ -65,7 +79,12 @@ impl Forwarding<'_> {
     fn passes_on(&self, name: &str, kind: FieldKind) -> bool {
         let is_replaced = |(ours, _): (&str, _)| ours.eq_ignore_ascii_case(name);
         let is_distrusted = |ours| kind == FieldKind::Other && is_taken_for(ours, name);
+        let is_vouched_for = |vouched: Vouched<'_>| {
+            let mut names = vouched.names.iter();
+            names.any(|ours| is_taken_for(ours, name))
+        };
         !(self.guards_certificates() && is_of_certificate(name)
+            || self.vouched.is_some_and(is_vouched_for)
             || self.first.is_some_and(is_replaced)
             || self.distrusted().is_some_and(is_distrusted))
     }
@@ -149,7 +168,9 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
             head.fields.write_kept(out, is_kept);
             let start = out.len();
             write_client(head, forwarding, out);
-            edits.apply(&head.fields, start, out);
+            let may_be_copied =
+                |field: &Field<'_>| !names_matter || forwarding.passes_on(field.name, field.kind);
+            edits.apply(&head.fields, may_be_copied, start, out);
         }
     }
     write_hop(head, out);
@@ -203,6 +224,9 @@ fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &m
     {
         write_field(out, CERTIFICATE_SUBJECT, subject.as_bytes());
         write_field(out, CERTIFICATE_FINGERPRINT, fingerprint.as_bytes());
+    }
+    if let Some(vouched) = &forwarding.vouched {
+        out.extend_from_slice(vouched.lines);
     }
     // One that is there already says the same, and goes on (RFC 8470, 5.1).
     if forwarding.early && head.fields.named("early-data").is_none() {

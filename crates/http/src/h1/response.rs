@@ -98,7 +98,7 @@ pub fn compose(head: &ResponseHead<'_, '_>, back: &Return<'_>, out: &mut Vec<u8>
         write_via(&head.fields, via_version(head.version), name, out);
     }
     if let Some(edits) = &edits {
-        edits.apply(&head.fields, start, out);
+        edits.apply(&head.fields, |_| true, start, out);
     }
     write_hop(head, back, out);
     out.extend_from_slice(b"\r\n");

@@ -14,10 +14,11 @@ use sluice_route::{Captures, CountryLookup, Facts, FieldLookup, Scheme, normalis
 use sluice_telemetry::metrics::BadRequest;
 use sluice_wire::h1::{Fields, Method, RequestHead};
 
+use super::admission::Admission;
 use super::client::client;
 use super::for_client::ForClient;
 use super::grpc;
-use super::outgoing::Outgoing;
+use super::outgoing::{Onward, Outgoing};
 use super::refuse::{MaxForwards, Refused};
 use super::respond::{self, Answer};
 use super::serve::Downstream;
@@ -35,6 +36,8 @@ pub(super) enum Decision {
     Forward(Outgoing),
     /// We answer it.
     Answer(Answer),
+    /// Something is waited for first.
+    Wait(Box<Admission>),
 }
 
 /// Decides upon the request whose head is at the start of `bytes`; says also how many of the bytes were used up.
@@ -117,28 +120,44 @@ impl<'b> Asked<'_, '_, 'b> {
         let route = self.listener.live.plan.routes.get(id.0);
         let route = route.ok_or(Refused::NoRoute)?;
         trip.route = Some(id);
+        let mut steps = Vec::new();
+        let is_admitted = route.access.admits(&facts);
+        let access = if is_admitted {
+            self.access(route, request_id, &mut steps)
+        } else {
+            Ok(Vec::new())
+        };
         let values = self.values(path, &captures, request_id, &route.name);
         if let Some(edits) = &route.edits.response {
             let for_client = ForClient::of_route(edits, &values, self.listener, id);
             trip.for_client = Some(Box::new(for_client));
         }
-        if !route.access.admits(&facts) {
+        if !is_admitted {
             return Err(Refused::Denied);
         }
         if self.is_too_much(route) {
             return Err(Refused::NoMemory);
         }
+        let vouched = match access {
+            Ok(vouched) => vouched,
+            Err(refusal) => return Ok(self.denied(&refusal, trip)),
+        };
         self.check_length(route)?;
 
-        let left = match max_forwards {
-            Some(MaxForwards::Left(left)) => Some(left),
-            Some(MaxForwards::Reached) | None => None,
+        let onward = Onward {
+            max_forwards: match max_forwards {
+                Some(MaxForwards::Left(left)) => Some(left),
+                Some(MaxForwards::Reached) | None => None,
+            },
+            vouched: &vouched,
         };
-        match &route.action {
-            Action::Forward(upstream) => self.forward(route, *upstream, &facts, values, left, trip),
+        let (decision, used) = match &route.action {
+            Action::Forward(upstream) => {
+                self.forward(route, *upstream, &facts, values, &onward, trip)
+            }
             Action::Split(split) => {
                 let upstream = self.place(split, &facts, trip)?;
-                self.forward(route, upstream, &facts, values, left, trip)
+                self.forward(route, upstream, &facts, values, &onward, trip)
             }
             Action::Respond(respond) => Ok(self.answer(trip, respond.status, |reply, out| {
                 respond::fixed(respond, &values, reply, out);
@@ -146,10 +165,11 @@ impl<'b> Asked<'_, '_, 'b> {
             Action::Redirect(redirect) => Ok(self.answer(trip, redirect.status, |reply, out| {
                 respond::redirect(redirect, &values, reply, out);
             })),
-        }
+        }?;
+        Ok((self.after(steps, decision), used))
     }
 
-    fn client(&self) -> IpAddr {
+    pub(super) fn client(&self) -> IpAddr {
         let peer = self.downstream.client.ip();
         let told = self.head.fields.all_named("x-forwarded-for");
         client(peer, told, self.http)

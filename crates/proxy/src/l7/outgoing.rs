@@ -8,7 +8,7 @@ use sluice_config::plan::{Fallback, MinRates, Route, RoutePriority, UpstreamId};
 use sluice_health::Strain;
 use sluice_http::h1::edits::Edits;
 use sluice_http::h1::relay::{Relay, RelayError};
-use sluice_http::h1::request::{Certificate, Forwarding, compose};
+use sluice_http::h1::request::{Certificate, Forwarding, Vouched, compose};
 use sluice_http::websocket;
 use sluice_model::Priority;
 use sluice_route::Facts;
@@ -88,6 +88,14 @@ pub(super) struct Outgoing {
     pub(super) alt_svc: Option<Arc<str>>,
 }
 
+/// What goes on with a request, beside its head.
+pub(super) struct Onward<'a> {
+    /// What is left of `Max-Forwards`.
+    pub(super) max_forwards: Option<u64>,
+    /// Field lines that are vouched for.
+    pub(super) vouched: &'a [u8],
+}
+
 impl Outgoing {
     /// The request has been sent: until when nothing is done but to wait for the head of its answer.
     pub(super) fn await_answer(&mut self, now: Instant) -> Instant {
@@ -107,7 +115,7 @@ impl Asked<'_, '_, '_> {
         upstream: UpstreamId,
         facts: &Facts<'_>,
         values: Values<'_>,
-        max_forwards: Option<u64>,
+        onward: &Onward<'_>,
         trip: &mut Trip,
     ) -> Result<(Decision, usize), Refused> {
         let head = self.head;
@@ -151,9 +159,13 @@ impl Asked<'_, '_, '_> {
             forwarded: self.http.forwarded,
             default_host: &cluster.settings().name,
             early: trip.early,
-            max_forwards,
+            max_forwards: onward.max_forwards,
             certificate: self.certificate(),
             first: call_until.map(|_| CallDeadline::FIELD),
+            vouched: route.auth.as_deref().map(|auth| Vouched {
+                names: &auth.dropped,
+                lines: onward.vouched,
+            }),
             edits,
             hides_cookie: cluster.sticky_cookie().filter(|_| session.has_cookie),
             place: elsewhere.as_ref().map(Elsewhere::place),

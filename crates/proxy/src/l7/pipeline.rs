@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use super::admission;
 use super::decide::Decision;
 use super::forward;
 use super::receive;
@@ -42,12 +43,23 @@ pub(super) async fn run(downstream: &mut Downstream, received: usize) -> (After,
     // From here on it is recorded, however it ends.
     *begun = true;
 
+    // What has to be found out first: who the client is, whether it is its turn.
+    if let Decision::Wait(admission) = decision {
+        let settled = Box::pin(admission::settle(downstream, trip, admission)).await;
+        let Some(settled) = settled else {
+            return (After::Close, under_way.ended());
+        };
+        decision = settled;
+    }
+
     // By reference: what an await holds by value, this future would hold twice.
     let after = match &mut decision {
         // Balance and upstream.
         Decision::Forward(request) => forward::run(downstream, &listener, trip, request).await,
         // An answer of our own: a fixed one, a redirect, or a refusal.
         Decision::Answer(answer) => respond::send(downstream, trip, answer).await,
+        // Nothing waits twice.
+        Decision::Wait(_) => After::Close,
     };
 
     (after, under_way.ended())

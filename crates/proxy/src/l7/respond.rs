@@ -10,6 +10,7 @@ use sluice_http::h1::response::write_status_line;
 use sluice_telemetry::End;
 use sluice_wire::h1::{RequestHead, Version, reason_phrase};
 
+use super::admission::Refusal;
 use super::for_client::ForClient;
 use super::grpc;
 use super::pipeline::After;
@@ -161,6 +162,41 @@ pub(super) fn plain_with(
     write(status, extra, Some(PLAIN), body.as_bytes(), reply, out);
 }
 
+/// What a client is told that is not let in, or not yet.
+pub(super) fn refused(refusal: &Refusal, reply: Reply<'_>, out: &mut Vec<u8>) {
+    if reply.is_grpc {
+        return plain(refusal.status, reply, out);
+    }
+    let is_type = |name: &str| name.eq_ignore_ascii_case("content-type");
+    let extra: Vec<(&str, &[u8])> = refusal
+        .fields
+        .iter()
+        .filter(|(name, _)| !is_type(name))
+        .map(|(name, value)| (&**name, &**value))
+        .collect();
+    if refusal.body.is_empty() {
+        let body = format!("{0} {1}\n", refusal.status, reason_phrase(refusal.status));
+        return write(
+            refusal.status,
+            &extra,
+            Some(PLAIN),
+            body.as_bytes(),
+            reply,
+            out,
+        );
+    }
+    let content_type = refusal.fields.iter().find(|(name, _)| is_type(name));
+    let content_type = content_type.and_then(|(_, value)| std::str::from_utf8(value).ok());
+    write(
+        refusal.status,
+        &extra,
+        content_type,
+        &refusal.body,
+        reply,
+        out,
+    );
+}
+
 /// 503 where memory is short: the connection ends with it, and the client is to come again in a while.
 pub(super) fn no_memory(reply: Reply<'_>, out: &mut Vec<u8>) {
     let reply = Reply {
@@ -193,7 +229,9 @@ pub(super) fn refusal(
 /// The status for the way a forwarded request ended, where the client has got no answer yet.
 pub(super) fn status_of(end: End) -> u16 {
     match end {
+        End::Unauthorized => 401,
         End::NoServer
+        | End::AuthFailed
         | End::AllDown
         | End::ConcurrencyLimit
         | End::NoMemory

@@ -75,6 +75,9 @@ families! {
     SPLIT_FAILURES = Counter "sluice_split_failures_total" ["route", "upstream"] "Requests that a side of a `split` has failed: answered with 5xx, in part, not at all, or by `fallback`.";
     SPLIT_SECONDS = Histogram "sluice_split_duration_seconds" ["route", "upstream"] "From the first byte of a request of a side until the end of its answer.";
 
+    // Who is let in, by `[auth.NAME]`.
+    AUTH = Counter "sluice_auth_total" ["auth", "outcome"] "Requests that were asked who they are of, by what came of it.";
+
     // Connections and refused requests, by listener.
     CONNECTIONS = Counter "sluice_connections_total" ["listener"] "Connections accepted.";
     CONNECTIONS_REFUSED = Counter "sluice_connections_refused_total" ["listener", "reason"] "Connections closed at once because a limit was reached, by which.";

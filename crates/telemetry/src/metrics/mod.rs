@@ -32,9 +32,9 @@ pub use registry::{Registry, Subject};
 pub use render::CONTENT_TYPE;
 pub use server_state::{ServerState, StateOf};
 pub use shards::{
-    BreakerCause, ConnectFailure, Crowded, DatagramDrop, EarlyData, Hello, ListenerMetrics,
-    ResponseFailure, RouteMetrics, ServerMetrics, ServerNameMetrics, StatusClass, TlsFailure,
-    TlsVersion, UpstreamMetrics, WorkerMetrics,
+    AuthMetrics, AuthOutcome, BreakerCause, ConnectFailure, Crowded, DatagramDrop, EarlyData,
+    Hello, ListenerMetrics, ResponseFailure, RouteMetrics, ServerMetrics, ServerNameMetrics,
+    StatusClass, TlsFailure, TlsVersion, UpstreamMetrics, WorkerMetrics,
 };
 pub use sides::{SideMetrics, SideTotals};
 pub use store::{StoreMetrics, StoreOutcome};

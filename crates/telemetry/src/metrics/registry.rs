@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::checks::CheckMetrics;
 use super::process::ProcessMetrics;
 use super::shards::{
-    ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics, WorkerMetrics,
+    AuthMetrics, ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics,
+    WorkerMetrics,
 };
 use super::sides::SideMetrics;
 use super::store::StoreMetrics;
@@ -25,6 +26,7 @@ pub struct Registry {
     pub(super) listeners: Shards<1, ListenerMetrics>,
     pub(super) server_names: Shards<2, ServerNameMetrics>,
     pub(super) stores: Shards<1, StoreMetrics>,
+    pub(super) auths: Shards<1, AuthMetrics>,
     pub(super) workers: Shards<0, WorkerMetrics>,
     pub(super) process: ProcessMetrics,
 }
@@ -41,6 +43,7 @@ impl Registry {
             listeners: Shards::default(),
             server_names: Shards::default(),
             stores: Shards::default(),
+            auths: Shards::default(),
             workers: Shards::default(),
             process: ProcessMetrics::new(version),
         }
@@ -92,6 +95,11 @@ impl Registry {
         self.stores.shard(worker, [store])
     }
 
+    /// The worker's shard of an `[auth.NAME]`.
+    pub fn auth(&self, worker: usize, name: &str) -> Arc<AuthMetrics> {
+        self.auths.shard(worker, [name])
+    }
+
     /// The worker's own metrics.
     pub fn worker(&self, worker: usize) -> Arc<WorkerMetrics> {
         self.workers.shard(worker, [])
@@ -116,6 +124,7 @@ impl Registry {
         self.server_names
             .retain(|[listener, name]| keep(Subject::ServerName { listener, name }));
         self.stores.retain(|[store]| keep(Subject::Store(store)));
+        self.auths.retain(|[auth]| keep(Subject::Auth(auth)));
         let keep_server =
             |[upstream, server]: &[String; 2]| keep(Subject::Server { upstream, server });
         self.servers.retain(keep_server);
@@ -149,6 +158,8 @@ pub enum Subject<'a> {
     Listener(&'a str),
     /// A store, by name.
     Store(&'a str),
+    /// An `[auth.NAME]`, by name.
+    Auth(&'a str),
     /// A name in a listener's `sni`.
     ServerName {
         /// The listener's name.

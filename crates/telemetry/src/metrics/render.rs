@@ -12,7 +12,8 @@ use super::refusal::Refusal;
 use super::registry::{ByNames, Registry};
 use super::server_state::ServerState;
 use super::shards::{
-    ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics, WorkerMetrics,
+    AuthMetrics, ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics,
+    WorkerMetrics,
 };
 use super::sides::SideMetrics;
 use super::store::StoreMetrics;
@@ -30,6 +31,7 @@ impl Registry {
         let mut text = Exposition::new(out);
         routes(&mut text, &self.routes.snapshot());
         sides(&mut text, &self.sides.snapshot());
+        auths(&mut text, &self.auths.snapshot());
         let (all, names) = (self.listeners.snapshot(), self.server_names.snapshot());
         listeners(&mut text, &all, &names, &self.process);
         upstreams(&mut text, &self.upstreams.snapshot());
@@ -61,6 +63,10 @@ fn sides(text: &mut Exposition<'_>, sides: &ByNames<2, SideMetrics>) {
     histograms(text, &catalogue::SPLIT_SECONDS, sides, |side| {
         &side.duration
     });
+}
+
+fn auths(text: &mut Exposition<'_>, auths: &ByNames<1, AuthMetrics>) {
+    counters_by(text, &catalogue::AUTH, auths, |auth| &auth.outcomes);
 }
 
 fn listeners(

@@ -153,6 +153,28 @@ pub struct ServerNameMetrics {
     pub connections: Counter,
 }
 
+/// One of the `[auth.NAME]`, as one worker saw it.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct AuthMetrics {
+    /// Requests that it was asked about, by what came of it.
+    pub outcomes: CounterBy<AuthOutcome, { AuthOutcome::COUNT }>,
+}
+
+words! {
+    /// What came of looking at who a client is.
+    pub enum AuthOutcome {
+        /// It is let in.
+        Allowed = "allowed",
+        /// It has shown nothing of the kind.
+        Missing = "missing",
+        /// What it has shown does not let it in.
+        Refused = "refused",
+        /// It could not be found out.
+        Failed = "failed",
+    }
+}
+
 /// A worker's own condition.
 #[derive(Debug, Default)]
 #[repr(align(128))]

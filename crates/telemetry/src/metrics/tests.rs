@@ -37,6 +37,7 @@ fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
 /// A registry in which everything has a sample.
 fn populated() -> Registry {
     let registry = Registry::new("1.2.3");
+    registry.auth(0, "ask");
     for worker in 0..2 {
         let route = registry.route(worker, "shop");
         route.requests.increment(200.into());
@@ -289,6 +290,7 @@ fn shards_live_through_reloads_and_are_forgotten_on_request() {
         Subject::Side { route, upstream } => (route, upstream) != ("canary", "gone"),
         Subject::Server { upstream, server } => (upstream, server) != ("app", "127.0.0.1:9001"),
         Subject::Upstream(_) | Subject::Listener(_) | Subject::Store(_) => true,
+        Subject::Auth(name) => name != "gone",
         Subject::ServerName { listener, name } => (listener, name) != ("web", "gone.example"),
     });
     let mut text = String::new();

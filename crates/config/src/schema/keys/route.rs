@@ -127,7 +127,13 @@ pub(crate) static ROUTE: Shape = Shape {
             "Where clients may not come from, even if `allow` names it too; 403 for them.",
         )
         .also(&["deny-from", "blacklist", "blocklist", "block", "denied"]),
-        Key::not_yet("auth", "Who must show who they are."),
+        Key::new(
+            "auth",
+            Kind::OneOrList(&Kind::Text(Form::Auth)),
+            Default::Absent("everybody is let in"),
+            "The `[auth.NAME]` tables by which clients show who they are: any one of them lets in.",
+        )
+        .also(&["auth-basic", "auth-request", "authentication", "authorization"]),
         Key::not_yet("rate-limits", "Limits by client or key."),
         Key::new(
             "retry",

@@ -20,6 +20,7 @@ const USUAL: Forwarding<'static> = Forwarding {
     max_forwards: None,
     first: None,
     hides_cookie: None,
+    vouched: None,
     edits: None,
     place: None,
 };
@@ -525,4 +526,27 @@ fn a_cookie_of_ours_is_not_passed_on() {
             "{sent}"
         );
     }
+}
+
+#[test]
+fn what_is_vouched_for_cannot_be_forged() {
+    let names = ["x-user".into()];
+    let copies = [("x-user".into(), "x-who".into())];
+    let vouched = Forwarding {
+        vouched: Some(Vouched {
+            names: &names,
+            lines: b"x-user: alice\r\n",
+        }),
+        edits: Some(Edits {
+            removes: None,
+            copies: &copies,
+            lines: b"",
+        }),
+        ..USUAL
+    };
+    let head = "GET / HTTP/1.1\nHost: a.example\nX-User: root\nx_user: root\nX-Users: 1";
+    assert_eq!(
+        composed(head, &vouched),
+        format!("GET / HTTP/1.1\nHost: a.example\nX-Users: 1\n{ADDED}\nx-user: alice")
+    );
 }

@@ -1,0 +1,164 @@
+//! What a request has to wait for before it is forwarded or answered: another service is asked, a slow hash is computed, its
+//! turn comes.
+//!
+//! `decide` waits for nothing. What it cannot know at once it puts on a list, a step each, along with what becomes of the
+//! request when every step lets it on. The steps are gone through in order; the first that says no is the last.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
+use sluice_telemetry::End;
+use sluice_wire::h1::{Method, Version};
+
+use super::decide::{Asked, Decision};
+use super::pipeline::After;
+use super::respond::{self, Answer, Reply};
+use super::serve::Downstream;
+use crate::trip::Trip;
+
+/// One thing that is waited for: begun when it is its turn, dropped when the client has gone. It has to come to an end by
+/// itself.
+pub(super) type Step = Pin<Box<dyn Future<Output = Admitted>>>;
+
+/// What came of a step.
+pub(super) enum Admitted {
+    /// The request goes on, with these field lines in the head for the server.
+    On(Vec<u8>),
+    /// It is answered with this.
+    Refused(Box<Refusal>),
+}
+
+/// Why a request does not go on, and what its client is told.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// Fields of the answer.
+    pub(super) fields: Vec<(Box<str>, Box<[u8]>)>,
+    /// The body; where it is empty, the status and its reason.
+    pub(super) body: Vec<u8>,
+    pub(super) end: End,
+}
+
+/// A request that waits.
+pub(super) struct Admission {
+    steps: Vec<Step>,
+    then: Decision,
+    version: Version,
+    is_head: bool,
+    is_grpc: bool,
+}
+
+impl Asked<'_, '_, '_> {
+    /// The decision, once all the steps have let the request on.
+    pub(super) fn after(&self, steps: Vec<Step>, then: Decision) -> Decision {
+        if steps.is_empty() || matches!(then, Decision::Wait(_)) {
+            return then;
+        }
+        Decision::Wait(Box::new(Admission {
+            steps,
+            then,
+            version: self.head.version,
+            is_head: self.head.method == Method::Head,
+            is_grpc: self.is_grpc(),
+        }))
+    }
+
+    /// The answer to a request that does not go on, where that is known at once.
+    pub(super) fn denied(&self, refusal: &Refusal, trip: &mut Trip) -> (Decision, usize) {
+        trip.end = refusal.end;
+        let status = respond::said_to(refusal.status, self.is_grpc());
+        self.answer(trip, status, |reply, out| {
+            respond::refused(refusal, reply, out)
+        })
+    }
+}
+
+/// Goes through what a request waits for, and returns what becomes of it; `None` where the client has gone.
+pub(super) async fn settle(
+    downstream: &mut Downstream,
+    trip: &mut Trip,
+    admission: Box<Admission>,
+) -> Option<Decision> {
+    let Admission {
+        steps,
+        mut then,
+        version,
+        is_head,
+        is_grpc,
+    } = *admission;
+    for step in steps {
+        let admitted = wait(downstream, &then, step).await;
+        trip.tick();
+        let Some(admitted) = admitted else {
+            trip.end = End::ClientClosed;
+            return None;
+        };
+        match admitted {
+            Admitted::On(lines) => add(&mut then, &lines),
+            Admitted::Refused(refusal) => {
+                trip.end = refusal.end;
+                // It came nowhere.
+                (trip.cluster, trip.side) = (None, None);
+                let mut bytes = downstream.worker.buffers().take();
+                let keep_alive = is_here(&then) && !downstream.slot.is_closed();
+                trip.complete_for_client();
+                let reply = Reply {
+                    downstream,
+                    version,
+                    is_head,
+                    is_grpc,
+                    keep_alive,
+                    for_client: trip.for_client.as_deref(),
+                };
+                respond::refused(&refusal, reply, &mut bytes);
+                let status = respond::said_to(refusal.status, is_grpc);
+                return Some(Decision::Answer(Answer::new(status, bytes, keep_alive)));
+            }
+        }
+    }
+    Some(then)
+}
+
+/// Waits for a step, and for the client to go away where it has nothing more to send.
+async fn wait(downstream: &mut Downstream, then: &Decision, mut step: Step) -> Option<Admitted> {
+    let listens = match then {
+        Decision::Forward(request) => request.body.is_received(),
+        Decision::Answer(answer) => answer.after == After::KeepAlive,
+        Decision::Wait(_) => false,
+    };
+    poll_fn(|cx| {
+        let outcome = step.as_mut().poll(cx).map(Some);
+        if outcome.is_pending() && listens && downstream.is_gone(cx) {
+            return Poll::Ready(None);
+        }
+        outcome
+    })
+    .await
+}
+
+/// Whether the client wants its connection kept, and all of its request is here.
+fn is_here(then: &Decision) -> bool {
+    match then {
+        Decision::Forward(request) => request.persistent && request.body.is_received(),
+        Decision::Answer(answer) => answer.after == After::KeepAlive,
+        Decision::Wait(_) => false,
+    }
+}
+
+/// Adds field lines at the end of the head for the server, which is composed already.
+fn add(then: &mut Decision, lines: &[u8]) {
+    let Decision::Forward(request) = then else {
+        return;
+    };
+    let end = request
+        .bytes
+        .windows(HEAD_END.len())
+        .position(|window| window == HEAD_END);
+    if let Some(end) = end.filter(|_| !lines.is_empty()) {
+        let at = end + 2;
+        request.bytes.splice(at..at, lines.iter().copied());
+    }
+}
+
+const HEAD_END: &[u8] = b"\r\n\r\n";
