@@ -104,6 +104,7 @@ impl Work {
             scheme: Scheme::Http,
             tls_subject: None,
             countries: None,
+            json: None,
         };
         self.router
             .find(&facts, &mut Captures::new())

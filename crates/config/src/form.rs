@@ -91,6 +91,7 @@ impl Form {
             Self::Authority | Self::NewHost => "a host",
             Self::Statuses => "a status or a range of them",
             Self::JsonPath => "a place in a JSON text",
+            Self::JsonPointer => "a JSON pointer",
             Self::JsonTest => "a value or a comparison",
             Self::Datagram => "a datagram",
             Self::Redis => "the address of a Redis",
@@ -160,6 +161,7 @@ impl Form {
             Self::Authority => health::authority(text),
             Self::Statuses => health::statuses(text).map(Typed::Statuses),
             Self::JsonPath => health::json_path(text),
+            Self::JsonPointer => json_pointer(text),
             Self::JsonTest => health::json_test(text).map(Typed::JsonTest),
             Self::Datagram => health::datagram(text).map(Typed::Datagram),
             Self::Redis => redis::address(text).map(Typed::Redis),
@@ -260,6 +262,22 @@ fn network(text: &str) -> Result<IpNet, Misfit> {
     text.parse::<IpAddr>()
         .map(IpNet::from)
         .map_err(|_| Misfit::new("an address or a network such as 10.0.0.0/8 or 2001:db8::/32"))
+}
+
+/// RFC 6901, 3
+fn json_pointer(text: &str) -> Result<Typed, Misfit> {
+    if !text.starts_with('/') {
+        let meant = text.trim_start_matches(['$', '.']).replace('.', "/");
+        return Err(Misfit::new("names behind slashes, such as /user/tier")
+            .help(format!("did you mean \"/{meant}\"?")));
+    }
+    let mut escapes = text.split('~').skip(1);
+    if !escapes.all(|rest| rest.starts_with(['0', '1'])) {
+        return Err(Misfit::new(
+            "`~` stands before 0 or 1: `~0` is a `~`, `~1` a `/`",
+        ));
+    }
+    Ok(Typed::Text(text.to_owned()))
 }
 
 /// RFC 7301 §3.1, of the names that can be written: those registered are such.

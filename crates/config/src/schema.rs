@@ -332,6 +332,8 @@ pub(crate) enum Form {
     Statuses,
     /// Where in a JSON text a value stands.
     JsonPath,
+    /// The same as a JSON pointer.
+    JsonPointer,
     /// What a value of a JSON text must be.
     JsonTest,
     /// The bytes of a datagram.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ipnet::IpNet;
+use serde_json::Value;
 use sluice_model::Country;
 
 use crate::facts::{Facts, Scheme};
@@ -31,6 +32,8 @@ pub struct Conditions {
     pub countries: Vec<Country>,
     /// The subject of the client's certificate; `None`: any, and none.
     pub tls_subject: Option<Pattern>,
+    /// All of these.
+    pub json: Vec<JsonCondition>,
     /// The scheme; `None`: either.
     pub scheme: Option<Scheme>,
     /// None of these holds.
@@ -107,6 +110,28 @@ impl ParameterCondition {
     }
 }
 
+/// A condition on a value of a JSON body: there is one where the pointer says, and the pattern matches it. A text is compared as
+/// it is, a number, `true`, `false` and `null` as they are written; an object or an array is matched by `*` alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonCondition {
+    /// Where the value is (RFC 6901), such as `/user/tier`.
+    pub pointer: Box<str>,
+    /// What it must be.
+    pub value: Pattern,
+}
+
+impl JsonCondition {
+    pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
+        let found = facts.json.and_then(|json| json.pointer(&self.pointer));
+        match found {
+            Some(Value::String(text)) => self.value.matches(text.as_bytes()),
+            Some(Value::Array(_) | Value::Object(_)) => self.value.is_any(),
+            Some(other) => self.value.matches(other.to_string().as_bytes()),
+            None => false,
+        }
+    }
+}
+
 /// A part of a query as forms encode it (URL Standard, 5.1): `+` is a space, and what is no escape stands for itself.
 pub(crate) fn decoded(text: &str) -> Cow<'_, [u8]> {
     let bytes = text.as_bytes();
@@ -154,6 +179,7 @@ impl Conditions {
             && self.fields.iter().all(|field| field.holds(facts))
             && self.cookies.iter().all(|cookie| cookie.holds(facts))
             && self.parameters.iter().all(|one| one.holds(facts))
+            && self.json.iter().all(|one| one.holds(facts))
             && self.country_holds(facts)
             && !self.not.iter().any(|not| not.hold_for(host, facts))
             && self.any_holds(host, facts)
@@ -163,6 +189,12 @@ impl Conditions {
     pub(crate) fn go_by_host(&self) -> bool {
         let mut nested = self.not.iter().chain(&self.any);
         !self.hosts.is_empty() || nested.any(Self::go_by_host)
+    }
+
+    /// Whether any condition looks into the body.
+    pub(crate) fn go_by_json(&self) -> bool {
+        let mut nested = self.not.iter().chain(&self.any);
+        !self.json.is_empty() || nested.any(Self::go_by_json)
     }
 
     pub(crate) fn scheme_holds(&self, facts: &Facts<'_>) -> bool {

@@ -3,7 +3,9 @@
 use ipnet::IpNet;
 use sluice_model::Country;
 
-use crate::conditions::{Conditions, CookieCondition, FieldCondition, ParameterCondition};
+use crate::conditions::{
+    Conditions, CookieCondition, FieldCondition, JsonCondition, ParameterCondition,
+};
 
 impl Conditions {
     /// Whether every request for which `later` holds is surely one for which `self` holds too, so that behind `self`
@@ -25,6 +27,7 @@ impl Conditions {
                 .parameters
                 .iter()
                 .all(|parameter| parameter.follows_from(&later.parameters))
+            && self.json.iter().all(|one| one.follows_from(&later.json))
             && self.covers_clients(later)
             && self.covers_countries(later)
             && self.covers_subject(later)
@@ -99,6 +102,13 @@ impl CookieCondition {
         cookies
             .iter()
             .any(|cookie| cookie.name == self.name && self.value.covers(&cookie.value))
+    }
+}
+
+impl JsonCondition {
+    fn follows_from(&self, all: &[Self]) -> bool {
+        all.iter()
+            .any(|one| one.pointer == self.pointer && self.value.covers(&one.value))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 use crate::conditions::{Conditions, CookieCondition, ParameterCondition, decoded};
 use crate::facts::Facts;
 use crate::host;
@@ -79,6 +81,17 @@ impl Verdict {
         }
         mismatches.extend(cookies(conditions, facts));
         mismatches.extend(parameters(conditions, facts));
+        for one in conditions.json.iter().filter(|one| !one.holds(facts)) {
+            let seen = facts.json.and_then(|json| json.pointer(&one.pointer));
+            mismatches.push(Mismatch {
+                aspect: Aspect::Json(one.pointer.to_string()),
+                wanted: one.value.to_string(),
+                seen: seen.map(|seen| match seen {
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                }),
+            });
+        }
         if !conditions.country_holds(facts) {
             mismatches.push(Mismatch {
                 aspect: Aspect::Country,
@@ -160,6 +173,8 @@ pub enum Aspect {
     Parameter(String),
     /// The subject of the client's certificate.
     TlsSubject,
+    /// The value of a JSON body at this pointer.
+    Json(String),
     /// The client's country.
     Country,
     /// What must not be.
@@ -180,6 +195,7 @@ impl fmt::Display for Aspect {
             Self::Cookie(name) => write!(f, "cookie {name}"),
             Self::Parameter(name) => write!(f, "query parameter {name}"),
             Self::TlsSubject => f.write_str("subject of a certificate"),
+            Self::Json(pointer) => write!(f, "value {pointer} of a JSON body"),
             Self::Country => f.write_str("known country"),
             Self::Not => f.write_str("`not`"),
             Self::Any => f.write_str("`any`"),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use serde_json::Value;
 use sluice_model::Country;
 
 /// What is known of a request when its route is looked for. Nothing is copied into it.
@@ -26,6 +27,8 @@ pub struct Facts<'a> {
     pub tls_subject: Option<&'a str>,
     /// Who knows of countries; `None` where nobody does.
     pub countries: Option<&'a dyn CountryLookup>,
+    /// The body, where it is JSON and was asked for; `None` for every other.
+    pub json: Option<&'a Value>,
 }
 
 /// The scheme of a request's URL (RFC 9110, 4.2).

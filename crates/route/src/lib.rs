@@ -34,7 +34,9 @@ mod split;
 mod template;
 
 pub use captures::Captures;
-pub use conditions::{Conditions, CookieCondition, FieldCondition, ParameterCondition};
+pub use conditions::{
+    Conditions, CookieCondition, FieldCondition, JsonCondition, ParameterCondition,
+};
 pub use explain::{Aspect, Mismatch, Verdict};
 pub use facts::{CountryLookup, Facts, FieldLookup, NoFields, Scheme};
 pub use field_names::FieldNames;

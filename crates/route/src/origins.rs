@@ -139,6 +139,7 @@ mod tests {
             scheme: Scheme::Http,
             tls_subject: None,
             countries: Some(&Odd),
+            json: None,
         }
     }
 
@@ -187,6 +188,7 @@ mod tests {
         }
         let unknown = Facts {
             countries: None,
+            json: None,
             ..facts("192.0.2.1".parse().unwrap())
         };
         assert!(!inside.contain(&unknown));

@@ -48,6 +48,11 @@ impl Pattern {
         })
     }
 
+    /// Whether it is `*`: any value will do.
+    pub(crate) fn is_any(&self) -> bool {
+        matches!(self.form, Form::Any)
+    }
+
     /// Whether the whole of `value` is as the pattern says.
     pub fn matches(&self, value: &[u8]) -> bool {
         match &self.form {

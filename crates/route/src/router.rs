@@ -23,6 +23,8 @@ pub struct Router {
     rules: Box<[Conditions]>,
     /// Whether any rule looks at the host.
     by_host: bool,
+    /// Whether any rule looks into bodies.
+    by_json: bool,
     index: Index,
 }
 
@@ -32,6 +34,7 @@ impl Router {
         Self {
             index: Index::new(&rules),
             by_host: rules.iter().any(Conditions::go_by_host),
+            by_json: rules.iter().any(Conditions::go_by_json),
             rules: rules.into(),
         }
     }
@@ -51,6 +54,11 @@ impl Router {
             path.capture(facts.path, captures);
         }
         Some(found)
+    }
+
+    /// Whether bodies that are JSON are wanted among the facts.
+    pub fn wants_json(&self) -> bool {
+        self.by_json
     }
 
     /// What every rule, in order, says of a request.

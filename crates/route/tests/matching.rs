@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use sluice_model::Country;
 use sluice_route::{
-    Captures, Conditions, CookieCondition, CountryLookup, Facts, FieldCondition,
+    Captures, Conditions, CookieCondition, CountryLookup, Facts, FieldCondition, JsonCondition,
     ParameterCondition, Pattern, Router, Scheme, normalise_path,
 };
 
@@ -101,16 +101,22 @@ fn add(all: &mut Conditions, word: &str) {
             name: name.into(),
             value: pattern(),
         }),
+        ("json", pointer) => all.json.push(JsonCondition {
+            pointer: pointer.into(),
+            value: pattern(),
+        }),
         ("client", _) => all.clients.push(value.parse().expect("a network")),
         ("country", _) => all.countries.push(value.parse().expect("a country")),
         ("subject", _) => all.tls_subject = Some(pattern()),
-        ("scheme", _) => {
-            all.scheme = Some(if value == "https" {
-                Scheme::Https
-            } else {
-                Scheme::Http
-            })
-        }
+        ("scheme", _) => all.scheme = Some(scheme(&value)),
+        _ => panic!("{word}"),
+    }
+}
+
+fn scheme(word: &str) -> Scheme {
+    match word {
+        "https" => Scheme::Https,
+        "http" => Scheme::Http,
         _ => panic!("{word}"),
     }
 }
@@ -125,6 +131,7 @@ struct Request {
     subject: Option<String>,
     country: Known,
     scheme: Scheme,
+    json: Option<serde_json::Value>,
 }
 
 impl Request {
@@ -146,6 +153,7 @@ impl Request {
             subject: None,
             country: Known(None),
             scheme: Scheme::Http,
+            json: None,
         };
         for word in words {
             request.add(&word);
@@ -165,6 +173,7 @@ impl Request {
             "@" => self.client = rest.parse().expect("an address"),
             "$" => self.subject = Some(rest.replace('_', " ")),
             "/" => self.country = Known(Country::of_code(rest)),
+            "#" => self.json = Some(serde_json::from_str(rest).expect("JSON")),
             "s" => self.scheme = Scheme::Https,
             _ => panic!("{word}"),
         }
@@ -181,6 +190,7 @@ impl Request {
             scheme: self.scheme,
             tls_subject: self.subject.as_deref(),
             countries: Some(&self.country),
+            json: self.json.as_ref(),
         }
     }
 }

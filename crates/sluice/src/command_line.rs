@@ -104,6 +104,9 @@ pub(crate) struct ExplainArguments {
     /// The subject of the client's certificate, as `CN=alice, O=Example`
     #[arg(long, value_name = "SUBJECT")]
     pub(crate) tls_subject: Option<String>,
+    /// The body, as JSON
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) json: Option<String>,
     /// A header field, as `name: value`; may be given more than once
     #[arg(short = 'H', long = "header", value_name = "FIELD")]
     pub(crate) headers: Vec<String>,

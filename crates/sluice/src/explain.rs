@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use serde_json::Value;
 use sluice_config::Plan;
 use sluice_config::plan::{Action, Fallback, HttpListener, Listener, Protocol, Route};
 use sluice_control::Source;
@@ -115,6 +116,7 @@ fn no_request(client: IpAddr) -> Facts<'static> {
         scheme: Scheme::Http,
         tls_subject: None,
         countries: None,
+        json: None,
     }
 }
 
@@ -127,6 +129,7 @@ struct Request {
     query: Option<String>,
     fields: Vec<(String, String)>,
     scheme: Scheme,
+    json: Option<Value>,
 }
 
 impl Request {
@@ -175,8 +178,16 @@ impl Request {
             query,
             fields,
             scheme,
+            json: json_of(arguments)?,
         })
     }
+}
+
+/// The body that routes may look into.
+fn json_of(arguments: &ExplainArguments) -> anyhow::Result<Option<Value>> {
+    let body = arguments.json.as_deref();
+    body.map(|body| serde_json::from_str(body).context("the body is not JSON"))
+        .transpose()
 }
 
 fn answer(
@@ -226,6 +237,7 @@ fn answer(
         scheme: request.scheme,
         tls_subject: arguments.tls_subject.as_deref(),
         countries: plan.countries.as_ref().map(|one| &*one.lookup as _),
+        json: request.json.as_ref(),
     };
     let verdicts = http.router.explain(&facts);
     let found = http.router.find(&facts, &mut Captures::new());

@@ -82,7 +82,9 @@ fn those_that_begin_at_once_agree() {
             let all: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| served_by(&balancer, &fields)))
                 .collect();
-            all.into_iter().for_each(|one| drop(one.join()));
+            for one in all {
+                drop(one.join());
+            }
         });
         let settled = served_by(&balancer, &fields);
         for _ in 0..3 {

@@ -263,6 +263,7 @@ impl Builder<'_> {
             hsts: section.table("tls").and_then(hsts),
             head_timeout: section.value("head-timeout")?,
             body_timeout: section.value("body-timeout")?,
+            json_body_limit: section.value("json-body-limit")?,
             min_rates: MinRates {
                 body: section.value("min-body-rate"),
                 read: section.value("min-read-rate"),

@@ -1,7 +1,7 @@
 //! `match`: the conditions of a route.
 
 use sluice_route::{
-    Conditions, CookieCondition, FieldCondition, ParameterCondition, Pattern, Scheme,
+    Conditions, CookieCondition, FieldCondition, JsonCondition, ParameterCondition, Pattern, Scheme,
 };
 
 use crate::read::{FromTyped, Section, Typed};
@@ -30,6 +30,10 @@ pub(super) fn conditions(section: &Section) -> Option<Conditions> {
             Some(_) => Some(section.value("tls-subject")?),
             None => None,
         },
+        json: named(section, "json", |pointer, value| JsonCondition {
+            pointer,
+            value,
+        })?,
         scheme: match section.set_at("scheme") {
             Some(_) => Some(match section.value("scheme")? {
                 "https" => Scheme::Https,

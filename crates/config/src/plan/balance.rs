@@ -152,6 +152,7 @@ mod tests {
             scheme: Scheme::Http,
             tls_subject: None,
             countries: None,
+            json: None,
         };
         key.of_request(&facts)
     }

@@ -109,6 +109,8 @@ pub struct HttpListener {
     pub head_timeout: Duration,
     /// `body-timeout`: how long a body may stand still in either direction.
     pub body_timeout: Duration,
+    /// `json-body-limit`: bytes of a body that are collected where a route looks into it.
+    pub json_body_limit: usize,
     /// `min-body-rate` and `min-read-rate`
     pub min_rates: MinRates,
     /// `tunnel-timeout`: how long both directions of a tunnel may be silent.

@@ -108,6 +108,11 @@ impl<'b> Asked<'_, '_, 'b> {
             },
             tls_subject: self.tls_subject(),
             countries: self.countries(),
+            json: self
+                .downstream
+                .collected
+                .as_ref()
+                .and_then(|one| one.json()),
         };
         let mut captures = Captures::new();
         let id = self

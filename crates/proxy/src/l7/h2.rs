@@ -257,6 +257,7 @@ impl Session {
             guard,
             worker: Rc::clone(&self.worker),
             tls: self.tls.clone(),
+            collected: None,
         };
         let task = spawn_local(streams::serve(downstream, kind, place));
         task_slot.served_by(task.abort_handle());

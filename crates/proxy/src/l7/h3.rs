@@ -218,6 +218,7 @@ impl Beginning {
             guard: self.guard,
             worker: self.worker,
             tls: Some(self.tls),
+            collected: None,
         };
         streams::serve(downstream, kind, self.place).await;
     }

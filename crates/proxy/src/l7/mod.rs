@@ -16,6 +16,7 @@
 mod access;
 mod admission;
 mod client;
+mod collect;
 mod decide;
 mod exchange;
 mod failure;

@@ -1,4 +1,5 @@
-//! From bytes to a decision: receives until the head of a request is whole, and has it decided upon on the spot.
+//! From bytes to a decision: receives until the head of a request is whole, and its body where routes look into it, and has it decided
+//! upon on the spot.
 
 use std::future::poll_fn;
 use std::ops::ControlFlow;
@@ -10,6 +11,7 @@ use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_wire::h1::{FieldStorage, Limits, RequestHead, parse_request};
 
+use super::collect::Collected;
 use super::decide::{self, Decision};
 use super::respond;
 use super::serve::Downstream;
@@ -34,7 +36,9 @@ pub(super) async fn request(
         return decision;
     }
     // The head is not whole: now it owns a buffer, and has a deadline of its own.
-    downstream.deadline.set(trip.started + http.head_timeout);
+    if downstream.collected.is_none() {
+        downstream.deadline.set(trip.started + http.head_timeout);
+    }
     if downstream.is_early() {
         let waiting = poll_fn(|cx| poll_handshake(cx, downstream, listener, http, trip));
         if let ControlFlow::Break(outcome) = waiting.await {
@@ -138,6 +142,9 @@ fn poll_rest(
 ) -> Poll<Option<Decision>> {
     let worker = Rc::clone(&downstream.worker);
     loop {
+        if let Some(collected) = &mut downstream.collected {
+            collected.poll_continue(cx, &mut downstream.stream);
+        }
         let mut scratch = worker.scratch();
         let Poll::Ready(received) = downstream.stream.poll_read(cx, scratch.head_area()) else {
             ready!(downstream.deadline.poll(cx));
@@ -161,7 +168,8 @@ fn poll_rest(
         let has_line_end = bytes.contains(&b'\n');
         downstream.carry.extend_from_slice(bytes);
         drop(scratch);
-        if !has_line_end && downstream.carry.len() <= http.max_target {
+        let is_head = downstream.collected.is_none();
+        if is_head && !has_line_end && downstream.carry.len() <= http.max_target {
             continue;
         }
         trip.tick();
@@ -176,7 +184,7 @@ fn poll_rest(
 /// belong to the request.
 fn consider(
     bytes: &[u8],
-    downstream: &Downstream,
+    downstream: &mut Downstream,
     listener: &Rc<LiveListener>,
     http: &HttpListener,
     trip: &mut Trip,
@@ -191,14 +199,41 @@ fn consider(
         Ok(None) => None,
         // It might be a copy of what was sent once already: it waits until the client has shown that it is not.
         Ok(Some(head)) if downstream.is_early() && !is_harmless(&head) => None,
-        Ok(Some(head)) => Some(decide::decide(
-            &head, bytes, downstream, listener, http, trip,
-        )),
+        Ok(Some(head)) if awaits_body(&head, bytes, downstream, http, trip) => None,
+        Ok(Some(head)) => {
+            let decided = decide::decide(&head, bytes, downstream, listener, http, trip);
+            downstream.collected = None;
+            Some(decided)
+        }
         Err(error) => {
             let decision = refuse(trip, downstream, bytes, error.status(), error.into());
             Some((decision, bytes.len()))
         }
     }
+}
+
+/// Whether there is more to come of a body that routes look into. It has a deadline beyond that of the head.
+fn awaits_body(
+    head: &RequestHead<'_, '_>,
+    bytes: &[u8],
+    downstream: &mut Downstream,
+    http: &HttpListener,
+    trip: &Trip,
+) -> bool {
+    if !http.router.wants_json() || !Collected::is_wanted(head, http) {
+        return false;
+    }
+    let after_head = bytes.get(head.len..).unwrap_or_default();
+    let is_new = downstream.collected.is_none();
+    let collected = downstream
+        .collected
+        .get_or_insert_with(|| Box::new(Collected::new(head)));
+    let is_awaited = !collected.take_in(after_head, http.json_body_limit);
+    if is_new && is_awaited {
+        let by = trip.started + http.head_timeout + http.body_timeout;
+        downstream.deadline.set(by);
+    }
+    is_awaited
 }
 
 /// Whether a request may come twice (RFC 8470, 4). What comes through a tunnel may not.
@@ -209,7 +244,11 @@ fn is_harmless(head: &RequestHead<'_, '_>) -> bool {
 fn timed_out(downstream: &Downstream, trip: &mut Trip) -> Decision {
     trip.end = End::ClientTimeout;
     let bytes = &downstream.carry;
-    refuse(trip, downstream, bytes, 408, BadRequest::HeadTimeout)
+    let word = match downstream.collected {
+        Some(_) => BadRequest::BodyTimeout,
+        None => BadRequest::HeadTimeout,
+    };
+    refuse(trip, downstream, bytes, 408, word)
 }
 
 /// Refuses what begins with `bytes` and is no request, or not yet.

@@ -16,6 +16,7 @@ use sluice_net::Stream;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_tls::Facts;
 
+use super::collect::Collected;
 use super::pipeline::{self, After};
 use crate::connections::{Activity, Guard};
 use crate::deadline::Deadline;
@@ -41,6 +42,8 @@ pub(super) struct Downstream {
     pub(super) worker: Rc<Worker>,
     /// What the handshake settled, where the connection is ciphered.
     pub(super) tls: Option<Rc<Facts>>,
+    /// The body of the request that is arriving, where routes look into it.
+    pub(super) collected: Option<Box<Collected>>,
 }
 
 /// What carries requests beside each other on one connection, each as a stream that speaks HTTP/1.1 in memory.
@@ -97,6 +100,7 @@ pub(crate) fn serve(
         guard,
         worker,
         tls: None,
+        collected: None,
     };
     async move {
         if proxy_protocol != ProxyProtocol::Off && !downstream.read_preface(proxy_protocol).await {

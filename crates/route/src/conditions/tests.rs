@@ -19,6 +19,7 @@ fn facts<'a>(query: &'a str, fields: &'a Vec<(&'a str, &'a str)>, client: &str) 
         scheme: Scheme::Http,
         tls_subject: None,
         countries: None,
+        json: None,
     }
 }
 
@@ -151,6 +152,7 @@ fn asks(host: &'static str, path: &'static str) -> Facts<'static> {
         scheme: Scheme::Http,
         tls_subject: None,
         countries: None,
+        json: None,
     }
 }
 
@@ -268,6 +270,7 @@ fn a_client_is_in_a_country_or_in_none() {
     };
     let unasked = Facts {
         countries: None,
+        json: None,
         ..four
     };
     assert!(wanted(&["FR", "DE"]).hold(&four));

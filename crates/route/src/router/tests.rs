@@ -41,6 +41,7 @@ fn get<'a>(host: &'a str, path: &'a str) -> Facts<'a> {
         scheme: Scheme::Http,
         tls_subject: None,
         countries: None,
+        json: None,
     }
 }
 
@@ -345,6 +346,7 @@ fn facts((host, path, method, fields, query, client, is_secure): &Request) -> Fa
         },
         tls_subject: None,
         countries: None,
+        json: None,
     }
 }
 

@@ -40,6 +40,7 @@ fn placed(split: &Split, cookie: &str, chance: u64, weights: [u32; 2]) -> Option
         scheme: Scheme::Http,
         tls_subject: None,
         countries: None,
+        json: None,
     };
     split.place(&facts, chance, |side| weights[side])
 }

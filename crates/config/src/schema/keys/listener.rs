@@ -116,6 +116,16 @@ pub(crate) static LISTENER: Shape = Shape {
             "http only: how long a body may stand still, in either direction.",
         ),
         Key::new(
+            "json-body-limit",
+            Kind::Size {
+                min: 1,
+                max: 1 << 20,
+            },
+            Default::Is("\"64KiB\""),
+            "http only: where a route's `match.json` looks into bodies, how much of one is collected for that. Larger ones are passed on as \
+             they come, and no `match.json` holds for them.",
+        ),
+        Key::new(
             "min-body-rate",
             CLIENT_RATE,
             Default::Absent("as slow as `body-timeout` lets it be"),

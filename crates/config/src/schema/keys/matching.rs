@@ -17,6 +17,7 @@ pub(crate) static MATCH: Shape = Shape {
         SCHEME,
         COUNTRY,
         TLS_SUBJECT,
+        JSON,
         Key::new(
             "not",
             Kind::OneOrList(&Kind::Table(&PART)),
@@ -52,6 +53,7 @@ static PART: Shape = Shape {
         SCHEME,
         COUNTRY,
         TLS_SUBJECT,
+        JSON,
     ],
 };
 
@@ -145,3 +147,16 @@ const TLS_SUBJECT: Key = Key::new(
     "The subject of the certificate that the client has shown and that `tls.client-auth` of the listener has verified, such as      `CN=alice, O=Example`; a client without one does not match. `\"*\"` is any certificate.",
 )
 .also(&["client-cert", "client-certificate", "subject", "client-subject", "ssl-client-dn"]);
+
+const JSON: Key = Key::new(
+    "json",
+    Kind::Map {
+        key: Form::JsonPointer,
+        item: &Kind::Text(Form::Pattern),
+    },
+    Default::Absent("bodies are not looked into"),
+    "Values of a body that is JSON, by JSON pointers (RFC 6901) such as `/user/tier`, each with a pattern that the value must match. \
+     Bodies of `application/json` and `+json` are then collected before a route is chosen, up to `json-body-limit` of the listener; \
+     for all others this does not hold.",
+)
+.also(&["body", "json-body", "body-json"]);
