@@ -7,11 +7,12 @@ mod listener;
 mod routes;
 mod serve;
 mod servers;
+mod shifts;
 mod token;
 
 use std::sync::Arc;
 
-use sluice_control::Servers;
+use sluice_control::{Servers, Shifts};
 use sluice_telemetry::{Readiness, Registry};
 
 pub use listener::AdminListener;
@@ -27,6 +28,8 @@ pub struct AdminState {
     pub readiness: Arc<Readiness>,
     /// The servers behind `/api/upstreams`.
     pub servers: Arc<Servers>,
+    /// The splits behind `/api/shifts`.
+    pub shifts: Arc<Shifts>,
     /// What a client must know for everything but `/livez` and `/readyz`; `None` lets everybody in.
     pub token: Option<Token>,
 }

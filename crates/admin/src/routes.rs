@@ -9,7 +9,7 @@ use axum::routing::get;
 use sluice_telemetry::ReadyState;
 use sluice_telemetry::metrics::CONTENT_TYPE;
 
-use crate::{AdminState, servers, token};
+use crate::{AdminState, servers, shifts, token};
 
 /// All paths. `/livez` and `/readyz` are for whoever runs the process and need no token; anything else does, unknown
 /// paths too, so that nobody learns which there are.
@@ -22,6 +22,8 @@ pub(crate) fn routes(state: AdminState) -> Router {
             "/api/upstreams/{upstream}/servers/{address}",
             get(servers::show).put(servers::set),
         )
+        .route("/api/shifts", get(shifts::list))
+        .route("/api/shifts/{route}", get(shifts::show).put(shifts::set))
         .layer(DefaultBodyLimit::max(servers::BODY_MAX))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -95,7 +97,10 @@ sluice
 /livez          200 as long as the process runs
 /readyz         200 while it takes traffic, else 503 and why
 /api/upstreams  every server and its state, as JSON
+/api/shifts     every split, the shares of its sides, and what shifts them, as JSON
 
 PUT /api/upstreams/NAME/servers/ADDRESS with {\"state\": \"drain\"}, \"down\" or \"up\" sets what a server takes,
     with {\"weight\": 3} how much beside the others; {\"weight\": \"file\"} is what the file says
+PUT /api/shifts/ROUTE with {\"to\": \"UPSTREAM\"} gives a side all requests of a split, with \"step\": \"10%\" and \"every\": \"1m\"
+    little by little, with \"abort-if\": [\"error-rate > 1%\"] as long as it does well; \"stop\" and \"back\" end that
 ";

@@ -48,11 +48,8 @@ pub(crate) async fn set(
     fields: HeaderMap,
     body: Bytes,
 ) -> Response {
-    // Browsers say from which page a request comes that changes something. No page has any business here, whatever its host
-    // resolves to.
-    if fields.contains_key(header::ORIGIN) {
-        let text = "not for web pages\n";
-        return (StatusCode::FORBIDDEN, FRESH, text).into_response();
+    if let Some(refused) = refuse_pages(&fields) {
+        return refused;
     }
     let Some(server) = state.servers.get(&upstream, &address) else {
         return no_server(&state, &upstream, &address);
@@ -86,6 +83,14 @@ pub(crate) async fn set(
         state.servers.set_weight(&server, weight).await;
     }
     said(&shown(&server, state.servers.admission(&server)))
+}
+
+/// Browsers say from which page a request comes that changes something. No page has any business here, whatever its host
+/// resolves to.
+pub(crate) fn refuse_pages(fields: &HeaderMap) -> Option<Response> {
+    let text = "not for web pages\n";
+    let refused = || (StatusCode::FORBIDDEN, FRESH, text).into_response();
+    fields.contains_key(header::ORIGIN).then(refused)
 }
 
 const SETTABLE: &str =
@@ -146,7 +151,7 @@ fn shown(server: &LiveServer, admission: Admission) -> Value {
     })
 }
 
-fn said(value: &Value) -> Response {
+pub(crate) fn said(value: &Value) -> Response {
     let json = [(header::CONTENT_TYPE, "application/json")];
     (FRESH, json, format!("{value}\n")).into_response()
 }

@@ -42,6 +42,7 @@ impl Admin {
         let state = AdminState {
             registry: Arc::clone(&registry),
             readiness: Arc::clone(&readiness),
+            shifts: Arc::default(),
             servers: Arc::default(),
             token: token.map(Token::new),
         };

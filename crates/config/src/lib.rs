@@ -41,6 +41,7 @@ pub use command_line::from_addresses;
 pub use diagnostic::{Diagnostic, Report, Severity, Source, Span};
 pub use plan::Plan;
 pub use schema::{reference_markdown, schema_json};
+pub use units::{ShowDuration, UnitError, duration, share};
 
 use diagnostic::Findings;
 

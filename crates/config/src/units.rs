@@ -7,7 +7,7 @@ use thiserror::Error;
 
 /// Why a text is not a duration or a size.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub(crate) enum UnitError {
+pub enum UnitError {
     /// Does not begin with a digit.
     #[error("a number must come first")]
     NoNumber,
@@ -26,7 +26,10 @@ pub(crate) enum UnitError {
 }
 
 /// Parses a duration: `ms`, `s`, `m`, `h` or `d`.
-pub(crate) fn duration(text: &str) -> Result<Duration, UnitError> {
+///
+/// # Errors
+/// [`UnitError`]
+pub fn duration(text: &str) -> Result<Duration, UnitError> {
     DURATION.parse(text).map(Duration::from_millis)
 }
 
@@ -41,13 +44,16 @@ pub(crate) fn rate(text: &str) -> Result<u64, UnitError> {
 }
 
 /// Parses a share in whole percent, `"50%"`.
-pub(crate) fn share(text: &str) -> Result<u8, UnitError> {
+///
+/// # Errors
+/// [`UnitError`]
+pub fn share(text: &str) -> Result<u8, UnitError> {
     let percent = SHARE.parse(text)?;
     u8::try_from(percent).map_err(|_| UnitError::TooLarge)
 }
 
 /// Writes a duration with the largest unit that leaves a whole number.
-pub(crate) struct ShowDuration(pub(crate) Duration);
+pub struct ShowDuration(pub Duration);
 
 impl fmt::Display for ShowDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

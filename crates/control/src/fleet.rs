@@ -34,6 +34,7 @@ use tokio::time::{sleep, timeout};
 use crate::logs;
 use crate::offers::Offers;
 use crate::servers::{Reweighed, Servers};
+use crate::shifts::Shifts;
 
 /// The running workers.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ pub struct Fleet {
     memory: Memory,
     stores: Stores,
     servers: Arc<Servers>,
+    shifts: Arc<Shifts>,
     reweighed: mpsc::Receiver<Reweighed>,
     access_log: Option<(AccessLogSettings, AccessLog)>,
     tls: Offers,
@@ -122,6 +124,7 @@ impl Fleet {
             memory: Memory::default(),
             stores: Stores::default(),
             servers: Arc::new(servers),
+            shifts: Arc::new(Shifts::new(registry)),
             reweighed,
             access_log: None,
             tls: Offers::default(),
@@ -149,6 +152,11 @@ impl Fleet {
     /// The servers, to be looked at and set by hand.
     pub fn servers(&self) -> &Arc<Servers> {
         &self.servers
+    }
+
+    /// The splits, to be looked at and shifted.
+    pub fn shifts(&self) -> &Arc<Shifts> {
+        &self.shifts
     }
 
     /// Where it is said how short memory is.
@@ -197,6 +205,7 @@ impl Fleet {
         }
         self.crowds = self.crowds.updated(plan);
         self.stores = self.stores.updated(plan);
+        let splits = self.shifts.splits_of(plan);
         let mut applied = Vec::new();
         for ((worker, sockets), quic) in self.workers.iter().zip(sockets).zip(quic) {
             let (done, wait) = oneshot::channel();
@@ -207,6 +216,7 @@ impl Fleet {
                 crowds: self.crowds.clone(),
                 memory: self.memory.clone(),
                 stores: self.stores.clone(),
+                splits: splits.clone(),
                 workers: self.workers.len(),
                 sockets,
                 quic,
@@ -222,6 +232,7 @@ impl Fleet {
         self.tls = tls;
         self.forget_old_metrics(plan);
         self.servers.replace(plan, &self.endpoints);
+        self.shifts.replace(splits);
         self.registry
             .process()
             .set_server_states(self.servers.states());

@@ -13,11 +13,13 @@ mod memory;
 mod offers;
 mod ports;
 mod servers;
+mod shifts;
 mod source;
 mod supervisor;
 
 pub use fleet::{ApplyError, Fleet};
 pub use logs::{log_format, log_level};
 pub use servers::{LiveServer, Servers};
+pub use shifts::{ConditionError, OrderError, Shift, ShiftError, Shifts, Side, SplitState, Wanted};
 pub use source::{LoadError, Source};
 pub use supervisor::{StartError, Stopped, Supervisor};

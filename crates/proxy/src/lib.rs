@@ -30,6 +30,7 @@ mod quic;
 mod rig;
 mod secure;
 mod split;
+mod split_weights;
 mod trip;
 mod udp;
 mod upstream_preface;
@@ -37,4 +38,5 @@ mod worker;
 
 pub use crowd::Crowds;
 pub use memory::Memory;
+pub use split_weights::{SplitWeights, Splits, WeighedSide};
 pub use worker::{Ciphers, Command, Generation, NewQuic, NewSocket, Reweighing, WorkerThread};

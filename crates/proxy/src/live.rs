@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use sluice_config::Plan;
 use sluice_config::plan::{
-    Auth, AuthId, HttpListener, Listener, Protocol, RouteId, TcpTarget, Upstream, UpstreamId,
+    Auth, AuthId, HttpListener, Listener, Protocol, Route, RouteId, TcpTarget, Upstream, UpstreamId,
 };
 use sluice_health::Strain;
 use sluice_store::{Store, Stores};
@@ -28,6 +28,7 @@ use crate::crowd::{Crowd, Crowds, Presence, Room};
 use crate::memory::Memory;
 use crate::secure::Security;
 use crate::split;
+use crate::split_weights::{SplitWeights, Splits};
 use crate::worker::Ciphers;
 
 /// A plan with what this worker holds for each of its parts.
@@ -39,6 +40,8 @@ pub(crate) struct Live {
     /// By route: the sides of its split.
     sides: Vec<Vec<Arc<SideMetrics>>>,
     auths: Vec<Rc<LiveAuth>>,
+    /// By route: the weights of its split.
+    splits: Vec<Option<Arc<SplitWeights>>>,
     /// By listener.
     tls: Vec<Option<Arc<ServerConfig>>>,
     /// What authorities are shown.
@@ -102,6 +105,7 @@ impl Live {
             routes,
             sides,
             auths,
+            splits: Vec::new(),
             tls: Vec::new(),
             proofs: Arc::default(),
             crowds: Crowds::default(),
@@ -113,6 +117,13 @@ impl Live {
     /// With who is connected already.
     pub(crate) fn with_crowds(mut self, crowds: Crowds) -> Self {
         self.crowds = crowds;
+        self
+    }
+
+    /// With the weights that sides of splits have now.
+    pub(crate) fn with_splits(mut self, splits: &Splits) -> Self {
+        let weights = |route: &Route| splits.get(&route.name).map(Arc::clone);
+        self.splits = self.plan.routes.iter().map(weights).collect();
         self
     }
 
@@ -165,6 +176,11 @@ impl Live {
 
     pub(crate) fn route_metrics(&self, id: RouteId) -> Option<&Arc<RouteMetrics>> {
         self.routes.get(id.0)
+    }
+
+    /// The weights that the sides of a route's split have now.
+    pub(crate) fn split_weights(&self, id: RouteId) -> Option<&SplitWeights> {
+        self.splits.get(id.0)?.as_deref()
     }
 
     /// The counters of a side of a route's split.

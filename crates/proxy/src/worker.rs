@@ -35,6 +35,7 @@ use crate::crowd::Crowds;
 use crate::live::Live;
 use crate::memory::Memory;
 use crate::quic::QuicPort;
+use crate::split_weights::Splits;
 use listening::Listening;
 
 /// A worker's thread, as the control plane holds it.
@@ -68,6 +69,8 @@ pub struct Generation {
     pub memory: Memory,
     /// What is known of its stores.
     pub stores: Stores,
+    /// The weights that sides of splits have now.
+    pub splits: Splits,
     /// How many workers there are, who share what is limited for all of them.
     pub workers: usize,
     /// This worker's sockets of the listeners that were bound for this plan. The other listeners go on as they are.
@@ -291,6 +294,7 @@ impl Worker {
         let live = live.with_memory(generation.memory);
         let stores = &generation.stores;
         let live = live.with_stores(stores, previous.as_deref(), &self.registry, self.index);
+        let live = live.with_splits(&generation.splits);
         let live = Rc::new(live.with_crowds(generation.crowds));
         *self.live.borrow_mut() = Some(Rc::clone(&live));
         self.flush_access_log();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use sluice_admin::{AdminListener, AdminState, Limits, Token, serve};
 use sluice_config::{Plan, plan};
-use sluice_control::Servers;
+use sluice_control::{Fleet, Servers, Shifts};
 use sluice_model::BindAddress;
 use sluice_net::listen::{Bound, ListenOptions};
 use sluice_telemetry::{Readiness, Registry};
@@ -20,21 +20,19 @@ pub(crate) struct Admin {
     registry: Arc<Registry>,
     readiness: Arc<Readiness>,
     servers: Arc<Servers>,
+    shifts: Arc<Shifts>,
 }
 
 /// A bound admin listener with what the plan said of it.
 pub(crate) type Binding = Option<(plan::Admin, AdminListener)>;
 
 impl Admin {
-    pub(crate) fn new(
-        registry: &Arc<Registry>,
-        readiness: &Arc<Readiness>,
-        servers: &Arc<Servers>,
-    ) -> Self {
+    pub(crate) fn new(registry: &Arc<Registry>, readiness: &Arc<Readiness>, fleet: &Fleet) -> Self {
         Self {
             registry: Arc::clone(registry),
             readiness: Arc::clone(readiness),
-            servers: Arc::clone(servers),
+            servers: Arc::clone(fleet.servers()),
+            shifts: Arc::clone(fleet.shifts()),
         }
     }
 
@@ -84,6 +82,7 @@ impl Admin {
             registry: Arc::clone(&self.registry),
             readiness: Arc::clone(&self.readiness),
             servers: Arc::clone(&self.servers),
+            shifts: Arc::clone(&self.shifts),
             token: settings
                 .token
                 .as_ref()

@@ -40,6 +40,7 @@ pub(crate) enum Command {
     #[command(after_help = BY_HAND_HELP)]
     Up(ByHandArguments),
     Weight(WeightArguments),
+    Shift(ShiftArguments),
     Status(StatusArguments),
     Simulate(SimulateArguments),
     Demo(DemoArguments),
@@ -138,6 +139,53 @@ pub(crate) struct WeightArguments {
     /// The weight, 1 to 65535; or `file`: the one that the file says
     #[arg(value_name = "WEIGHT")]
     pub(crate) weight: String,
+}
+
+/// Shift the requests of a split to one of its sides: all at once, or step by step
+///
+/// With `--step`, the side gets more and more of the requests. With `--abort-if`, what comes of them is watched, and where a condition holds, the
+/// weights go back to what they were before. A step that is watched is over when `--every` has passed and the side has had `--min-requests`.
+/// What was shifted stays over reloads, for as long as the file says the same of the split.
+///
+/// Without `--to`, `--stop` and `--back` it says how things are: of one route, or of all with a split.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    sluice shift checkout --to checkout-v2\n  \
+    sluice shift checkout --to checkout-v2 --step 10% --every 1m --abort-if 'error-rate > 1%'\n  \
+    sluice shift checkout --to checkout-v2 --step 5% --every 10m --abort-if 'error-rate > baseline + 0.5%' --abort-if 'p99 > baseline * 1.5'\n  \
+    sluice shift checkout --status\n  \
+    sluice shift checkout --back")]
+pub(crate) struct ShiftArguments {
+    /// The route, as the file names it
+    #[arg(value_name = "ROUTE")]
+    pub(crate) route: Option<String>,
+    #[command(flatten)]
+    pub(crate) admin: AdminArguments,
+    /// The upstream whose side gets all requests in the end
+    #[arg(long, value_name = "UPSTREAM")]
+    pub(crate) to: Option<String>,
+    /// How much more with each step, such as `10%`
+    #[arg(long, value_name = "SHARE", requires_all = ["to", "every"])]
+    pub(crate) step: Option<String>,
+    /// How long a step takes, such as `1m`
+    #[arg(long, value_name = "DURATION", requires_all = ["to", "step"])]
+    pub(crate) every: Option<String>,
+    /// Go back if this holds: `error-rate` or a percentile such as `p99`, `>`, and a bound: `1%`, `300ms`, `baseline + 1%` or
+    /// `baseline * 2`, where the baseline is the other sides in the same time; may be given more than once
+    #[arg(long, value_name = "CONDITION", requires = "step")]
+    pub(crate) abort_if: Vec<String>,
+    /// How many requests the side must have had in a step before it is judged [default: 50]
+    #[arg(long, value_name = "COUNT", requires = "step")]
+    pub(crate) min_requests: Option<u64>,
+    /// End the shift that is under way and leave the weights as they are
+    #[arg(long, conflicts_with_all = ["to", "back"])]
+    pub(crate) stop: bool,
+    /// Give the sides the weights again that they had before the last shift, and end it if it is under way
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) back: bool,
+    /// Say how things are, which is what it does unless it is told otherwise
+    #[arg(long, conflicts_with_all = ["to", "stop", "back"])]
+    pub(crate) status: bool,
 }
 
 /// Say how the servers of a running sluice are

@@ -329,7 +329,7 @@ fn describe(
         }
         Action::Forward(_) => {}
         Action::Split(split) => {
-            if let Some(side) = split::describe(split, facts, text)? {
+            if let Some(side) = split::describe(split, servers.split(&route.name), facts, text)? {
                 upstreams = upstreams.into_iter().skip(side).take(1).collect();
             }
         }

@@ -16,6 +16,7 @@ mod demo;
 mod explain;
 mod live_servers;
 mod run;
+mod shift;
 mod simulate;
 mod status;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Down(arguments) => by_hand::set_state(&arguments, "down"),
         Command::Up(arguments) => by_hand::set_state(&arguments, "up"),
         Command::Weight(arguments) => by_hand::set_weight(&arguments),
+        Command::Shift(arguments) => shift::shift(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::Simulate(arguments) => simulate::simulate(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),

@@ -79,7 +79,7 @@ pub(crate) fn serve(
         )
         .await?;
         started(&supervisor, &registry);
-        let admin = admin::Admin::new(&registry, &readiness, supervisor.fleet().servers());
+        let admin = admin::Admin::new(&registry, &readiness, supervisor.fleet());
         let plans: watch::Receiver<Arc<Plan>> = supervisor.plans();
         let admin = tokio::spawn(admin.follow(first, plans));
         let stopped = supervisor.run(check::show).await;

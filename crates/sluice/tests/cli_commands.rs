@@ -31,8 +31,8 @@ fn without(text: &str, path: &str) -> String {
 #[test]
 fn help_is_worth_reading() {
     for command in [
-        "", "run", "check", "explain", "schema", "drain", "down", "up", "weight", "status",
-        "simulate", "demo",
+        "", "run", "check", "explain", "schema", "drain", "down", "up", "weight", "shift",
+        "status", "simulate", "demo",
     ] {
         let arguments: Vec<_> = [command, "--help"]
             .into_iter()

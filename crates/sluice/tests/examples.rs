@@ -20,11 +20,13 @@ use tls_kit::Authority;
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below or in the file of its subject: `examples_tls.rs`, `acme.rs`, `health_checks.rs`,
-/// `http_conditions.rs`, `http_hedge.rs`, `http_split.rs`, `overload_queue.rs`, `sticky_cookie.rs`, `sticky_table.rs`.
-const EXAMPLES: [&str; 25] = [
+/// `http_conditions.rs`, `http_hedge.rs`, `http_split.rs`, `overload_queue.rs`, `shift.rs`, `sticky_cookie.rs`,
+/// `sticky_table.rs`.
+const EXAMPLES: [&str; 26] = [
     "ab-test.toml",
     "acme.toml",
     "balancing.toml",
+    "blue-green.toml",
     "canary-by-cookie.toml",
     "circuit-breaker.toml",
     "grpc.toml",

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use sluice_telemetry::access::{AccessLog, Format, fields};
 use sluice_telemetry::metrics::{
     BadRequest, BreakerCause, CheckOutcome, ConnectFailure, DatagramDrop, Hello, Refusal,
-    ResponseFailure, ServerState, StatusClass, StoreOutcome, TlsFailure, catalogue,
+    ResponseFailure, ServerState, ShiftEnd, StatusClass, StoreOutcome, TlsFailure, catalogue,
 };
 use sluice_telemetry::{
     AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, TlsRecord, word,
@@ -21,6 +21,7 @@ fn metrics_page() {
             ("metrics", catalogue::markdown()),
             ("code", word::markdown::<StatusClass>()),
             ("end", word::markdown::<End>()),
+            ("shift-ends", word::markdown::<ShiftEnd>()),
             ("bad-requests", word::markdown::<BadRequest>()),
             ("datagram-drops", word::markdown::<DatagramDrop>()),
             ("hellos", word::markdown::<Hello>()),

@@ -17,8 +17,15 @@ impl Asked<'_, '_, '_> {
     ) -> Result<UpstreamId, Refused> {
         #[expect(clippy::cast_possible_truncation, reason = "half of the bits will do")]
         let chance = self.downstream.worker.random_id() as u64;
-        let weight = |side: usize| split.sides.get(side).map_or(0, |side| side.weight);
-        let placed = split.place(facts, chance, weight).ok_or(Refused::NoRoute)?;
+        let now = trip
+            .route
+            .and_then(|id| self.listener.live.split_weights(id));
+        let of_file = |side: usize| split.sides.get(side).map_or(0, |side| side.weight);
+        let placed = now
+            .and_then(|now| split.place(facts, chance, |side| now.of_side(side)))
+            // Just when all is given to another side, each may be seen without a weight.
+            .or_else(|| split.place(facts, chance, of_file))
+            .ok_or(Refused::NoRoute)?;
         let side = split.sides.get(placed.side).ok_or(Refused::NoRoute)?;
         trip.side = Some(placed.side);
         if let (SplitBy::Assigned(cookie), Some(position)) = (&split.by, placed.assigned) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sluice_config::{Source, Surroundings, load};
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
-use sluice_proxy::{Ciphers, Command, Crowds, Generation, Memory, NewSocket, WorkerThread};
+use sluice_proxy::{Ciphers, Command, Crowds, Generation, Memory, NewSocket, Splits, WorkerThread};
 use sluice_store::Stores;
 use sluice_telemetry::metrics::Registry;
 use sluice_upstream::Endpoints;
@@ -81,6 +81,7 @@ impl House {
             crowds: Crowds::default(),
             memory: self.memory.clone(),
             stores: Stores::default(),
+            splits: Splits::default(),
             workers: 1,
             plan,
             endpoints: Arc::new(self.endpoints.clone()),

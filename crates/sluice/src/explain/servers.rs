@@ -11,22 +11,35 @@ use sluice_route::Facts;
 
 use crate::admin_client::AdminClient;
 use crate::live_servers::LiveServer;
+use crate::shift::Split;
 
 /// Servers as the file has them, or as they are now.
 pub(super) struct Servers {
     live: Option<Vec<LiveServer>>,
+    splits: Vec<Split>,
 }
 
 impl Servers {
     /// Of none is known how it is.
     pub(super) fn of_the_file() -> Self {
-        Self { live: None }
+        Self {
+            live: None,
+            splits: Vec::new(),
+        }
     }
 
     /// Those of the sluice that runs from this file; what went wrong is told.
     pub(super) fn live(file: &Path) -> Result<Self, ExitCode> {
-        let live = LiveServer::all(&AdminClient::of_file(file)?)?;
-        Ok(Self { live: Some(live) })
+        let admin = AdminClient::of_file(file)?;
+        Ok(Self {
+            live: Some(LiveServer::all(&admin)?),
+            splits: Split::all(&admin)?,
+        })
+    }
+
+    /// The split of a route as it is now; `None` where that is not known.
+    pub(super) fn split(&self, route: &str) -> Option<&Split> {
+        self.splits.iter().find(|split| split.is_of(route))
     }
 
     /// Each server with its share. `what` are what servers get: requests, connections or sessions.

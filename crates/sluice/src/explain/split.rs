@@ -2,25 +2,36 @@
 
 use std::fmt::Write as _;
 
-use sluice_config::plan::{Split, SplitBy};
+use sluice_config::plan::{Side, Split, SplitBy};
 use sluice_route::Facts;
 
-/// The sides with their shares, and the request's. Returns the request's side; `None` where chance decides.
+use crate::shift::Split as LiveSplit;
+
+/// The sides with their shares, as they are in `live` where that is known, and the request's. Returns the request's side; `None` where chance decides.
 pub(super) fn describe(
     split: &Split,
+    live: Option<&LiveSplit>,
     facts: &Facts<'_>,
     text: &mut String,
 ) -> Result<Option<usize>, std::fmt::Error> {
-    let all: u32 = split.sides.iter().map(|side| side.weight).sum();
+    let weight = |side: &Side| live.map_or(side.weight, |live| live.weight(&side.name));
+    let all: u64 = split.sides.iter().map(weight).map(u64::from).sum();
     for side in &split.sides {
-        let share = f64::from(side.weight) * 100.0 / f64::from(all.max(1));
+        let weight = weight(side);
+        let by_hand = if weight == side.weight {
+            ""
+        } else {
+            "; shifted"
+        };
+        #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
+        let share = f64::from(weight) * 100.0 / all.max(1) as f64;
         writeln!(
             text,
-            "side      {} (weight {} of {all}: {share:.1}%)",
-            side.name, side.weight
+            "side      {} (weight {weight} of {all}: {share:.1}%{by_hand})",
+            side.name
         )?;
     }
-    let weights = |side: usize| split.sides.get(side).map_or(0, |side| side.weight);
+    let weights = |side: usize| split.sides.get(side).map_or(0, weight);
     // With a position, chance is not asked.
     let position = split.position(facts);
     let placed = position.and_then(|_| split.place(facts, 0, weights));

@@ -74,6 +74,8 @@ families! {
     SPLIT_REQUESTS = Counter "sluice_split_requests_total" ["route", "upstream", "code"] "Requests of a route with `split` answered, by side and class of the final status.";
     SPLIT_FAILURES = Counter "sluice_split_failures_total" ["route", "upstream"] "Requests that a side of a `split` has failed: answered with 5xx, in part, not at all, or by `fallback`.";
     SPLIT_SECONDS = Histogram "sluice_split_duration_seconds" ["route", "upstream"] "From the first byte of a request of a side until the end of its answer.";
+    SPLIT_SHARE = Gauge "sluice_split_share_ratio" ["route", "upstream"] "The share of a route's requests that a side of its `split` gets now, 0 to 1.";
+    SPLIT_SHIFTS = Counter "sluice_split_shifts_total" ["route", "end"] "Shifts between the sides of a `split` (`sluice shift`) that have ended, by how.";
 
     // Who is let in, by `[auth.NAME]`.
     AUTH = Counter "sluice_auth_total" ["auth", "outcome"] "Requests that were asked who they are of, by what came of it.";

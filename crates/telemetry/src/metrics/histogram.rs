@@ -89,6 +89,13 @@ impl HistogramTotal {
             })
     }
 
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (total, bucket) in self.buckets.iter_mut().zip(other.buckets) {
+            *total = total.wrapping_add(bucket);
+        }
+        self.sum = self.sum.wrapping_add(other.sum);
+    }
+
     /// What was counted since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         let mut since = Self {

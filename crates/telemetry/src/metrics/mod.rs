@@ -15,6 +15,7 @@ mod registry;
 mod render;
 mod server_state;
 mod shards;
+mod shifts;
 mod sides;
 mod store;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use shards::{
     Hello, ListenerMetrics, ResponseFailure, RouteMetrics, ServerMetrics, ServerNameMetrics,
     StatusClass, TlsFailure, TlsVersion, UpstreamMetrics, WorkerMetrics,
 };
+pub use shifts::{ShiftEnd, ShiftMetrics};
 pub use sides::{SideMetrics, SideTotals};
 pub use store::{StoreMetrics, StoreOutcome};
 pub use totals::{ServerTotals, Totals};

@@ -9,6 +9,7 @@ use super::shards::{
     AuthMetrics, ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics,
     WorkerMetrics,
 };
+use super::shifts::ShiftMetrics;
 use super::sides::SideMetrics;
 use super::store::StoreMetrics;
 
@@ -28,6 +29,7 @@ pub struct Registry {
     pub(super) stores: Shards<1, StoreMetrics>,
     pub(super) auths: Shards<1, AuthMetrics>,
     pub(super) workers: Shards<0, WorkerMetrics>,
+    pub(super) shifts: ShiftMetrics,
     pub(super) process: ProcessMetrics,
 }
 
@@ -45,6 +47,7 @@ impl Registry {
             stores: Shards::default(),
             auths: Shards::default(),
             workers: Shards::default(),
+            shifts: ShiftMetrics::default(),
             process: ProcessMetrics::new(version),
         }
     }
@@ -103,6 +106,11 @@ impl Registry {
     /// The worker's own metrics.
     pub fn worker(&self, worker: usize) -> Arc<WorkerMetrics> {
         self.workers.shard(worker, [])
+    }
+
+    /// What is done to splits.
+    pub fn shifts(&self) -> &ShiftMetrics {
+        &self.shifts
     }
 
     /// The metrics of the process as a whole.

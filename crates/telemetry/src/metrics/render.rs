@@ -31,6 +31,7 @@ impl Registry {
         let mut text = Exposition::new(out);
         routes(&mut text, &self.routes.snapshot());
         sides(&mut text, &self.sides.snapshot());
+        self.shifts.render(&mut text);
         auths(&mut text, &self.auths.snapshot());
         let (all, names) = (self.listeners.snapshot(), self.server_names.snapshot());
         listeners(&mut text, &all, &names, &self.process);

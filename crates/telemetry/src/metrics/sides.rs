@@ -43,6 +43,13 @@ impl Registry {
 }
 
 impl SideTotals {
+    /// Adds what came of another side's.
+    pub fn add(&mut self, other: &Self) {
+        self.ended = self.ended.wrapping_add(other.ended);
+        self.failures = self.failures.wrapping_add(other.failures);
+        self.duration.merge(&other.duration);
+    }
+
     /// What has come since `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {

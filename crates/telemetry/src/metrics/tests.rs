@@ -76,6 +76,9 @@ fn populated() -> Registry {
         store.operations.increment(StoreOutcome::Timeout);
         store.connected.increment();
     }
+    let side = ["shop".to_owned(), "app".to_owned()];
+    registry.shifts().set_shares(BTreeMap::from([(side, 0.5)]));
+    registry.shifts().ended("shop", ShiftEnd::WentBack);
     registry
         .process()
         .set_ports_used("app", "127.0.0.1:9001", 0.25);
@@ -114,6 +117,8 @@ fn workers_add_up() {
             0.0,
         ),
         ("sluice_request_ends_total", &[("end", "ok")], 2.0),
+        ("sluice_split_share_ratio", &[("route", "shop")], 0.5),
+        ("sluice_split_shifts_total", &[("end", "went-back")], 1.0),
         (
             "sluice_acme_orders_total",
             &[("certificate", "example.com"), ("outcome", "failed")],
