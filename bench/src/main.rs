@@ -2,7 +2,7 @@
 //!
 //! `options` is the command line, `subjects` the programs compared,
 //! `load` the clients and servers, `window` one measured stretch of time,
-//! `scenarios` what is measured, `picks` what the choice of a server takes, `report` what is said of it; `balance` sets
+//! `scenarios` what is measured, `picks` what the choice of a server takes, `routes` what finding a route takes, `report` what is said of it; `balance` sets
 //! policies against each other, `instructions` counts the hot path's instructions, which is what CI guards.
 #![expect(
     clippy::print_stdout,
@@ -20,6 +20,7 @@ mod options;
 mod picks;
 mod procfs;
 mod report;
+mod routes;
 mod scenarios;
 mod statistics;
 mod subjects;
@@ -54,6 +55,7 @@ fn main() -> Result<()> {
         Some(Part::Instructions { accept }) => instructions::guard(accept),
         Some(Part::Repeat { step, times }) => instructions::repeat(step, times),
         Some(Part::Picks { rounds }) => picks::run(usize::from(rounds)),
+        Some(Part::Routes { rounds }) => routes::run(usize::from(rounds)),
         None => compare(&options.run),
     }
 }

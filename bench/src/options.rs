@@ -42,6 +42,12 @@ pub(crate) enum Part {
         #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
         rounds: u16,
     },
+    /// Times finding a route, among few and many.
+    Routes {
+        /// Rounds, of which the median counts.
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        rounds: u16,
+    },
     /// What is counted: one step of the hot path, again and again.
     #[command(hide = true)]
     Repeat { step: Step, times: u32 },

@@ -9,13 +9,13 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use rustix::time::{ClockId, clock_gettime};
 use sluice_balance::{
     Ask, Kind, Load, Policy, Probes, Sample, ServerShape, Servers, Settings, key_hash,
 };
 use sluice_model::{Moment, Weight};
 
-use crate::cores;
+use crate::cores::{self, worked};
+use crate::report::line;
 use crate::statistics::Spread;
 
 /// Prints a table in Markdown.
@@ -35,10 +35,6 @@ pub(crate) fn run(rounds: usize) -> Result<()> {
     Ok(())
 }
 
-fn line(head: &str, cells: &[String]) -> String {
-    format!("| {head} | {} |", cells.join(" | "))
-}
-
 fn median(kind: Kind, servers: usize, rounds: usize) -> Option<f64> {
     let mut work = Work::new(kind, servers);
     work.picks(PICKS / 4);
@@ -50,15 +46,6 @@ fn median(kind: Kind, servers: usize, rounds: usize) -> Option<f64> {
         })
         .collect();
     Spread::of(&samples).map(|spread| spread.median)
-}
-
-/// How long this thread has worked: waiting for others on its core does not count.
-fn worked() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or(0),
-        u32::try_from(time.tv_nsec).unwrap_or(0),
-    )
 }
 
 /// A policy and the servers that it picks from.

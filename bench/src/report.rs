@@ -221,6 +221,11 @@ fn summary(notes: &[String]) -> Vec<String> {
         .collect()
 }
 
+/// A line of a table in Markdown.
+pub(crate) fn line(head: &str, cells: &[String]) -> String {
+    format!("| {head} | {} |", cells.join(" | "))
+}
+
 fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 1000.0 => format!("{value:.0}"),
