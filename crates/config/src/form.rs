@@ -2,6 +2,7 @@
 
 mod acme;
 mod cookie;
+mod cors;
 mod health;
 mod hedge;
 mod origin;
@@ -72,6 +73,7 @@ impl Form {
             Self::Location => "a path or URL",
             Self::PathPrefix => "what paths begin with",
             Self::PathRegex => "a regular expression of paths",
+            Self::WebOrigin => "an origin",
             Self::FieldName => "the name of a header field",
             Self::FieldValue | Self::FieldTemplate => "the value of a header field",
             Self::CookieName => "the name of a cookie",
@@ -145,6 +147,7 @@ impl Form {
             Self::CookieName => cookie::name(text),
             Self::CookieDomain => cookie::domain(text),
             Self::CookiePath => cookie::path(text),
+            Self::WebOrigin => cors::origin(text).map(Typed::Pattern),
             Self::Pseudonym => pseudonym(text),
             Self::LogTarget => log_target(text).map(Typed::LogTarget),
             Self::HashKey => hash_key(text).map(Typed::HashKey),

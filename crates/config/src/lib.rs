@@ -35,6 +35,7 @@ mod syntax;
 mod units;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use command_line::from_addresses;
@@ -92,6 +93,13 @@ pub trait Surroundings {
             FileRole::Countries,
             "there are no files here",
         ))
+    }
+
+    /// What is in a file that clients get, and where it is; a relative path is meant from the configuration file. The error says
+    /// why it cannot be used, in one line.
+    fn content(&self, path: &Path) -> Result<(PathBuf, Arc<[u8]>), String> {
+        let _ = path;
+        Err("there are no files here".to_owned())
     }
 
     /// The text of a file that several keys of the configuration may name, and where it is; a relative path is meant from the

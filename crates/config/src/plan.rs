@@ -26,7 +26,7 @@ use std::path::PathBuf;
 pub use auth::{Auth, AuthKind, ForwardAuth, RouteAuth};
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
-pub use edits::{FieldLine, HeadEdits, Rewrite, RouteEdits};
+pub use edits::{Cors, FieldLine, HeadEdits, Origins, Rewrite, RouteEdits};
 pub use health::{CheckKind, HealthChecks, HttpCheck, JsonCondition, JsonTest, UdpCheck};
 pub use hedge::{Hedge, HedgeAfter};
 pub use listener::{
@@ -40,7 +40,8 @@ pub use process::{
     Secret,
 };
 pub use route::{
-    Action, Fallback, FixedAnswer, Redirect, Respond, Retry, RetryStatuses, Route, RoutePriority,
+    Action, Fallback, FixedAnswer, Redirect, Respond, RespondBody, Retry, RetryStatuses, Route,
+    RoutePriority,
 };
 pub use server_names::{Refused, ServerName, ServerNames, TcpTarget};
 pub use split::{Assignment, Placed, Side, Split, SplitBy};
@@ -89,6 +90,13 @@ impl Plan {
             .filter_map(|tls| tls.acme.as_ref()?.authorities.as_ref())
             .filter_map(|authorities| authorities.file.clone());
         let countries = self.countries.iter().map(|one| one.file.clone());
+        let bodies = self.routes.iter().filter_map(|route| match &route.action {
+            Action::Respond(Respond {
+                body: RespondBody::File { file, .. },
+                ..
+            }) => Some(file.clone()),
+            _ => None,
+        });
         let tickets = tls().filter_map(|tls| tls.ticket_keys_file.clone());
         certificates
             .flat_map(|one| {
@@ -99,6 +107,7 @@ impl Plan {
             .chain(tickets)
             .chain(directories)
             .chain(countries)
+            .chain(bodies)
             .chain(authorities)
             .chain(clients.flatten())
             .collect()

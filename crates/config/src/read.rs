@@ -4,6 +4,7 @@
 //! for every key alike. Defaults are filled in. What was reported is left out of the result but remembered, so that
 //! later stages do not complain about it again.
 
+mod json;
 mod scalar;
 mod section;
 mod unknown;
@@ -277,6 +278,7 @@ impl Reader<'_> {
             (Kind::Map { key: form, item }, ValueKind::Table(table)) => {
                 self.map(table, *form, item, value, key, place)
             }
+            (Kind::Json, _) => self.json(value, key).map(Typed::Text),
             (Kind::Table(shape), ValueKind::Table(table)) => {
                 let place = within(shape, place, key);
                 let section = Section::new(shape, value.span.clone(), place);

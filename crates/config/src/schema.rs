@@ -176,6 +176,8 @@ pub(crate) enum Kind {
     Fields(&'static Self),
     /// Texts of a form, each with a value; at least one.
     Map { key: Form, item: &'static Self },
+    /// Any value, which becomes a text of JSON.
+    Json,
     /// A table.
     Table(&'static Shape),
     /// Tables under names that the user gives.
@@ -212,6 +214,7 @@ impl Kind {
             Self::OneOrList(item) => format!("{} or a list", item.noun()),
             Self::Fields(_) => "a table of header fields".to_owned(),
             Self::Map { key, .. } => format!("a table with {} as each key", key.noun()),
+            Self::Json => "any value".to_owned(),
             Self::Table(_) => "a table".to_owned(),
             Self::Named(_) => "named tables".to_owned(),
             Self::Tables(_) => "a list of tables".to_owned(),
@@ -294,6 +297,8 @@ pub(crate) enum Form {
     FieldValue,
     /// The value of a header field with `{variables}`.
     FieldTemplate,
+    /// Whose pages: an origin or a pattern of such.
+    WebOrigin,
     /// The name of a cookie.
     CookieName,
     /// The domain of a cookie.

@@ -193,6 +193,23 @@ impl Surroundings for Process<'_> {
         Ok((path, text))
     }
 
+    fn content(&self, path: &Path) -> Result<(PathBuf, Arc<[u8]>), String> {
+        let path = self.place(path);
+        self.files.borrow_mut().push(path.clone());
+        let told = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => format!("there is no file {}", path.display()),
+            _ => error.to_string(),
+        };
+        let size = fs::metadata(&path).map_err(told)?.len();
+        if size > LARGEST_CONTENT {
+            return Err(format!(
+                "it has {size} bytes, and is kept in memory: {LARGEST_CONTENT} are the most"
+            ));
+        }
+        let content = fs::read(&path).map_err(told)?;
+        Ok((path, content.into()))
+    }
+
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
         let path = self.place(path);
         let text = self.text(&path, FileRole::Certificate);
@@ -243,6 +260,9 @@ fn may_be_written(folder: &Path) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// Bytes of a file that clients get from memory.
+const LARGEST_CONTENT: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {

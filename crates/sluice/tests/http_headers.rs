@@ -144,3 +144,52 @@ fn answers_of_ours_are_changed_too() {
     assert_eq!(lost.fields("x-frame-options"), [""; 0]);
     assert_eq!(lost.fields("date").len(), 1);
 }
+
+#[test]
+fn security_headers() {
+    let server = ScriptedServer::start([Script::answer(
+        "HTTP/1.1 200 OK\r\nX-Frame-Options: ALLOW\r\nReferrer-Policy: unsafe-url\r\nPermissions-Policy: theirs\r\nContent-Length: 0\r\n\r\n",
+    )]);
+    let fields = |route: &str| {
+        let balancer = begin(&[server.address()], route);
+        let response = ask(&balancer, "/a/b", "");
+        [
+            "x-content-type-options",
+            "x-frame-options",
+            "referrer-policy",
+            "content-security-policy",
+            "permissions-policy",
+        ]
+        .map(|name| response.fields(name).join(" and "))
+    };
+    assert_eq!(
+        fields("security-headers = true"),
+        [
+            "nosniff",
+            "DENY",
+            "strict-origin-when-cross-origin",
+            "",
+            "theirs"
+        ]
+    );
+    assert_eq!(
+        fields(
+            "security-headers = { nosniff = false, frame-options = \"off\", referrer-policy = \"no-referrer\", content-security-policy = \"default-src 'self'\", permissions-policy = \"camera=()\" }"
+        ),
+        [
+            "",
+            "ALLOW",
+            "no-referrer",
+            "default-src 'self'",
+            "camera=()"
+        ]
+    );
+    assert_eq!(
+        fields("security-headers = true\nresponse-headers.set.x-frame-options = \"SAMEORIGIN\"")[1],
+        "SAMEORIGIN"
+    );
+    assert_eq!(
+        fields("security-headers = false"),
+        ["", "ALLOW", "unsafe-url", "", "theirs"]
+    );
+}

@@ -1,6 +1,6 @@
-//! `request-headers` and `response-headers`: what a route changes in heads.
+//! What a route changes in heads: `request-headers`, `response-headers` and what else comes to that.
 
-use sluice_route::{FieldNames, Variable};
+use sluice_route::{FieldNames, Template, Variable};
 
 use super::Builder;
 use crate::diagnostic::{Diagnostic, Span};
@@ -16,13 +16,23 @@ enum Side {
 
 /// What is gathered for [`HeadEdits`].
 #[derive(Default)]
-struct Gathered {
+pub(super) struct Gathered {
     removes: Vec<String>,
     copies: Vec<(Box<str>, Box<str>)>,
     lines: Vec<FieldLine>,
 }
 
 impl Gathered {
+    /// Has a field say this and nothing else, whatever was set before.
+    pub(super) fn set(&mut self, name: &str, value: Template) {
+        self.lines.retain(|line| &*line.name != name);
+        self.removes.push(name.to_owned());
+        self.lines.push(FieldLine {
+            name: name.into(),
+            value,
+        });
+    }
+
     fn into_edits(self) -> Option<Box<HeadEdits>> {
         let is_idle = self.removes.is_empty() && self.copies.is_empty() && self.lines.is_empty();
         let edits = HeadEdits {
@@ -41,89 +51,141 @@ impl Builder<'_> {
         section: &Section,
         captures: Option<&[Box<str>]>,
     ) -> Option<RouteEdits> {
-        let mut request = Some(Gathered::default());
-        if let Some(table) = section.table("request-headers") {
-            request = self.headers(table, Side::Request, captures);
-        }
-        let mut response = Some(Gathered::default());
-        if let Some(table) = section.table("response-headers") {
-            response = self.headers(table, Side::Response, captures);
-        }
+        let request = match section.table("request-headers") {
+            Some(table) => {
+                let mut gathered = Gathered::default();
+                self.headers(table, Side::Request, captures, &mut gathered)
+                    .then_some(gathered)
+            }
+            None => Some(Gathered::default()),
+        };
+        let response = self.response_headers(section, captures);
         let rewrite = match section.table("rewrite") {
             Some(table) => self.rewrite(table, section, captures).map(Some),
+            None => Some(None),
+        };
+        let cors = match section.table("cors") {
+            Some(table) => self.cors(table, section).map(Some),
             None => Some(None),
         };
         Some(RouteEdits {
             request: request?.into_edits(),
             response: response?.into_edits(),
             rewrite: rewrite?.map(Box::new),
+            cors: cors?.map(Box::new),
         })
     }
 
+    /// What the route's keys say of answers, the plainest last: it goes before the others.
+    fn response_headers(
+        &mut self,
+        section: &Section,
+        captures: Option<&[Box<str>]>,
+    ) -> Option<Gathered> {
+        let mut gathered = Gathered::default();
+        let mut is_right = Self::security_headers(section, &mut gathered).is_some();
+        if section.table("cors").is_some() {
+            let names = SAID_BY_CORS.iter().map(|name| (*name).to_owned());
+            gathered.removes.extend(names);
+        }
+        if let Some(respond) = section.table("respond") {
+            let side = Side::Response;
+            is_right &= match fields(respond, "headers") {
+                Some(set) => {
+                    let names = set.iter().map(|(name, _)| name);
+                    self.are_not_ours(&[], names, side)
+                        & self.set(set, side, captures, &mut gathered)
+                }
+                None => false,
+            };
+        }
+        if let Some(table) = section.table("response-headers") {
+            is_right &= self.headers(table, Side::Response, captures, &mut gathered);
+        }
+        is_right.then_some(gathered)
+    }
+
+    /// Whether all is right with them.
     fn headers(
         &mut self,
         section: &Section,
         side: Side,
         captures: Option<&[Box<str>]>,
-    ) -> Option<Gathered> {
+        gathered: &mut Gathered,
+    ) -> bool {
         let removed = match section.set_at("remove") {
-            Some(_) => section.items::<String>("remove")?,
-            None => Vec::new(),
+            Some(_) => section.items::<String>("remove"),
+            None => Some(Vec::new()),
         };
-        let (set, added, copied) = (
-            fields(section, "set")?,
-            fields(section, "add")?,
-            fields(section, "copy")?,
+        let tables = (
+            fields(section, "set"),
+            fields(section, "add"),
+            fields(section, "copy"),
         );
+        let (Some(removed), (Some(set), Some(added), Some(copied))) = (removed, tables) else {
+            return false;
+        };
         let names = set.iter().chain(added).map(|(name, _)| name);
         let changed = names.chain(copied.iter().map(|(_, to)| to));
         let mut is_right = self.are_not_ours(&removed, changed, side);
         is_right &= self.are_replaced_once(&removed, set, copied);
-        let mut gathered = Gathered {
-            removes: removed.into_iter().map(|(name, _)| name).collect(),
-            ..Gathered::default()
-        };
-        for (name, value) in set {
-            let name = text_of(name)?;
-            gathered.removes.push(name.to_owned());
-            let line = self.line(name, value, side, captures);
-            is_right &= line.is_some();
-            gathered.lines.extend(line);
-        }
+        is_right &= self.set(set, side, captures, gathered);
+        gathered
+            .removes
+            .extend(removed.into_iter().map(|(name, _)| name));
         for (name, values) in added {
-            let Typed::List(values) = &values.typed else {
+            let (Some(name), Typed::List(values)) = (text_of(name), &values.typed) else {
                 continue;
             };
             for value in values {
-                let line = self.line(text_of(name)?, value, side, captures);
-                is_right &= line.is_some();
-                gathered.lines.extend(line);
+                let value = self.value(value, side, captures);
+                is_right &= value.is_some();
+                gathered.lines.extend(value.map(|value| FieldLine {
+                    name: name.into(),
+                    value,
+                }));
             }
         }
         for (from, to) in copied {
-            let to = text_of(to)?;
+            let (Some(from), Some(to)) = (text_of(from), text_of(to)) else {
+                continue;
+            };
             gathered.removes.push(to.to_owned());
-            gathered.copies.push((text_of(from)?.into(), to.into()));
+            gathered.copies.push((from.into(), to.into()));
         }
-        is_right.then_some(gathered)
+        is_right
     }
 
-    fn line(
+    /// Whether all is right with them.
+    fn set(
         &mut self,
-        name: &str,
+        fields: &[(Read, Read)],
+        side: Side,
+        captures: Option<&[Box<str>]>,
+        gathered: &mut Gathered,
+    ) -> bool {
+        let mut is_right = true;
+        for (name, value) in fields {
+            match (text_of(name), self.value(value, side, captures)) {
+                (Some(name), Some(value)) => gathered.set(name, value),
+                _ => is_right = false,
+            }
+        }
+        is_right
+    }
+
+    fn value(
+        &mut self,
         value: &Read,
         side: Side,
         captures: Option<&[Box<str>]>,
-    ) -> Option<FieldLine> {
+    ) -> Option<Template> {
         let template = self.template_at(text_of(value)?, &value.span, captures)?;
         if side == Side::Request && template.variables().any(|one| *one == Variable::Server) {
             self.server_is_unknown(&value.span);
             return None;
         }
-        Some(FieldLine {
-            name: name.into(),
-            value: template,
-        })
+        Some(template)
     }
 
     /// For texts that the server gets.
@@ -197,6 +259,16 @@ impl Builder<'_> {
         is_right
     }
 }
+
+/// What is said by `cors`, and not by servers then.
+const SAID_BY_CORS: &[&str] = &[
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-expose-headers",
+    "access-control-max-age",
+];
 
 /// Why a field is not for routes to change, in lower case.
 fn of_ours(name: &str, side: Side) -> Option<&'static str> {

@@ -310,16 +310,20 @@ impl Builder<'_> {
     }
 
     fn respond(&mut self, section: &Section, captures: Option<&[Box<str>]>) -> Option<Respond> {
-        let body = self.template(section, "body", captures);
+        let body = self.respond_body(section, captures);
         let (status, span) = section.with_span::<u16>("status")?;
-        if matches!(status, 204 | 304) && section.set_at("body").is_some() {
+        let has_body = ["body", "json", "file"]
+            .iter()
+            .any(|key| section.set_at(key).is_some());
+        if matches!(status, 204 | 304) && has_body {
             self.findings
                 .error(span, format!("an answer with status {status} has no body"));
         }
+        let (body, content_type) = body?;
         Some(Respond {
             status,
-            body: body?,
-            content_type: section.value("content-type")?,
+            body,
+            content_type,
         })
     }
 
@@ -331,7 +335,7 @@ impl Builder<'_> {
         })
     }
 
-    fn template(
+    pub(super) fn template(
         &mut self,
         section: &Section,
         key: &str,

@@ -1,6 +1,6 @@
 //! What a route changes on the way: fields of requests, fields of answers.
 
-use sluice_route::{FieldNames, PathRewrite, Template};
+use sluice_route::{FieldNames, PathRewrite, Pattern, Template};
 
 /// What a route changes in the heads of its requests and of their answers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -11,6 +11,44 @@ pub struct RouteEdits {
     pub response: Option<Box<HeadEdits>>,
     /// `rewrite`
     pub rewrite: Option<Box<Rewrite>>,
+    /// `cors`
+    pub cors: Option<Box<Cors>>,
+}
+
+/// `cors`: which pages of other origins may read the answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cors {
+    /// `origins`
+    pub origins: Origins,
+    /// `methods`, as the field says them.
+    pub methods: Box<str>,
+    /// `headers`, as the field says them; `None` is those that are asked for.
+    pub headers: Option<Box<str>>,
+    /// `expose-headers`, as the field says them.
+    pub expose: Option<Box<str>>,
+    /// `credentials`
+    pub credentials: bool,
+    /// `max-age` in seconds.
+    pub max_age: u64,
+}
+
+/// Whose pages.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Origins {
+    /// Everybody's; credentials are out of the question then.
+    Any,
+    /// Those of these origins.
+    Of(Box<[Pattern]>),
+}
+
+impl Cors {
+    /// Whether pages of this origin may.
+    pub fn allows(&self, origin: &[u8]) -> bool {
+        match &self.origins {
+            Origins::Any => true,
+            Origins::Of(patterns) => patterns.iter().any(|pattern| pattern.matches(origin)),
+        }
+    }
 }
 
 /// `rewrite`: what a server is asked for instead.

@@ -1,5 +1,6 @@
 //! Routes: what is done with a request that meets their conditions, and how often it is tried.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -159,15 +160,31 @@ impl Action {
     }
 }
 
-/// `respond = { status, body, content-type }`
+/// `respond`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Respond {
     /// 200 to 599
     pub status: u16,
-    /// The body; variables are filled in.
-    pub body: Template,
-    /// `content-type`; `text/plain; charset=utf-8` by default.
+    /// `body`, `json` or `file`
+    pub body: RespondBody,
+    /// `content-type`, or what the body is.
     pub content_type: Arc<str>,
+}
+
+/// The body of a fixed answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RespondBody {
+    /// A text; variables are filled in.
+    Text(Template),
+    /// A text of JSON in whose strings variables are filled in, escaped.
+    Json(Template),
+    /// What a file held when the plan was made.
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What is in it.
+        content: Arc<[u8]>,
+    },
 }
 
 /// `redirect = { to, status }`

@@ -103,6 +103,7 @@ fn kind(kind: &Kind) -> Value {
             "additionalProperties": shape(inner),
         }),
         Kind::Tables(inner) => json!({ "type": "array", "items": shape(inner) }),
+        Kind::Json => json!({}),
         Kind::NotYet => json!(false),
     }
 }

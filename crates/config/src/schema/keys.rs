@@ -2,6 +2,7 @@
 
 mod auth;
 mod circuit_breaker;
+mod cors;
 mod headers;
 mod health;
 mod listener;
@@ -18,6 +19,7 @@ mod upstream;
 use std::time::Duration;
 
 use auth::AUTH;
+pub(crate) use headers::SECURITY_HEADERS;
 use listener::LISTENER;
 use process::{ADMIN, LOGS, RUNTIME};
 pub(crate) use route::ROUTE;

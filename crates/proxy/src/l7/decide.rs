@@ -140,6 +140,11 @@ impl<'b> Asked<'_, '_, 'b> {
         if !is_admitted {
             return Err(Refused::Denied);
         }
+        if let Some(cors) = &route.edits.cors
+            && let Some(answered) = self.cors(cors, trip)
+        {
+            return Ok(answered);
+        }
         if self.is_too_much(route) {
             return Err(Refused::NoMemory);
         }

@@ -17,6 +17,7 @@ mod access;
 mod admission;
 mod client;
 mod collect;
+mod cors;
 mod decide;
 mod exchange;
 mod failure;

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use sluice_config::plan::{FixedAnswer, Redirect, Respond};
+use sluice_config::plan::{FixedAnswer, Redirect, Respond, RespondBody};
 use sluice_http::h1::relay::Outbox;
 use sluice_http::h1::response::write_status_line;
 use sluice_telemetry::End;
@@ -64,11 +64,19 @@ pub(super) struct Recipient {
 /// `respond = { … }`
 pub(super) fn fixed(respond: &Respond, values: &Values<'_>, reply: Reply<'_>, out: &mut Vec<u8>) {
     let mut body = Vec::new();
-    respond
-        .body
-        .render(|variable, out| values.write(variable, out), &mut body);
+    let body = match &respond.body {
+        RespondBody::Text(text) => {
+            text.render(|variable, out| values.write(variable, out), &mut body);
+            &*body
+        }
+        RespondBody::Json(text) => {
+            text.render(|variable, out| values.write_json(variable, out), &mut body);
+            &*body
+        }
+        RespondBody::File { content, .. } => content,
+    };
     let content_type = (!body.is_empty()).then_some(&*respond.content_type);
-    write(respond.status, &[], content_type, &body, reply, out);
+    write(respond.status, &[], content_type, body, reply, out);
 }
 
 /// A fixed answer without variables.
@@ -91,6 +99,11 @@ pub(super) fn redirect(
         .render(|variable, out| values.write(variable, out), &mut location);
     let extra = [("Location", location.as_slice())];
     write(redirect.status, &extra, None, b"", reply, out);
+}
+
+/// An answer without a body.
+pub(super) fn empty(status: u16, reply: Reply<'_>, out: &mut Vec<u8>) {
+    write(status, &[], None, b"", reply, out);
 }
 
 /// What an authority asks to see (RFC 8555, 8.3).

@@ -63,6 +63,28 @@ impl Values<'_> {
         };
         out.extend_from_slice(text);
     }
+
+    /// The same within a string of JSON. What is no UTF-8 becomes U+FFFD.
+    pub(super) fn write_json(&self, variable: &Variable, out: &mut Vec<u8>) {
+        let mut raw = Vec::new();
+        self.write(variable, &mut raw);
+        write_escaped(&String::from_utf8_lossy(&raw), out);
+    }
+}
+
+/// What may not stand in a string of JSON as it is (RFC 8259, 7).
+fn write_escaped(text: &str, out: &mut Vec<u8>) {
+    for c in text.chars() {
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            control if control < ' ' => {
+                // Writing to a vector cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
 }
 
 /// RFC 6265, 4.2.1
@@ -76,4 +98,19 @@ fn cookie<'a>(head: &RequestHead<'_, 'a>, name: &str) -> Option<&'a [u8]> {
             let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
             Some(value)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_of_json_stay_strings() {
+        let mut out = Vec::new();
+        write_escaped("a\"b\\c\r\n\0d\u{e9}", &mut out);
+        assert_eq!(
+            String::from_utf8(out).expect("text"),
+            r#"a\"b\\c\u000d\u000a\u0000dé"#
+        );
+    }
 }

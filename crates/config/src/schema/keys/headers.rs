@@ -1,6 +1,6 @@
 //! The keys for fields that routes change.
 
-use crate::schema::{Default, Form, Key, Kind, Shape};
+use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
 
 /// `request-headers` of `[[routes]]`
 pub(crate) static REQUEST_HEADERS: Shape = Shape {
@@ -52,3 +52,58 @@ const COPY: Key = Key::new(
      renamed.",
 )
 .also(&["rename", "move"]);
+
+/// `security-headers` of `[[routes]]`, as a table
+pub(crate) static SECURITY_HEADERS: Shape = Shape {
+    place: "`security-headers` of `[[routes]]`",
+    doc: "Fields that have browsers be careful, in the place of the server's own of these names. What `response-headers` sets goes before. \
+          `Strict-Transport-Security` is `tls.hsts` of the listener.",
+    keys: &[
+        Key::new(
+            "nosniff",
+            Kind::Flag,
+            Default::Is("true"),
+            "`X-Content-Type-Options: nosniff`: what an answer is, its `Content-Type` says and no guess.",
+        )
+        .also(&["content-type-options", "x-content-type-options"]),
+        Key::new(
+            "frame-options",
+            Kind::Choice(&[Choice::new("deny"), Choice::new("same-origin"), Choice::new("off")]),
+            Default::Is("\"deny\""),
+            "`X-Frame-Options`: who may show the page within another one, nobody or pages of the same origin; `\"off\"` is no such field.",
+        )
+        .also(&["frame", "x-frame-options"]),
+        Key::new(
+            "referrer-policy",
+            Kind::Choice(&[
+                Choice::new("no-referrer"),
+                Choice::new("same-origin"),
+                Choice::new("strict-origin"),
+                Choice::new("strict-origin-when-cross-origin"),
+                Choice::new("origin"),
+                Choice::new("origin-when-cross-origin"),
+                Choice::new("no-referrer-when-downgrade"),
+                Choice::new("unsafe-url"),
+                Choice::new("off"),
+            ]),
+            Default::Is("\"strict-origin-when-cross-origin\""),
+            "`Referrer-Policy`: what other sites learn of where a visitor comes from; `\"off\"` is no such field.",
+        )
+        .also(&["referrer"]),
+        Key::new(
+            "content-security-policy",
+            Kind::Text(Form::FieldValue),
+            Default::Absent("the server's own is passed on"),
+            "`Content-Security-Policy`: where the page may load scripts and all else from. What is right depends on the page: \
+             `\"default-src 'self'\"` is a start.",
+        )
+        .also(&["csp"]),
+        Key::new(
+            "permissions-policy",
+            Kind::Text(Form::FieldValue),
+            Default::Absent("the server's own is passed on"),
+            "`Permissions-Policy`: what of the device the page may use, such as `\"camera=(), geolocation=()\"`.",
+        )
+        .also(&["feature-policy"]),
+    ],
+};

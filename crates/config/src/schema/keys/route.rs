@@ -1,6 +1,7 @@
 //! The keys of routes.
 
-use super::headers::{REQUEST_HEADERS, RESPONSE_HEADERS};
+use super::cors::CORS;
+use super::headers::{REQUEST_HEADERS, RESPONSE_HEADERS, SECURITY_HEADERS};
 use super::matching::MATCH;
 use super::rewrite::REWRITE;
 use super::split::{ASSIGN, SIDE};
@@ -113,6 +114,20 @@ pub(crate) static ROUTE: Shape = Shape {
         )
         .also(&["response-header", "add-header"]),
         Key::new(
+            "cors",
+            Kind::Table(&CORS),
+            Default::Absent("what servers say of it is passed on"),
+            "Which pages of other origins may read the answers. [headers.md](headers.md#cors) says how.",
+        )
+        .also(&["cross-origin", "access-control"]),
+        Key::new(
+            "security-headers",
+            Kind::Either(&[Kind::Flag, Kind::Table(&SECURITY_HEADERS)]),
+            Default::Is("false"),
+            "Fields that have browsers be careful with the answers; `true` is the usual ones, a table says which.",
+        )
+        .also(&["secure-headers", "helmet"]),
+        Key::new(
             "allow",
             Kind::OneOrList(&Kind::Text(Form::Origin)),
             Default::Absent("clients may come from anywhere"),
@@ -178,7 +193,7 @@ pub(crate) static RESPOND: Shape = Shape {
             "body",
             Kind::Text(Form::Template),
             Default::Is("\"\""),
-            "The body; variables in braces are filled in.",
+            "The body; variables in braces are filled in. At most one of `body`, `json` and `file` is set.",
         )
         .also(&["text", "content"]),
         Key::new(
@@ -191,9 +206,29 @@ pub(crate) static RESPOND: Shape = Shape {
         Key::new(
             "content-type",
             Kind::Text(Form::FieldValue),
-            Default::Is("\"text/plain; charset=utf-8\""),
+            Default::Depends("`application/json` with `json`, by the name's ending with `file`, else `text/plain; charset=utf-8`"),
             "The body's media type.",
         ),
+        Key::new(
+            "json",
+            Kind::Json,
+            Default::Absent("see `body`"),
+            "Instead of `body`: a value that goes out as JSON. Variables in its texts are filled in, escaped as JSON wants it.",
+        ),
+        Key::new(
+            "file",
+            Kind::Text(Form::File),
+            Default::Absent("see `body`"),
+            "Instead of `body`: a file of 1MiB at most, as it is. It is read when the configuration is, and again when it changes.",
+        )
+        .also(&["path", "body-file", "errorfile"]),
+        Key::new(
+            "headers",
+            Kind::Fields(&Kind::Text(Form::FieldTemplate)),
+            Default::Is("{}"),
+            "Fields of the answer; as `set` of `response-headers`.",
+        )
+        .also(&["fields"]),
     ],
 };
 
