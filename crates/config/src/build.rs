@@ -51,6 +51,7 @@ pub(crate) fn build(
         findings,
         listeners: file.tables("listeners"),
         upstreams: file.tables("upstreams"),
+        stores: file.tables("stores"),
         auth_sections: file.tables("auth"),
         auths: Vec::new(),
         zone: zone.as_deref(),
@@ -116,6 +117,7 @@ struct Builder<'a> {
     findings: &'a mut Findings,
     listeners: &'a [Section],
     upstreams: &'a [Section],
+    stores: &'a [Section],
     auth_sections: &'a [Section],
     /// What came of them; `None` for a wrong one.
     auths: Vec<Option<Auth>>,

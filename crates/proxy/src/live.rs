@@ -170,6 +170,12 @@ impl Live {
         self.clusters.get(id.0)
     }
 
+    pub(crate) fn store_named(&self, name: &str) -> Option<&Rc<Store>> {
+        self.stores
+            .iter()
+            .find(|store| &*store.settings().name == name)
+    }
+
     pub(crate) fn clusters(&self) -> &[Rc<Cluster>] {
         &self.clusters
     }

@@ -21,8 +21,8 @@ const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below or in the file of its subject: `examples_tls.rs`, `acme.rs`, `health_checks.rs`,
 /// `http_conditions.rs`, `http_hedge.rs`, `http_split.rs`, `overload_queue.rs`, `shift.rs`, `sticky_cookie.rs`,
-/// `sticky_table.rs`.
-const EXAMPLES: [&str; 26] = [
+/// `sticky_store.rs`, `sticky_table.rs`.
+const EXAMPLES: [&str; 27] = [
     "ab-test.toml",
     "acme.toml",
     "balancing.toml",
@@ -43,6 +43,7 @@ const EXAMPLES: [&str; 26] = [
     "proxy-protocol.toml",
     "smallest.toml",
     "sticky-cookie.toml",
+    "sticky-redis.toml",
     "tcp.toml",
     "tls.toml",
     "tuning-sockets.toml",

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::thread;
 
 use example::Example;
-use sticky_kit::{SLUICE, ask, configuration, served_by, set};
-use testkit::{Balancer, EchoServer, RawClient, Response, Script, ScriptedServer};
+use sticky_kit::{SLUICE, application, ask, configuration, served_by, set};
+use testkit::{Balancer, EchoServer, RawClient, Response};
 
 fn start(servers: &[EchoServer], sticky: &str) -> Balancer {
     Balancer::start(SLUICE, &file(servers, sticky))
@@ -17,16 +17,6 @@ fn start(servers: &[EchoServer], sticky: &str) -> Balancer {
 
 fn file(servers: &[EchoServer], sticky: &str) -> String {
     configuration(servers.iter().map(EchoServer::address), sticky, "")
-}
-
-/// A server that begins a session of this name with each answer.
-fn application(session: &str) -> ScriptedServer {
-    let set =
-        format!("Set-Cookie: other=1\r\nset-cookie: JSESSIONID={session}; Path=/; HttpOnly\r\n");
-    let body = session.len();
-    ScriptedServer::start([Script::answer(format!(
-        "HTTP/1.1 200 OK\r\n{set}Content-Length: {body}\r\n\r\n{session}"
-    ))])
 }
 
 fn moved(balancer: &Balancer) -> usize {

@@ -1,5 +1,6 @@
 //! `sticky` of `[upstreams.NAME]`
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Builder;
@@ -41,6 +42,7 @@ impl Builder<'_> {
                 return None;
             }
         }
+        let store = self.sticky_store(section)?;
         if section.set_at("cookie").is_some() {
             self.nothing_is_remembered(section);
             return self.sticky_cookie(section, upstream).map(Sticky::Cookie);
@@ -57,6 +59,7 @@ impl Builder<'_> {
             by,
             ttl: section.value("ttl")?,
             max_sessions: section.value("max-sessions")?,
+            store,
         }))
     }
 
@@ -74,6 +77,32 @@ impl Builder<'_> {
                 report
             });
         }
+    }
+
+    /// The store that it names; the inner `None` is the memory of this process.
+    #[expect(clippy::option_option, reason = "the outer is whether it is right")]
+    fn sticky_store(&mut self, section: &Section) -> Option<Option<Arc<str>>> {
+        let (name, span) = section.with_span::<Arc<str>>("store")?;
+        if &*name == "local" {
+            return Some(None);
+        }
+        let stores = self.stores;
+        if !stores.iter().any(|store| *store.name == *name) {
+            self.unknown_name("store", &name, span, stores);
+            return None;
+        }
+        // Cookies are good without one, only not elsewhere.
+        if self.secret_key.is_none() && section.set_at("cookie").is_none() {
+            self.findings.push(
+                Diagnostic::error(
+                    span.clone(),
+                    "balancers find each other's sessions by the same `secret-key`, and there is none",
+                )
+                .help("set `secret-key = \"${SLUICE_SECRET_KEY}\"` in `[runtime]`, the same on each"),
+            );
+            return None;
+        }
+        Some(Some(name))
     }
 
     fn sticky_cookie(&mut self, section: &Section, upstream: &Section) -> Option<StickyCookie> {

@@ -1,5 +1,6 @@
 //! How sessions stay on their servers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// `sticky` of `[upstreams.NAME]`
@@ -46,6 +47,8 @@ pub struct Remembered {
     pub ttl: Duration,
     /// `max-sessions`
     pub max_sessions: usize,
+    /// `store`: the name of one; `None` is `"local"`.
+    pub store: Option<Arc<str>>,
 }
 
 /// What tells a session.

@@ -29,7 +29,7 @@ pub(super) fn redirect(request: &mut Outgoing, to: &Rc<Cluster>, trip: &mut Trip
     request.has_fallback = false;
     request.cluster = Rc::clone(to);
     request.key = request.fallback_key;
-    request.session = request.fallback_session;
+    request.session = std::mem::take(&mut request.fallback_session);
     request.tries.start_over();
     trip.cluster = Some(Rc::clone(to));
     to.metrics().fallbacks.increment();

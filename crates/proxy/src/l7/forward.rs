@@ -44,6 +44,10 @@ pub(super) async fn run(
     let after = loop {
         let mut next = None;
         let is_first = request.tries.begun() == 0;
+        if is_first && request.session.is_shared() {
+            Box::pin(request.session.ask(&cluster, trip.now)).await;
+            trip.tick();
+        }
         if is_first
             || (failure.may_be_mended(&request.tries)
                 && Box::pin(may_go_on(downstream, trip, request, &mut failure)).await)

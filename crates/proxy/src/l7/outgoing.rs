@@ -147,7 +147,7 @@ impl Asked<'_, '_, '_> {
             lines: lines.as_deref().unwrap_or_default(),
         });
         let clock = worker.clock();
-        let session = Session::of(cluster, facts, trip.now, clock);
+        let session = Session::of(cluster, &self.listener.live, facts, trip.now, clock);
         let forwarding = Forwarding {
             client: self.downstream.client.ip(),
             trusted,
@@ -263,7 +263,7 @@ impl Asked<'_, '_, '_> {
         };
         let clock = self.downstream.worker.clock();
         other.map_or_else(Session::default, |other| {
-            Session::of(other, facts, now, clock)
+            Session::of(other, &self.listener.live, facts, now, clock)
         })
     }
 

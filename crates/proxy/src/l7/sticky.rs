@@ -1,26 +1,31 @@
 //! The session that a request belongs to: which server it has, and what becomes of that when another one answers.
 //!
 //! ```text
-//!   decide ── Session::of ──► forward: Asked::home ──► picked ──► answered
-//!             cookie, table                            table      table, Set-Cookie
+//!   decide ── Session::of ──► forward: ask ──► Asked::home ──► picked ──► answered
+//!             cookie, table            store                   table      table, Set-Cookie
+//!                                                              store      store
 //! ```
+
+mod shared;
 
 use std::fmt::Write as _;
 use std::rc::Rc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use sluice_config::plan::{Remembered, SameSite, SessionKey, Sticky, StickyCookie};
+use sluice_config::plan::{SameSite, SessionKey, Sticky, StickyCookie};
 use sluice_route::Facts;
 use sluice_session::{PIN_LENGTH, Pin, ServerName, SessionName};
 use sluice_upstream::{Cluster, Lane, Sessions};
 use sluice_wire::h1::{FieldKind, Fields};
 
+use self::shared::Shared;
 use super::outgoing::Outgoing;
 use crate::clock::Clock;
+use crate::live::Live;
 use crate::trip::Trip;
 
 /// What is known of the session that a request belongs to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Session {
     /// The position of its server in the cluster; `None` where it has none.
     home: Option<u32>,
@@ -32,11 +37,19 @@ pub(super) struct Session {
     is_aging: bool,
     /// Whether the client has sent a cookie of ours, good or not: servers do not get to see it.
     pub(super) has_cookie: bool,
+    /// Where other balancers know of it too.
+    shared: Option<Shared>,
 }
 
 impl Session {
     /// What the request's head says of it.
-    pub(super) fn of(cluster: &Cluster, facts: &Facts<'_>, now: Instant, clock: &Clock) -> Self {
+    pub(super) fn of(
+        cluster: &Cluster,
+        live: &Live,
+        facts: &Facts<'_>,
+        now: Instant,
+        clock: &Clock,
+    ) -> Self {
         let (Some(sticky), Some(sessions)) = (&cluster.settings().sticky, cluster.sessions())
         else {
             return Self::default();
@@ -46,7 +59,16 @@ impl Session {
                 Self::by_cookie(cookie, cluster, sessions, facts, unix(clock, now))
             }
             Sticky::Remembered(remembered) => {
-                Self::by_table(remembered, cluster, sessions, facts, now)
+                let mut session = Self::default();
+                let store = remembered.store.as_deref();
+                session.shared = store
+                    .and_then(|store| live.store_named(store))
+                    .map(|store| {
+                        let upstream = &cluster.settings().name;
+                        Shared::new(store, sessions, upstream, remembered.ttl)
+                    });
+                session.by_table(&remembered.by, cluster, sessions, facts, now);
+                session
             }
         }
     }
@@ -77,24 +99,41 @@ impl Session {
     }
 
     fn by_table(
-        remembered: &Remembered,
+        &mut self,
+        by: &SessionKey,
         cluster: &Cluster,
         sessions: &Sessions,
         facts: &Facts<'_>,
         now: Instant,
-    ) -> Self {
-        let mut session = Self::default();
-        let (Some(name), Some(table)) =
-            (name_of(&remembered.by, sessions, facts), sessions.table())
-        else {
-            return session;
+    ) {
+        let (Some(name), Some(table)) = (name_of(by, sessions, facts), sessions.table()) else {
+            return;
         };
-        session.name = Some(name);
-        if let Some(found) = table.find(name, cluster.moment(now)) {
-            session.is_known = true;
-            session.goes_to(cluster, found.server);
+        self.name = Some(name);
+        let now = cluster.moment(now);
+        if let Some(found) = table.find(name, now) {
+            self.is_known = true;
+            self.goes_to(cluster, found.server);
+            if let Some(shared) = self.shared.as_ref().filter(|one| one.is_due(found, now)) {
+                shared.agree(name, found.server, now);
+            }
         }
-        session
+    }
+
+    /// Whether balancers share it.
+    pub(super) fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Asks the store for its server, where this balancer does not know it or would have to leave it.
+    pub(super) async fn ask(&mut self, cluster: &Cluster, now: Instant) {
+        let is_good = self.home().is_some_and(|home| !cluster.is_left(home, now));
+        if let (Some(shared), Some(name), false) = (&self.shared, self.name, is_good)
+            && let Some(server) = shared.ask(name, cluster.moment(now)).await
+        {
+            self.is_known = true;
+            self.goes_to(cluster, server);
+        }
     }
 
     fn goes_to(&mut self, cluster: &Cluster, server: ServerName) {
@@ -122,7 +161,11 @@ impl Outgoing {
         ) else {
             return;
         };
-        let written = table.keep(name, server, cluster.moment(now));
+        let now = cluster.moment(now);
+        let written = table.keep(name, server, now);
+        if let Some(shared) = &session.shared {
+            shared.agree(name, written.known.unwrap_or(server), now);
+        }
         session.is_known = true;
         session.goes_to(cluster, written.known.unwrap_or(server));
         let metrics = cluster.metrics();
@@ -214,6 +257,9 @@ impl Outgoing {
         let metrics = cluster.metrics();
         for name in [moved, learned].into_iter().flatten() {
             let written = table.put(name, server, now);
+            if let Some(shared) = &self.session.shared {
+                shared.tell(name, server);
+            }
             if written.pushed_out {
                 metrics.sessions_pushed_out.increment();
             }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use testkit::{Balancer, EchoReply, RawClient, Response, run};
+use testkit::{Balancer, EchoReply, RawClient, Response, Script, ScriptedServer, run};
 
 pub(crate) const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
@@ -31,6 +31,20 @@ pub(crate) fn served_by(balancer: &Balancer, fields: &str) -> String {
     let response = ask(balancer, fields);
     assert_eq!(response.status, 200);
     EchoReply::from_response(&response).server
+}
+
+/// A server that begins a session of this name with each answer.
+#[allow(
+    dead_code,
+    reason = "one of the files that share this does not need it"
+)]
+pub(crate) fn application(session: &str) -> ScriptedServer {
+    let set =
+        format!("Set-Cookie: other=1\r\nset-cookie: JSESSIONID={session}; Path=/; HttpOnly\r\n");
+    let body = session.len();
+    ScriptedServer::start([Script::answer(format!(
+        "HTTP/1.1 200 OK\r\n{set}Content-Length: {body}\r\n\r\n{session}"
+    ))])
 }
 
 /// `sluice drain app/ADDRESS` and the like.

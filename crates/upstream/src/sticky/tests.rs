@@ -9,6 +9,7 @@ fn remembered(max_sessions: usize) -> Sticky {
         by: SessionKey::ClientIp,
         ttl: Duration::from_hours(1),
         max_sessions,
+        store: None,
     })
 }
 

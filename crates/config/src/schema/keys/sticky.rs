@@ -54,7 +54,14 @@ pub(crate) static STICKY: Shape = Shape {
              start. Not for `cookie`, which needs none.",
         )
         .also(&["size", "table-size", "zone", "max-entries"]),
-        Key::not_yet("store", "Where sessions are remembered that several balancers share."),
+        Key::new(
+            "store",
+            Kind::Text(Form::Name),
+            Default::Is("\"local\""),
+            "Where sessions are remembered: `local`, or the name of one of `[stores.NAME]`, which several balancers share. Needs \
+             `runtime.secret-key`, the same on each. Not for `cookie`, which needs none.",
+        )
+        .also(&["stores", "shared", "redis"]),
     ],
 };
 

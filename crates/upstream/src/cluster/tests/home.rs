@@ -13,6 +13,7 @@ fn sticky(room: &Room) -> Upstream {
             by: SessionKey::ClientIp,
             ttl: Duration::from_hours(1),
             max_sessions: 10,
+            store: None,
         })),
         ..room.settings()
     }
