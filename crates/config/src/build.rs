@@ -15,6 +15,7 @@ mod matching;
 mod ocsp;
 mod overload;
 mod process;
+mod rate_limit;
 mod respond;
 mod rewrite;
 mod route;
@@ -54,6 +55,7 @@ pub(crate) fn build(
         stores: file.tables("stores"),
         auth_sections: file.tables("auth"),
         auths: Vec::new(),
+        rate_limits: file.tables("rate-limits"),
         zone: zone.as_deref(),
         balancer: runtime.and_then(|table| table.table("balancer")),
         secret_key: runtime.and_then(|table| table.value("secret-key")),
@@ -63,6 +65,7 @@ pub(crate) fn build(
     let mut upstreams = builder.each(file.tables("upstreams"), Builder::upstream);
     builder.auth(file, &mut upstreams);
     let stores = builder.each(file.tables("stores"), Builder::store);
+    let rate_limits = builder.each(file.tables("rate-limits"), Builder::rate_limit);
     let listeners = builder.each(file.tables("listeners"), Builder::listener);
     let routes = builder.routes(file);
     let runtime = builder.runtime(file);
@@ -76,6 +79,7 @@ pub(crate) fn build(
     }
     builder.unused_upstreams(file, &listeners, &routes);
     let auths = std::mem::take(&mut builder.auths);
+    builder.unused_limits(file);
     check::check(file, &listeners, &routes, &upstreams, builder.findings);
 
     let (conditions, routes): (Vec<_>, Vec<_>) = all(routes)?
@@ -104,6 +108,7 @@ pub(crate) fn build(
         },
         stores: all(stores)?,
         auths: all(auths)?,
+        rate_limits: all(rate_limits)?,
         runtime: runtime?,
         admin,
         logs: logs?,
@@ -121,6 +126,7 @@ struct Builder<'a> {
     auth_sections: &'a [Section],
     /// What came of them; `None` for a wrong one.
     auths: Vec<Option<Auth>>,
+    rate_limits: &'a [Section],
     /// `runtime.zone`
     zone: Option<&'a str>,
     /// `runtime.balancer`

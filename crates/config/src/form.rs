@@ -5,6 +5,7 @@ mod cookie;
 mod cors;
 mod health;
 mod hedge;
+mod limit;
 mod origin;
 mod redis;
 mod rewrite;
@@ -97,6 +98,9 @@ impl Form {
             Self::JsonTest => "a value or a comparison",
             Self::Datagram => "a datagram",
             Self::Redis => "the address of a Redis",
+            Self::RateLimit => "the name of a rate limit",
+            Self::RequestRate => "a rate such as \"100/s\"",
+            Self::LimitKey => "a key of limits",
         }
     }
 
@@ -122,9 +126,12 @@ impl Form {
             Self::Network => network(text).map(Typed::Network),
             Self::Country => origin::country(text).map(Typed::Country),
             Self::Origin => origin::origin(text).map(Typed::Origin),
-            Self::Upstream | Self::Listener | Self::Auth | Self::Any | Self::Template => {
-                Ok(Typed::Text(text.to_owned()))
-            }
+            Self::Upstream
+            | Self::Listener
+            | Self::Auth
+            | Self::RateLimit
+            | Self::Any
+            | Self::Template => Ok(Typed::Text(text.to_owned())),
             Self::Name => name(text).map(|()| Typed::Text(text.to_owned())),
             Self::Host => HostPattern::parse(text)
                 .map(Typed::Host)
@@ -168,6 +175,8 @@ impl Form {
             Self::JsonTest => health::json_test(text).map(Typed::JsonTest),
             Self::Datagram => health::datagram(text).map(Typed::Datagram),
             Self::Redis => redis::address(text).map(Typed::Redis),
+            Self::RequestRate => limit::rate(text).map(Typed::RequestRate),
+            Self::LimitKey => limit::key(text).map(Typed::LimitKey),
         }
     }
 }

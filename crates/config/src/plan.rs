@@ -13,6 +13,7 @@ mod listener;
 mod ocsp;
 mod origin;
 mod process;
+mod rate_limit;
 mod route;
 mod server_names;
 mod split;
@@ -39,6 +40,7 @@ pub use process::{
     AccessFormat, AccessLog, Admin, LogFormat, LogLevel, LogTarget, Logs, MaxMemory, Runtime,
     Secret,
 };
+pub use rate_limit::{KeyPart, LimitClass, LimitKey, Over, RateLimit};
 pub use route::{
     Action, Fallback, FixedAnswer, Redirect, Respond, RespondBody, Retry, RetryStatuses, Route,
     RoutePriority,
@@ -67,6 +69,8 @@ pub struct Plan {
     pub stores: Vec<Store>,
     /// `[auth.NAME]`, in the order of the file.
     pub auths: Vec<Auth>,
+    /// In the order of the file.
+    pub rate_limits: Vec<RateLimit>,
     /// `[runtime]`
     pub runtime: Runtime,
     /// `[admin]`; without it there is no admin listener.
@@ -129,3 +133,6 @@ pub struct StoreId(pub usize);
 /// Index into [`Plan::auths`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AuthId(pub usize);
+/// Index into [`Plan::rate_limits`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LimitId(pub usize);

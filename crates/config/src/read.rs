@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use sluice_limit::Rate;
 use sluice_model::{BindAddress, Country, ServerAddress};
 use sluice_route::{HostPattern, Origin, PathPattern, Pattern};
 
@@ -21,7 +22,8 @@ use crate::diagnostic::{Diagnostic, Findings, Span};
 use crate::form;
 use crate::interpolate;
 use crate::plan::{
-    FailureKind, HashKey, HedgeAfter, JsonTest, LoadReport, LogTarget, RedisAddress, Secret,
+    FailureKind, HashKey, HedgeAfter, JsonTest, KeyPart, LoadReport, LogTarget, RedisAddress,
+    Secret,
 };
 use crate::schema::{Default, Form, Key, Kind, Shape};
 use crate::syntax::{self, Entry, Table, Value, ValueKind};
@@ -70,6 +72,8 @@ pub(crate) enum Typed {
     JsonTest(JsonTest),
     Datagram(Vec<u8>),
     Redis(RedisAddress),
+    RequestRate(Rate),
+    LimitKey(KeyPart),
     List(Vec<Read>),
     /// Names of header fields with their values.
     Fields(Vec<(Read, Read)>),

@@ -345,6 +345,12 @@ pub(crate) enum Form {
     Datagram,
     /// Where a Redis is.
     Redis,
+    /// The name of a rate limit of this file.
+    RateLimit,
+    /// How many requests in which time.
+    RequestRate,
+    /// Who has a quota of their own.
+    LimitKey,
 }
 
 /// One of the words of a [`Kind::Choice`].

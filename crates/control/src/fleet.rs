@@ -20,7 +20,7 @@ use sluice_net::connect::may_use_addresses_of_others;
 use sluice_net::listen::BoundAddress;
 use sluice_probe::{Prober, Wanted};
 use sluice_proxy::{
-    Command, Crowds, Generation, Memory, NewQuic, NewSocket, Reweighing, WorkerThread,
+    Command, Crowds, Generation, Limits, Memory, NewQuic, NewSocket, Reweighing, WorkerThread,
 };
 use sluice_quic::seats;
 use sluice_store::Stores;
@@ -45,6 +45,7 @@ pub struct Fleet {
     endpoints: Arc<Endpoints>,
     crowds: Crowds,
     memory: Memory,
+    limits: Limits,
     stores: Stores,
     servers: Arc<Servers>,
     shifts: Arc<Shifts>,
@@ -122,6 +123,7 @@ impl Fleet {
             endpoints: Arc::default(),
             crowds: Crowds::default(),
             memory: Memory::default(),
+            limits: Limits::default(),
             stores: Stores::default(),
             servers: Arc::new(servers),
             shifts: Arc::new(Shifts::new(registry)),
@@ -204,6 +206,7 @@ impl Fleet {
             }
         }
         self.crowds = self.crowds.updated(plan);
+        self.limits = self.limits.updated(plan);
         self.stores = self.stores.updated(plan);
         let splits = self.shifts.splits_of(plan);
         let mut applied = Vec::new();
@@ -215,6 +218,7 @@ impl Fleet {
                 endpoints: Arc::clone(&endpoints),
                 crowds: self.crowds.clone(),
                 memory: self.memory.clone(),
+                limits: self.limits.clone(),
                 stores: self.stores.clone(),
                 splits: splits.clone(),
                 workers: self.workers.len(),
@@ -334,6 +338,7 @@ impl Fleet {
                 .iter()
                 .filter(|settings| &*settings.name == listener)
                 .any(|settings| has_server_name(settings, name)),
+            Subject::RateLimit(name) => plan.rate_limits.iter().any(|limit| &*limit.name == name),
             Subject::Store(name) => plan.stores.iter().any(|store| &*store.name == name),
             Subject::Auth(name) => plan.auths.iter().any(|auth| &*auth.name == name),
             Subject::Listener(name) => plan

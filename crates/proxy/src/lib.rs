@@ -21,6 +21,7 @@ mod crowd;
 mod deadline;
 mod l4;
 mod l7;
+mod limits;
 mod live;
 mod memory;
 mod preface;
@@ -37,6 +38,7 @@ mod upstream_preface;
 mod worker;
 
 pub use crowd::Crowds;
+pub use limits::Limits;
 pub use memory::Memory;
 pub use split_weights::{SplitWeights, Splits, WeighedSide};
 pub use worker::{Ciphers, Command, Generation, NewQuic, NewSocket, Reweighing, WorkerThread};

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use sluice_config::Plan;
 use sluice_config::plan::{
-    Auth, AuthId, HttpListener, Listener, Protocol, Route, RouteId, TcpTarget, Upstream, UpstreamId,
+    Auth, AuthId, HttpListener, LimitId, Listener, Protocol, RateLimit, Route, RouteId, TcpTarget,
+    Upstream, UpstreamId,
 };
 use sluice_health::Strain;
 use sluice_store::{Store, Stores};
@@ -25,6 +26,7 @@ use tokio::sync::futures::Notified;
 
 use crate::auth::LiveAuth;
 use crate::crowd::{Crowd, Crowds, Presence, Room};
+use crate::limits::{Limits, LiveLimit};
 use crate::memory::Memory;
 use crate::secure::Security;
 use crate::split;
@@ -50,6 +52,7 @@ pub(crate) struct Live {
     /// How short memory is.
     pub(crate) memory: Memory,
     stores: Vec<Rc<Store>>,
+    limits: Vec<LiveLimit>,
 }
 
 impl Live {
@@ -111,6 +114,7 @@ impl Live {
             crowds: Crowds::default(),
             memory: Memory::default(),
             stores: Vec::new(),
+            limits: Vec::new(),
         }
     }
 
@@ -131,6 +135,29 @@ impl Live {
     pub(crate) fn with_memory(mut self, memory: Memory) -> Self {
         self.memory = memory;
         self
+    }
+
+    /// With what was used of rate limits.
+    pub(crate) fn with_limits(
+        mut self,
+        limits: &Limits,
+        registry: &Registry,
+        worker: usize,
+    ) -> Self {
+        let live = |settings: &RateLimit| {
+            let used = limits.get(&settings.name)?;
+            Some(LiveLimit {
+                used: Arc::clone(used),
+                metrics: registry.rate_limit(worker, &settings.name),
+            })
+        };
+        // All of a plan's are there: control has made them by the same plan.
+        self.limits = self.plan.rate_limits.iter().filter_map(live).collect();
+        self
+    }
+
+    pub(crate) fn limit(&self, id: LimitId) -> Option<&LiveLimit> {
+        self.limits.get(id.0)
     }
 
     /// With a connection to each store. Those of `previous` that are as they were are kept.

@@ -9,6 +9,8 @@ use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Cluster, Lane};
 use sluice_wire::h1::{FieldKind, RequestHead, Version};
 
+use crate::limits::Place;
+
 use crate::l7::ForClient;
 
 /// What is known of a request so far.
@@ -40,6 +42,8 @@ pub(crate) struct Trip {
     pub(crate) response_body: u64,
     /// Whether it was decided upon before the client's handshake was done.
     pub(crate) early: bool,
+    /// Its places among those of its key that are under way.
+    pub(crate) places: Vec<Place>,
     /// Why it ended.
     pub(crate) end: End,
     /// Why it was refused.
@@ -81,6 +85,7 @@ impl Trip {
             request_body: 0,
             response_body: 0,
             early: false,
+            places: Vec::new(),
             end: End::Ok,
             refused: None,
             words: None,

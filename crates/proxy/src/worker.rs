@@ -32,6 +32,7 @@ use tokio::time::{Interval, interval, sleep, sleep_until};
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::crowd::Crowds;
+use crate::limits::Limits;
 use crate::live::Live;
 use crate::memory::Memory;
 use crate::quic::QuicPort;
@@ -67,6 +68,8 @@ pub struct Generation {
     pub crowds: Crowds,
     /// Who says how short memory is.
     pub memory: Memory,
+    /// What was used of its rate limits.
+    pub limits: Limits,
     /// What is known of its stores.
     pub stores: Stores,
     /// The weights that sides of splits have now.
@@ -292,6 +295,7 @@ impl Worker {
         );
         let live = live.with_tls(generation.ciphers, &self.tls_workspace);
         let live = live.with_memory(generation.memory);
+        let live = live.with_limits(&generation.limits, &self.registry, self.index);
         let stores = &generation.stores;
         let live = live.with_stores(stores, previous.as_deref(), &self.registry, self.index);
         let live = live.with_splits(&generation.splits);

@@ -1,6 +1,7 @@
 //! `sluice explain`: which route, upstream and server a request would get, and why.
 
 mod access;
+mod limits;
 mod passthrough;
 mod servers;
 mod session;
@@ -260,6 +261,7 @@ fn answer(
                 return Ok(text);
             }
             describe_auth(plan, route, &mut text)?;
+            limits::describe(plan, route, &facts, &mut text)?;
             describe(plan, route, &facts, servers, &mut text)?;
         }
         None => writeln!(text, "answer    404: no route matches")?,

@@ -20,11 +20,12 @@ use tls_kit::Authority;
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below or in the file of its subject: `examples_tls.rs`, `acme.rs`, `health_checks.rs`,
-/// `http_conditions.rs`, `http_hedge.rs`, `http_split.rs`, `overload_queue.rs`, `shift.rs`, `sticky_cookie.rs`,
+/// `http_conditions.rs`, `http_hedge.rs`, `http_split.rs`, `overload_queue.rs`, `rate_limits_examples.rs`, `shift.rs`, `sticky_cookie.rs`,
 /// `sticky_store.rs`, `sticky_table.rs`.
-const EXAMPLES: [&str; 27] = [
+const EXAMPLES: [&str; 29] = [
     "ab-test.toml",
     "acme.toml",
+    "api-limits.toml",
     "balancing.toml",
     "blue-green.toml",
     "canary-by-cookie.toml",
@@ -39,6 +40,7 @@ const EXAMPLES: [&str; 27] = [
     "mutual-tls.toml",
     "overload.toml",
     "passthrough.toml",
+    "premium-by-header.toml",
     "production.toml",
     "proxy-protocol.toml",
     "smallest.toml",

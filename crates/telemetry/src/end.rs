@@ -21,6 +21,8 @@ words! {
         Unauthorized = "unauthorized",
         /// Whether the client may come in could not be found out.
         AuthFailed = "auth-failed",
+        /// The client had more than a rate limit of the route lets it have.
+        RateLimited = "rate-limited",
         /// The upstream had no server to give the request to.
         NoServer = "no-server",
         /// No server of the upstream was well, and none is tried all the same (`fail-closed`, or down by hand).

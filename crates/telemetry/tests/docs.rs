@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use sluice_telemetry::access::{AccessLog, Format, fields};
 use sluice_telemetry::metrics::{
-    BadRequest, BreakerCause, CheckOutcome, ConnectFailure, DatagramDrop, Hello, Refusal,
-    ResponseFailure, ServerState, ShiftEnd, StatusClass, StoreOutcome, TlsFailure, catalogue,
+    BadRequest, BreakerCause, CheckOutcome, ConnectFailure, DatagramDrop, Hello, LimitOutcome,
+    Refusal, ResponseFailure, ServerState, ShiftEnd, StatusClass, StoreOutcome, TlsFailure,
+    catalogue,
 };
 use sluice_telemetry::{
     AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, TlsRecord, word,
@@ -32,6 +33,7 @@ fn metrics_page() {
             ("tls-failures", word::markdown::<TlsFailure>()),
             ("check-outcomes", word::markdown::<CheckOutcome>()),
             ("response-failures", word::markdown::<ResponseFailure>()),
+            ("limit-outcomes", word::markdown::<LimitOutcome>()),
             ("store-outcomes", word::markdown::<StoreOutcome>()),
         ],
     );

@@ -84,6 +84,7 @@ impl Builder<'_> {
                         fallback: None,
                         priority: RoutePriority::default(),
                         hedge: None,
+                        rate_limits: Vec::new(),
                         edits: RouteEdits::default(),
                         auth: None,
                     },
@@ -133,6 +134,7 @@ impl Builder<'_> {
         let captures = captures(section);
         let action = self.action(section, captures.as_deref());
         let edits = self.edits(section, captures.as_deref());
+        let rate_limits = self.route_limits(section);
         let listeners = self.listeners_of(section, http);
         let hedge = section
             .table("hedge")
@@ -153,6 +155,7 @@ impl Builder<'_> {
                 None => None,
             },
             priority: priority(section)?,
+            rate_limits: rate_limits?,
             hedge: match hedge {
                 Some(hedge) => Some(hedge?),
                 None => None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sluice_model::{Priority, Share};
 use sluice_route::Template;
 
-use super::{Access, Hedge, RouteAuth, RouteEdits, Split, UpstreamId};
+use super::{Access, Hedge, LimitId, RouteAuth, RouteEdits, Split, UpstreamId};
 
 /// `[[routes]]`
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub struct Route {
     pub hedge: Option<Hedge>,
     /// `priority`
     pub priority: RoutePriority,
+    /// `rate-limits`: all of them must let a request pass.
+    pub rate_limits: Vec<LimitId>,
     /// What is changed on the way.
     pub edits: RouteEdits,
     /// `auth`; `None` lets everybody in.

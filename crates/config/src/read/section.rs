@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use sluice_limit::Rate;
 use sluice_model::{BindAddress, Country, ServerAddress, Share, Weight};
 use sluice_route::{HostPattern, Origin, PathPattern, Pattern};
 
 use super::{Read, Typed};
 use crate::diagnostic::Span;
-use crate::plan::{FailureKind, HashKey, HedgeAfter, LoadReport, LogTarget, RedisAddress, Secret};
+use crate::plan::{
+    FailureKind, HashKey, HedgeAfter, KeyPart, LoadReport, LogTarget, RedisAddress, Secret,
+};
 use crate::schema::{Key, Shape};
 
 /// The values of one table.
@@ -182,6 +185,8 @@ from_typed! {
     u8: Typed::Number(number) => Self::try_from(*number).ok();
     Vec<u8>: Typed::Datagram(bytes) => Some(bytes.clone());
     Pattern: Typed::Pattern(pattern) => Some(pattern.clone());
+    Rate: Typed::RequestRate(rate) => Some(*rate);
+    KeyPart: Typed::LimitKey(part) => Some(part.clone());
     RedisAddress: Typed::Redis(address) => Some(address.clone());
 }
 

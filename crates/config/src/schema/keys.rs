@@ -8,6 +8,7 @@ mod health;
 mod listener;
 mod matching;
 mod process;
+mod rate_limit;
 mod rewrite;
 mod route;
 mod split;
@@ -22,6 +23,7 @@ use auth::AUTH;
 pub(crate) use headers::SECURITY_HEADERS;
 use listener::LISTENER;
 use process::{ADMIN, LOGS, RUNTIME};
+use rate_limit::RATE_LIMIT;
 pub(crate) use route::ROUTE;
 use store::STORE;
 pub(crate) use upstream::UPSTREAM;
@@ -55,6 +57,13 @@ pub(crate) static FILE: Shape = Shape {
         )
         .also(&["upstream", "backends", "backend", "clusters", "pools", "services"]),
         Key::new(
+            "rate-limits",
+            Kind::Named(&RATE_LIMIT),
+            Default::Absent("nobody is limited"),
+            "How much each client may have, each under a name of its own that routes name.",
+        )
+        .also(&["rate-limit", "limits", "limit-req", "throttle", "quotas"]),
+        Key::new(
             "stores",
             Kind::Named(&STORE),
             Default::Absent("each balancer knows only what it sees itself"),
@@ -84,7 +93,6 @@ pub(crate) static FILE: Shape = Shape {
             "What is known of where addresses are.",
         )
         .also(&["geoip", "geoip2", "maxmind", "geo-ip"]),
-        Key::not_yet("rate-limits", "Limits by client or key."),
         Key::new(
             "auth",
             Kind::Named(&AUTH),

@@ -69,7 +69,7 @@ impl Asked<'_, '_, '_> {
         trip.end = refusal.end;
         let status = respond::said_to(refusal.status, self.is_grpc());
         self.answer(trip, status, |reply, out| {
-            respond::refused(refusal, reply, out)
+            respond::refused(refusal, reply, out);
         })
     }
 }

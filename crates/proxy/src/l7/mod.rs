@@ -28,6 +28,7 @@ mod grpc;
 mod h2;
 mod h3;
 mod hedge;
+mod limits;
 mod outgoing;
 mod pipeline;
 mod place;
@@ -41,6 +42,7 @@ mod sticky;
 mod streams;
 mod tries;
 mod tunnel;
+mod turn;
 mod values;
 
 pub(crate) use for_client::ForClient;

@@ -21,6 +21,8 @@ pub(super) enum Refused {
     NoRoute,
     /// Clients may not come from there.
     Denied,
+    /// It is over a rate limit; worth another try in so many seconds.
+    Limited(u64),
     /// Memory is short.
     NoMemory,
     /// It asks for a method that no proxy in front of servers offers.
@@ -120,6 +122,13 @@ impl Asked<'_, '_, '_> {
                 self.listener.metrics.denied.increment();
                 let status = respond::said_to(403, self.is_grpc());
                 return self.answer(trip, status, |reply, out| respond::plain(403, reply, out));
+            }
+            Refused::Limited(retry_after) => {
+                trip.end = End::RateLimited;
+                let status = respond::said_to(429, self.is_grpc());
+                return self.answer(trip, status, |reply, out| {
+                    respond::plain_with(429, Some(retry_after), reply, out);
+                });
             }
             Refused::NoMemory => {
                 trip.end = End::NoMemory;

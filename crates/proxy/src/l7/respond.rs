@@ -254,6 +254,7 @@ pub(super) fn status_of(end: End) -> u16 {
         | End::Shed => 503,
         End::ConnectTimeout | End::UpstreamTimeout => 504,
         End::ClientTimeout => 408,
+        End::RateLimited => 429,
         End::BadRequest => 400,
         End::NoRoute => 404,
         End::Denied => 403,

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use sluice_config::{Source, Surroundings, load};
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
-use sluice_proxy::{Ciphers, Command, Crowds, Generation, Memory, NewSocket, Splits, WorkerThread};
+use sluice_proxy::{
+    Ciphers, Command, Crowds, Generation, Limits, Memory, NewSocket, Splits, WorkerThread,
+};
 use sluice_store::Stores;
 use sluice_telemetry::metrics::Registry;
 use sluice_upstream::Endpoints;
@@ -80,6 +82,7 @@ impl House {
         let generation = Generation {
             crowds: Crowds::default(),
             memory: self.memory.clone(),
+            limits: Limits::default(),
             stores: Stores::default(),
             splits: Splits::default(),
             workers: 1,

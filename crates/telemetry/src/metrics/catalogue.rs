@@ -146,6 +146,11 @@ families! {
     SERVER_CHECK_SECONDS = Gauge "sluice_server_check_duration_seconds" ["upstream", "server"] "How long the last health check of a server took.";
     PORTS_USED = Gauge "sluice_ephemeral_ports_used_ratio" ["upstream", "server"] "Share of the ephemeral ports towards a server that is in use, 0 to 1.";
 
+    // Rate limits.
+    RATE_LIMIT_REQUESTS = Counter "sluice_rate_limit_requests_total" ["limit", "outcome"] "Requests held against a rate limit, by what it said.";
+    RATE_LIMIT_WAITING = Gauge "sluice_rate_limit_waiting" ["limit"] "Requests that wait for their turn now (`over = \"delay\"`).";
+    RATE_LIMIT_FORGOTTEN = Counter "sluice_rate_limit_keys_forgotten_total" ["limit"] "Keys that had used some of their quota and were forgotten, as there were more than `max-keys`.";
+
     // Stores.
     STORE_OPERATIONS = Counter "sluice_store_operations_total" ["store", "outcome"] "What stores were asked, by what came of it.";
     STORE_CONNECTED = Gauge "sluice_store_connected" ["store"] "Workers that are connected to a store now.";

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::checks::CheckMetrics;
 use super::process::ProcessMetrics;
+use super::rate_limit::RateLimitMetrics;
 use super::shards::{
     AuthMetrics, ListenerMetrics, RouteMetrics, ServerMetrics, ServerNameMetrics, UpstreamMetrics,
     WorkerMetrics,
@@ -26,6 +27,7 @@ pub struct Registry {
     pub(super) checks: Shards<2, CheckMetrics>,
     pub(super) listeners: Shards<1, ListenerMetrics>,
     pub(super) server_names: Shards<2, ServerNameMetrics>,
+    pub(super) rate_limits: Shards<1, RateLimitMetrics>,
     pub(super) stores: Shards<1, StoreMetrics>,
     pub(super) auths: Shards<1, AuthMetrics>,
     pub(super) workers: Shards<0, WorkerMetrics>,
@@ -44,6 +46,7 @@ impl Registry {
             checks: Shards::default(),
             listeners: Shards::default(),
             server_names: Shards::default(),
+            rate_limits: Shards::default(),
             stores: Shards::default(),
             auths: Shards::default(),
             workers: Shards::default(),
@@ -93,6 +96,11 @@ impl Registry {
         self.server_names.shard(worker, [listener, name])
     }
 
+    /// The worker's shard of a rate limit.
+    pub fn rate_limit(&self, worker: usize, limit: &str) -> Arc<RateLimitMetrics> {
+        self.rate_limits.shard(worker, [limit])
+    }
+
     /// The worker's shard of a store.
     pub fn store(&self, worker: usize, store: &str) -> Arc<StoreMetrics> {
         self.stores.shard(worker, [store])
@@ -131,6 +139,8 @@ impl Registry {
             .retain(|[listener]| keep(Subject::Listener(listener)));
         self.server_names
             .retain(|[listener, name]| keep(Subject::ServerName { listener, name }));
+        self.rate_limits
+            .retain(|[limit]| keep(Subject::RateLimit(limit)));
         self.stores.retain(|[store]| keep(Subject::Store(store)));
         self.auths.retain(|[auth]| keep(Subject::Auth(auth)));
         let keep_server =
@@ -164,6 +174,8 @@ pub enum Subject<'a> {
     },
     /// A listener, by name.
     Listener(&'a str),
+    /// A rate limit, by name.
+    RateLimit(&'a str),
     /// A store, by name.
     Store(&'a str),
     /// An `[auth.NAME]`, by name.

@@ -8,6 +8,7 @@ use super::checks::CheckMetrics;
 use super::histogram::{Histogram, HistogramTotal};
 use super::kernel::KernelView;
 use super::process::ProcessMetrics;
+use super::rate_limit::RateLimitMetrics;
 use super::refusal::Refusal;
 use super::registry::{ByNames, Registry};
 use super::server_state::ServerState;
@@ -39,6 +40,7 @@ impl Registry {
         servers(&mut text, &self.servers.snapshot(), &self.process);
         checks(&mut text, &self.checks.snapshot());
         ports(&mut text, &self.process);
+        rate_limits(&mut text, &self.rate_limits.snapshot());
         stores(&mut text, &self.stores.snapshot());
         workers(&mut text, &self.workers.snapshot());
         process(&mut text, &self.process);
@@ -314,6 +316,18 @@ fn ports(text: &mut Exposition<'_>, process: &ProcessMetrics) {
     for ([upstream, server], share) in process.ports_used() {
         samples.sample(&[&upstream, &server], share);
     }
+}
+
+fn rate_limits(text: &mut Exposition<'_>, all: &ByNames<1, RateLimitMetrics>) {
+    counters_by(text, &catalogue::RATE_LIMIT_REQUESTS, all, |limit| {
+        &limit.requests
+    });
+    gauges(text, &catalogue::RATE_LIMIT_WAITING, all, |limit| {
+        &limit.waiting
+    });
+    counters(text, &catalogue::RATE_LIMIT_FORGOTTEN, all, |limit| {
+        &limit.forgotten
+    });
 }
 
 fn stores(text: &mut Exposition<'_>, all: &ByNames<1, StoreMetrics>) {

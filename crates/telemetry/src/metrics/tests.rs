@@ -72,6 +72,8 @@ fn populated() -> Registry {
             .connections
             .increment();
         registry.worker(worker).busy_nanos.set(1_500_000_000);
+        let limit = registry.rate_limit(worker, "per-ip");
+        limit.requests.increment(LimitOutcome::Refused);
         let store = registry.store(worker, "main");
         store.operations.increment(StoreOutcome::Timeout);
         store.connected.increment();
@@ -294,8 +296,10 @@ fn shards_live_through_reloads_and_are_forgotten_on_request() {
         Subject::Route(route) => route != "old",
         Subject::Side { route, upstream } => (route, upstream) != ("canary", "gone"),
         Subject::Server { upstream, server } => (upstream, server) != ("app", "127.0.0.1:9001"),
-        Subject::Upstream(_) | Subject::Listener(_) | Subject::Store(_) => true,
         Subject::Auth(name) => name != "gone",
+        Subject::Upstream(_) | Subject::Listener(_) | Subject::Store(_) | Subject::RateLimit(_) => {
+            true
+        }
         Subject::ServerName { listener, name } => (listener, name) != ("web", "gone.example"),
     });
     let mut text = String::new();

@@ -149,7 +149,16 @@ pub(crate) static ROUTE: Shape = Shape {
             "The `[auth.NAME]` tables by which clients show who they are: any one of them lets in.",
         )
         .also(&["auth-basic", "auth-request", "authentication", "authorization"]),
-        Key::not_yet("rate-limits", "Limits by client or key."),
+        Key::new(
+            "rate-limits",
+            Kind::List {
+                item: &Kind::Text(Form::RateLimit),
+                min: 1,
+            },
+            Default::Absent("no limit"),
+            "The `[rate-limits.NAME]` that a request must keep within, all of them.",
+        )
+        .also(&["rate-limit", "limits", "limit-req", "throttle"]),
         Key::new(
             "retry",
             Kind::Table(&RETRY),

@@ -1,0 +1,132 @@
+//! Rates of requests, and whose they are.
+
+use std::time::Duration;
+
+use sluice_limit::Rate;
+
+use super::{Misfit, field_name};
+use crate::plan::KeyPart;
+use crate::suggest::closest;
+
+/// `100/s`, `/m`, `/h` or `/d`.
+pub(super) fn rate(text: &str) -> Result<Rate, Misfit> {
+    let Some((count, unit)) = text.split_once('/') else {
+        let misfit = Misfit::new("it is a number and a time, such as 100/s or 1000/m");
+        let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        return Err(
+            match text.strip_suffix("r/s").or(text.strip_suffix("rps")) {
+                _ if is_number => misfit.help(format!("did you mean \"{text}/s\"?")),
+                Some(count) => misfit.help(format!("did you mean \"{count}/s\"?")),
+                None => misfit,
+            },
+        );
+    };
+    let per = UNITS.iter().find(|(name, _)| *name == unit);
+    let Some((_, per)) = per else {
+        let misfit = Misfit::new("the time is one of s, m, h and d");
+        let slip = SLIPS
+            .iter()
+            .find(|(slip, _)| slip.eq_ignore_ascii_case(unit));
+        return Err(match slip {
+            Some((_, meant)) => misfit.help(format!("did you mean \"{count}/{meant}\"?")),
+            None => misfit,
+        });
+    };
+    let number: u32 = count
+        .parse()
+        .map_err(|_| Misfit::new("a whole number comes first"))?;
+    Rate::new(number, *per).ok_or_else(|| match number {
+        0 => Misfit::new("none at all is no rate").help("`deny` of a route keeps clients out"),
+        _ => Misfit::new("no more than 10000000/s"),
+    })
+}
+
+const UNITS: &[(&str, Duration)] = &[
+    ("s", Duration::from_secs(1)),
+    ("m", Duration::from_mins(1)),
+    ("h", Duration::from_hours(1)),
+    ("d", Duration::from_hours(24)),
+];
+
+const SLIPS: &[(&str, &str)] = &[
+    ("sec", "s"),
+    ("second", "s"),
+    ("1s", "s"),
+    ("min", "m"),
+    ("minute", "m"),
+    ("1m", "m"),
+    ("hr", "h"),
+    ("hour", "h"),
+    ("1h", "h"),
+    ("day", "d"),
+    ("1d", "d"),
+];
+
+/// One of `key`.
+pub(super) fn key(text: &str) -> Result<KeyPart, Misfit> {
+    let name = |name: &str| match field_name(name) {
+        Ok(()) => Ok(name.to_owned()),
+        Err(_) if name.is_empty() => Err(Misfit::new("the name is missing")),
+        Err(misfit) => Err(misfit),
+    };
+    match text.split_once(':') {
+        None if text == "client-ip" => Ok(KeyPart::ClientIp),
+        None if text == "path" => Ok(KeyPart::Path),
+        None if text == "route" => Ok(KeyPart::Route),
+        None if text == "global" => Ok(KeyPart::Global),
+        Some(("header", of)) => Ok(KeyPart::Header(name(of)?.to_ascii_lowercase().into())),
+        Some(("cookie", of)) => Ok(KeyPart::Cookie(name(of)?.into())),
+        _ => Err(no_key(text)),
+    }
+}
+
+fn no_key(text: &str) -> Misfit {
+    let misfit = Misfit::new("it is client-ip, header:NAME, cookie:NAME, path, route or global");
+    let (word, name) = text.split_once(':').unwrap_or((text, "NAME"));
+    let known = ["client-ip", "header", "cookie", "path", "route", "global"];
+    match closest(word, known) {
+        Some(meant @ ("header" | "cookie")) => {
+            misfit.help(format!("did you mean \"{meant}:{name}\"?"))
+        }
+        Some(meant) => misfit.help(format!("did you mean \"{meant}\"?")),
+        None if field_name(text).is_ok() => misfit.help(format!("did you mean \"header:{text}\"?")),
+        None => misfit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates() {
+        for (text, count, seconds) in [
+            ("1/s", 1, 1),
+            ("100/m", 100, 60),
+            ("5/h", 5, 3_600),
+            ("7/d", 7, 86_400),
+        ] {
+            let found = rate(text).expect("a rate");
+            assert_eq!((found.count(), found.per().as_secs()), (count, seconds));
+            assert_eq!(found.to_string(), text);
+        }
+        for text in [
+            "",
+            "/s",
+            "0/s",
+            "-1/s",
+            "1.5/s",
+            "10",
+            "10/",
+            "10/week",
+            "10000001/s",
+            "99999999999/d",
+        ] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+        let help = |text| rate(text).expect_err("no rate").help;
+        assert_eq!(help("10").as_deref(), Some("did you mean \"10/s\"?"));
+        assert_eq!(help("10rps").as_deref(), Some("did you mean \"10/s\"?"));
+        assert_eq!(help("10/minute").as_deref(), Some("did you mean \"10/m\"?"));
+    }
+}

@@ -1,0 +1,231 @@
+//! How much each client may have.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use sluice_limit::Quota;
+use sluice_route::{Conditions, Facts};
+
+/// `[rate-limits.NAME]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct RateLimit {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Who has a quota of their own.
+    pub key: LimitKey,
+    /// `classes`, in the order of the file: the first that matches holds.
+    pub classes: Vec<LimitClass>,
+    /// What holds where no class does; `None` is no limit.
+    pub quota: Option<Quota>,
+    /// `max-concurrent`: requests of one key under way at a time.
+    pub max_concurrent: Option<u32>,
+    /// `over`: what becomes of those beyond.
+    pub over: Over,
+    /// `dry-run`: whether it only counts.
+    pub dry_run: bool,
+    /// `allow`: who is never limited.
+    pub allow: Vec<IpNet>,
+    /// `fields`: whether answers say how clients stand.
+    pub fields: bool,
+    /// `max-keys`: how many are remembered, of each class.
+    pub max_keys: usize,
+}
+
+/// A quota of their own for some requests.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LimitClass {
+    /// `match`
+    pub conditions: Conditions,
+    /// What they may have.
+    pub quota: Quota,
+}
+
+/// `over`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// `refuse`: with 429.
+    Refuse,
+    /// `delay`: they wait for their turn.
+    Delay {
+        /// `max-delay`: how long at most.
+        longest: Duration,
+        /// `max-waiting`: how many at a time.
+        waiting: u32,
+    },
+}
+
+impl RateLimit {
+    /// The quota that holds for a request, with its place among [`Self::quotas`].
+    pub fn quota_of(&self, facts: &Facts<'_>) -> Option<(usize, &Quota)> {
+        let mut classes = self.classes.iter();
+        match classes.position(|class| class.conditions.hold(facts)) {
+            Some(place) => Some((place, &self.classes.get(place)?.quota)),
+            None => Some((self.classes.len(), self.quota.as_ref()?)),
+        }
+    }
+
+    /// Those of the classes, and then that of all others.
+    pub fn quotas(&self) -> impl Iterator<Item = &Quota> {
+        let classes = self.classes.iter().map(|class| &class.quota);
+        classes.chain(&self.quota)
+    }
+
+    /// Whether this client is never limited.
+    pub fn lets_pass(&self, client: IpAddr) -> bool {
+        !self.allow.is_empty() && {
+            let client = client.to_canonical();
+            self.allow.iter().any(|network| network.contains(&client))
+        }
+    }
+}
+
+/// What of a request says whose quota it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitKey {
+    /// All of these together.
+    pub parts: Vec<KeyPart>,
+    /// `ipv4-prefix`: bits of an address that count.
+    pub ipv4_prefix: u8,
+    /// `ipv6-prefix`
+    pub ipv6_prefix: u8,
+}
+
+/// One of `key`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPart {
+    /// `client-ip`
+    ClientIp,
+    /// `header:NAME`: the first field of that name, in lower case.
+    Header(Box<str>),
+    /// `cookie:NAME`
+    Cookie(Box<str>),
+    /// `path`, normalised, without the query.
+    Path,
+    /// `route`
+    Route,
+    /// `global`
+    Global,
+}
+
+impl fmt::Display for KeyPart {
+    /// As the file writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClientIp => f.write_str("client-ip"),
+            Self::Header(name) => write!(f, "header:{name}"),
+            Self::Cookie(name) => write!(f, "cookie:{name}"),
+            Self::Path => f.write_str("path"),
+            Self::Route => f.write_str("route"),
+            Self::Global => f.write_str("global"),
+        }
+    }
+}
+
+impl LimitKey {
+    /// Appends the key of a request. Requests with different parts have different keys, and those that lack a part have one
+    /// together.
+    pub fn write(&self, facts: &Facts<'_>, route: &str, out: &mut Vec<u8>) {
+        for part in &self.parts {
+            let begun = out.len();
+            match part {
+                KeyPart::ClientIp => self.write_network(facts.client, out),
+                KeyPart::Path => out.extend_from_slice(facts.path.as_bytes()),
+                KeyPart::Route => out.extend_from_slice(route.as_bytes()),
+                KeyPart::Global => {}
+                KeyPart::Header(name) => {
+                    facts.fields.any(name, &mut |value| {
+                        out.extend_from_slice(value);
+                        true
+                    });
+                }
+                KeyPart::Cookie(name) => {
+                    facts.any_cookie(name, &mut |value| {
+                        out.extend_from_slice(value);
+                        true
+                    });
+                }
+            }
+            // No text of a client reads like the end of one part and the beginning of the next.
+            let length = (out.len() - begun) as u64;
+            out.extend_from_slice(&length.to_le_bytes());
+        }
+    }
+
+    /// The network that an address stands for.
+    pub fn network(&self, client: IpAddr) -> IpAddr {
+        let client = client.to_canonical();
+        let prefix = match client {
+            IpAddr::V4(_) => self.ipv4_prefix,
+            IpAddr::V6(_) => self.ipv6_prefix,
+        };
+        IpNet::new(client, prefix).map_or(client, |network| network.network())
+    }
+
+    fn write_network(&self, client: IpAddr, out: &mut Vec<u8>) {
+        match self.network(client) {
+            IpAddr::V4(address) => out.extend_from_slice(&address.octets()),
+            IpAddr::V6(address) => out.extend_from_slice(&address.octets()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_route::Scheme;
+
+    use super::*;
+
+    fn key(parts: &[KeyPart], client: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+        let fields = fields.to_vec();
+        let facts = Facts {
+            host: "a",
+            path: "/p/q",
+            query: Some("x=1"),
+            method: "GET",
+            fields: &fields,
+            client: client.parse().expect("an address"),
+            scheme: Scheme::Http,
+            tls_subject: None,
+            countries: None,
+            json: None,
+        };
+        let key = LimitKey {
+            parts: parts.to_vec(),
+            ipv4_prefix: 24,
+            ipv6_prefix: 64,
+        };
+        let mut out = Vec::new();
+        key.write(&facts, "shop", &mut out);
+        out
+    }
+
+    #[test]
+    fn networks_are_clients() {
+        let of = |client| key(&[KeyPart::ClientIp], client, &[]);
+        assert_eq!(of("192.0.2.7"), of("192.0.2.200"));
+        assert_eq!(of("192.0.2.7"), of("::ffff:192.0.2.7"));
+        assert_ne!(of("192.0.2.7"), of("192.0.3.7"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+    }
+
+    #[test]
+    fn all_parts_count_and_none_reads_like_another() {
+        let parts = [KeyPart::Header("x-a".into()), KeyPart::Cookie("c".into())];
+        let of = |fields: &[(&str, &str)]| key(&parts, "192.0.2.7", fields);
+        assert_eq!(
+            of(&[("X-A", "1"), ("Cookie", "c=2")]),
+            of(&[("cookie", "b=0; c=2"), ("x-a", "1")])
+        );
+        assert_ne!(of(&[("x-a", "12")]), of(&[("x-a", "1"), ("cookie", "c=2")]));
+        assert_ne!(of(&[("x-a", "1")]), of(&[("cookie", "c=1")]));
+        assert_eq!(of(&[]), of(&[("x-b", "1")]), "those without are one");
+        assert_ne!(
+            key(&[KeyPart::Path], "192.0.2.7", &[]),
+            key(&[KeyPart::Route], "192.0.2.7", &[])
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! Holds requests against the rate limits of their route.
+//!
+//! A request passes when all of them let it pass; what it took of one is given back when another refuses it. Whoever has to
+//! wait has a [`Turn`].
+
+use std::time::{Duration, Instant};
+
+use sluice_config::plan::{LimitId, Over, RateLimit, Route};
+use sluice_limit::{Quota, Standing, Taken, Verdict};
+use sluice_model::Moment;
+use sluice_route::Facts;
+use sluice_telemetry::metrics::LimitOutcome;
+
+use super::decide::Asked;
+use super::refuse::Refused;
+use super::turn::Turn;
+use crate::limits::{LiveLimit, Place};
+use crate::trip::Trip;
+
+impl Asked<'_, '_, '_> {
+    /// Takes from each limit of the route what a request takes. Returns the turns that it has to wait for.
+    pub(super) fn limit(
+        &self,
+        route: &Route,
+        facts: &Facts<'_>,
+        trip: &mut Trip,
+    ) -> Result<Vec<Turn>, Refused> {
+        self.keep_within(&route.rate_limits, route, facts, trip)
+    }
+
+    fn keep_within(
+        &self,
+        limits: &[LimitId],
+        route: &Route,
+        facts: &Facts<'_>,
+        trip: &mut Trip,
+    ) -> Result<Vec<Turn>, Refused> {
+        let Some((first, others)) = limits.split_first() else {
+            return Ok(Vec::new());
+        };
+        let live = &self.listener.live;
+        let settings = live.plan.rate_limits.get(first.0);
+        let Some((limit, settings)) = live.limit(*first).zip(settings) else {
+            return self.keep_within(others, route, facts, trip);
+        };
+        let held = match self.hold(limit, settings, route, facts, trip.now) {
+            Ok(held) => held,
+            Err(over) => {
+                limit.metrics.requests.increment(over.outcome);
+                over.tell(settings, trip);
+                return Err(Refused::Limited(over.retry_after()));
+            }
+        };
+        let mut turns = match self.keep_within(others, route, facts, trip) {
+            Ok(turns) => turns,
+            Err(refused) => {
+                held.give_back(limit);
+                return Err(refused);
+            }
+        };
+        limit.metrics.requests.increment(held.outcome);
+        if held.forgot {
+            limit.metrics.forgotten.increment();
+        }
+        if let Some((quota, standing)) = held.told {
+            tell(settings, quota, &standing, trip);
+        }
+        trip.places.extend(held.place);
+        turns.extend(held.turn);
+        Ok(turns)
+    }
+
+    /// Takes from one limit, or says why not.
+    fn hold<'p>(
+        &self,
+        limit: &LiveLimit,
+        settings: &'p RateLimit,
+        route: &Route,
+        facts: &Facts<'_>,
+        now: Instant,
+    ) -> Result<Held<'p>, TooMuch<'p>> {
+        let mut held = Held::default();
+        if settings.lets_pass(facts.client) {
+            held.outcome = LimitOutcome::Exempt;
+            return Ok(held);
+        }
+        let key = {
+            let mut key = self.downstream.worker.head();
+            settings.key.write(facts, &route.name, &mut key);
+            limit.used.hash(&key)
+        };
+        if let Some(most) = settings.max_concurrent {
+            held.place = limit.used.enter(key, most);
+            if held.place.is_none() {
+                if !settings.dry_run {
+                    return Err(TooMuch::at_a_time());
+                }
+                held.outcome = LimitOutcome::WouldRefuse;
+                held.place = limit.used.enter(key, u32::MAX);
+            }
+        }
+        let Some((position, quota)) = settings.quota_of(facts) else {
+            return Ok(held);
+        };
+        let Some(limiter) = limit.used.limiter(position) else {
+            return Ok(held);
+        };
+        let moment = limit.used.moment(now);
+        let patience = match settings.over {
+            Over::Delay { longest, .. } if !settings.dry_run => longest,
+            _ => Duration::ZERO,
+        };
+        let taken = limiter.take(key, moment, patience);
+        held.forgot = taken.forgot;
+        held.taken = Some((position, key, moment));
+        held.judge(&taken, settings, quota, limit, now)
+    }
+}
+
+/// What a request has taken of a limit.
+struct Held<'p> {
+    outcome: LimitOutcome,
+    /// From which quota, by which key, and when.
+    taken: Option<(usize, u64, Moment)>,
+    place: Option<Place>,
+    turn: Option<Turn>,
+    /// What the client is told.
+    told: Option<(&'p Quota, Standing)>,
+    forgot: bool,
+}
+
+impl Default for Held<'_> {
+    fn default() -> Self {
+        Self {
+            outcome: LimitOutcome::Allowed,
+            taken: None,
+            place: None,
+            turn: None,
+            told: None,
+            forgot: false,
+        }
+    }
+}
+
+impl<'p> Held<'p> {
+    fn judge(
+        mut self,
+        taken: &Taken,
+        settings: &'p RateLimit,
+        quota: &'p Quota,
+        limit: &LiveLimit,
+        now: Instant,
+    ) -> Result<Self, TooMuch<'p>> {
+        let too_much = TooMuch {
+            outcome: LimitOutcome::Refused,
+            told: Some((quota, taken.standing)),
+        };
+        match taken.verdict {
+            Verdict::Now => {}
+            Verdict::Refused if settings.dry_run => {
+                self.outcome = LimitOutcome::WouldRefuse;
+                self.taken = None;
+            }
+            Verdict::Refused => return Err(too_much),
+            Verdict::After(wait) => {
+                let most = match settings.over {
+                    Over::Delay { waiting, .. } => waiting,
+                    Over::Refuse => 0,
+                };
+                let Some(waiting) = limit.used.wait(most) else {
+                    self.give_back(limit);
+                    return Err(too_much);
+                };
+                self.outcome = LimitOutcome::Delayed;
+                if let Some(taken) = self.taken {
+                    self.turn = Some(Turn::new(now + wait, waiting, limit, taken));
+                }
+            }
+        }
+        let is_told = settings.fields && !settings.dry_run;
+        self.told = is_told.then_some((quota, taken.standing));
+        Ok(self)
+    }
+
+    /// The request is not served after all.
+    fn give_back(mut self, limit: &LiveLimit) {
+        // A turn gives back by itself.
+        if self.turn.take().is_some() {
+            return;
+        }
+        if let Some((quota, key, taken)) = self.taken
+            && let Some(limiter) = limit.used.limiter(quota)
+        {
+            limiter.give_back(key, taken);
+        }
+    }
+}
+
+/// Why a request is refused.
+struct TooMuch<'p> {
+    outcome: LimitOutcome,
+    told: Option<(&'p Quota, Standing)>,
+}
+
+impl TooMuch<'_> {
+    fn at_a_time() -> Self {
+        Self {
+            outcome: LimitOutcome::Concurrent,
+            told: None,
+        }
+    }
+
+    fn tell(&self, settings: &RateLimit, trip: &mut Trip) {
+        if let Some((quota, standing)) = self.told.as_ref().filter(|_| settings.fields) {
+            tell(settings, quota, standing, trip);
+        }
+    }
+
+    /// In seconds, at least one: when somebody of the same key will be done is not known.
+    fn retry_after(&self) -> u64 {
+        let wait = self.told.map(|(_, standing)| standing.retry_after);
+        seconds(wait.unwrap_or_default()).max(1)
+    }
+}
+
+/// Adds the fields by which a client sees how it stands (draft-ietf-httpapi-ratelimit-headers-10).
+fn tell(settings: &RateLimit, quota: &Quota, standing: &Standing, trip: &mut Trip) {
+    let (name, rate) = (&settings.name, quota.rate());
+    let policy = format!("\"{name}\";q={};w={}", rate.count(), rate.per().as_secs());
+    let (left, reset) = (standing.remaining, seconds(standing.reset));
+    let limit = format!("\"{name}\";r={left};t={reset}");
+    let lines = trip.for_client.get_or_insert_default();
+    lines.add("RateLimit-Policy", policy.as_bytes());
+    lines.add("RateLimit", limit.as_bytes());
+}
+
+/// Rounded up.
+fn seconds(duration: Duration) -> u64 {
+    let more = u64::from(duration.subsec_nanos() > 0);
+    duration.as_secs().saturating_add(more)
+}
