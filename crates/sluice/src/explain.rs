@@ -6,6 +6,7 @@ mod passthrough;
 mod servers;
 mod session;
 mod split;
+mod sticky;
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -338,6 +339,7 @@ fn describe(
     }
     for upstream in upstreams.iter().filter_map(|id| plan.upstreams.get(id.0)) {
         servers.describe(upstream, "requests", text)?;
+        sticky::describe(upstream, plan.runtime.secret_key.as_ref(), facts, text)?;
         servers.describe_choice(upstream, facts, text)?;
     }
     describe_fallback(plan, route, text)

@@ -6,7 +6,9 @@ mod sticky_kit;
 
 use example::Example;
 use sticky_kit::{SLUICE, ask, configuration, served_by, set};
-use testkit::{Balancer, EchoReply, EchoServer, Gate, RawClient, Response, Script, ScriptedServer};
+use testkit::{
+    Balancer, EchoReply, EchoServer, Gate, RawClient, Response, Script, ScriptedServer, run,
+};
 
 const KEY: &str = "[runtime]\nsecret-key = \"the same on every balancer\"\n";
 
@@ -163,6 +165,34 @@ fn every_balancer_with_the_key_takes_it_and_a_restart_too() {
             let answer = ask(balancer, mine);
             assert_eq!((cookie(&answer), &server_of(&answer)), (None, server));
         }
+    }
+}
+
+#[test]
+fn explain_says_where_a_session_belongs() {
+    let servers = ["a", "b"].map(EchoServer::start);
+    let balancer = start(&servers, "cookie = \"lb\"", KEY);
+    let first = ask(&balancer, "");
+    let mine = brought_back(&first);
+    let file = balancer.file();
+    let file = file.to_str().expect("UTF-8");
+    let home = servers[usize::from(server_of(&first) == "b")].address();
+    for (fields, expected) in [
+        (mine.trim_end(), format!("belongs to {home}")),
+        (
+            "Cookie: lb=x",
+            "it is none of ours, or was changed: the request is balanced".to_owned(),
+        ),
+        (
+            "Cookie: a=1",
+            "the request has none, so it is balanced".to_owned(),
+        ),
+    ] {
+        let arguments = ["explain", "-c", file, "GET", "http://a/", "-H", fields];
+        let finished = run(SLUICE, &arguments);
+        assert_eq!(finished.stderr, "");
+        let line = format!("\nsession   by cookie lb: {expected}\n");
+        assert!(finished.stdout.contains(&line), "{}", finished.stdout);
     }
 }
 

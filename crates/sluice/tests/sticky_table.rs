@@ -105,6 +105,9 @@ fn a_session_of_the_application_is_learned() {
             assert_eq!(ask_as(session), session);
         }
     }
+    let metrics = balancer.metrics_after(12);
+    let started = metrics.count("sluice_upstream_sticky_started_total", &[]);
+    assert_eq!(started, 4, "not those that were set again");
     // One that nobody has set here is remembered from now on.
     let known = ask_as("three");
     for _ in 0..4 {

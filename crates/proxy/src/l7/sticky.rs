@@ -215,7 +215,9 @@ impl Outgoing {
             }
             Sticky::Remembered(remembered) => {
                 let moved = session.name.filter(|_| !stays);
-                let learned = learned(&remembered.by, sessions, fields);
+                let learned = learned(&remembered.by, sessions, fields)
+                    // Some applications set it with each answer.
+                    .filter(|name| !stays || session.name != Some(*name));
                 if moved.is_some() || learned.is_some() {
                     self.remember(moved, learned, lane, trip.now);
                 }
