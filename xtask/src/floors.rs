@@ -15,6 +15,7 @@ const TABLE: &[(&str, u8)] = &[
     ("sluice-model", 0),
     ("sluice-wire", 1),
     ("sluice-route", 1),
+    ("sluice-auth", 1),
     ("sluice-balance", 1),
     ("sluice-health", 1),
     ("sluice-limit", 1),

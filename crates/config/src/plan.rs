@@ -22,9 +22,9 @@ mod store;
 mod tls;
 mod upstream;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-pub use auth::{Auth, AuthKind, ForwardAuth, RouteAuth};
+pub use auth::{ApiKeyAuth, Auth, AuthKind, BasicAuth, ForwardAuth, KeyPlace, RouteAuth};
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
 pub use edits::{Cors, FieldLine, HeadEdits, Origins, Rewrite, RouteEdits};
@@ -114,6 +114,11 @@ impl Plan {
             .chain(bodies)
             .chain(authorities)
             .chain(clients.flatten())
+            .chain(
+                self.auths
+                    .iter()
+                    .filter_map(|auth| auth.file().map(Path::to_owned)),
+            )
             .collect()
     }
 }

@@ -1,7 +1,12 @@
 //! What a worker holds of each `[auth.NAME]`.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
+use aws_lc_rs::rand::SystemRandom;
 use sluice_config::plan::Auth;
 use sluice_telemetry::metrics::{AuthMetrics, AuthOutcome};
 
@@ -10,6 +15,7 @@ use sluice_telemetry::metrics::{AuthMetrics, AuthOutcome};
 pub(crate) struct LiveAuth {
     pub(crate) settings: Auth,
     metrics: Arc<AuthMetrics>,
+    remembered: RefCell<Remembered>,
 }
 
 impl LiveAuth {
@@ -17,10 +23,81 @@ impl LiveAuth {
         Self {
             settings: settings.clone(),
             metrics,
+            remembered: RefCell::default(),
         }
     }
 
     pub(crate) fn count(&self, outcome: AuthOutcome) {
         self.metrics.outcomes.increment(outcome);
+    }
+
+    /// Whether what is shown was right a short while ago.
+    pub(crate) fn remembers(&self, shown: &[u8], now: Instant) -> bool {
+        self.remembered.borrow().knows(shown, now)
+    }
+
+    /// Remembers that it is right.
+    pub(crate) fn remember(&self, shown: &[u8], now: Instant) {
+        self.remembered.borrow_mut().add(shown, now);
+    }
+}
+
+/// What was shown and was right: not itself, but by a digest under a key that nobody knows.
+#[derive(Debug, Default)]
+struct Remembered {
+    key: Option<Key>,
+    until: HashMap<[u8; 32], Instant>,
+}
+
+impl Remembered {
+    fn knows(&self, shown: &[u8], now: Instant) -> bool {
+        let digest = self.key.as_ref().and_then(|key| digest(key, shown));
+        digest.is_some_and(|digest| self.until.get(&digest).is_some_and(|until| now < *until))
+    }
+
+    fn add(&mut self, shown: &[u8], now: Instant) {
+        if self.key.is_none() {
+            self.key = Key::generate(HMAC_SHA256, &SystemRandom::new()).ok();
+        }
+        let Some(digest) = self.key.as_ref().and_then(|key| digest(key, shown)) else {
+            return;
+        };
+        if self.until.len() >= MOST {
+            self.until.retain(|_, until| now < *until);
+        }
+        if self.until.len() < MOST {
+            self.until.insert(digest, now + LIFETIME);
+        }
+    }
+}
+
+fn digest(key: &Key, shown: &[u8]) -> Option<[u8; 32]> {
+    sign(key, shown).as_ref().try_into().ok()
+}
+
+/// For so long a password that was changed elsewhere lets in at most; that of the file is changed with the file.
+const LIFETIME: Duration = Duration::from_mins(5);
+const MOST: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_right_is_known_for_a_while_and_there_is_an_end_of_it() {
+        let mut remembered = Remembered::default();
+        let now = Instant::now();
+        assert!(!remembered.knows(b"a:b", now));
+        remembered.add(b"a:b", now);
+        assert!(remembered.knows(b"a:b", now + LIFETIME / 2));
+        assert!(!remembered.knows(b"a:b", now + LIFETIME));
+        assert!(!remembered.knows(b"a:c", now));
+        for number in 0..2 * MOST {
+            remembered.add(&number.to_be_bytes(), now);
+        }
+        assert_eq!(remembered.until.len(), MOST);
+        assert!(remembered.knows(b"a:b", now), "floods push nobody out");
+        remembered.add(b"later", now + LIFETIME);
+        assert_eq!(remembered.until.len(), 1, "what is over makes room");
     }
 }

@@ -14,6 +14,7 @@
 )]
 
 mod accept;
+mod aside;
 mod auth;
 mod clock;
 mod connections;

@@ -29,6 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 use tokio::time::{Interval, interval, sleep, sleep_until};
 
+use crate::aside::Aside;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::crowd::Crowds;
@@ -188,6 +189,7 @@ pub(crate) struct Worker {
     quic_ports: RefCell<HashMap<Arc<str>, QuicPort>>,
     exhausted_at: Cell<Option<Instant>>,
     workers: Cell<usize>,
+    aside: Aside,
 }
 
 impl Worker {
@@ -210,12 +212,18 @@ impl Worker {
             quic_ports: RefCell::default(),
             exhausted_at: Cell::new(None),
             workers: Cell::new(1),
+            aside: Aside::default(),
         }
     }
 
     /// How many workers there are; at least 1.
     pub(crate) fn workers(&self) -> usize {
         self.workers.get().max(1)
+    }
+
+    /// Who does what takes long.
+    pub(crate) fn aside(&self) -> &Aside {
+        &self.aside
     }
 
     pub(crate) fn metrics(&self) -> &WorkerMetrics {

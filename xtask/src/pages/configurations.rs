@@ -91,10 +91,14 @@ impl Surroundings for Anything {
     }
 
     fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
-        Ok((
-            path.to_owned(),
-            "a text that is long enough for a key of tickets".to_owned(),
-        ))
+        let text = match path.to_str() {
+            Some("users.htpasswd") => {
+                "alice:$2b$04$RpyysdhuB6Usicz96SOF2OdGU2K0auVjTXK9ETMIkZJbJvv6GaL3u".to_owned()
+            }
+            Some("keys.txt") => format!("shop {}", "0".repeat(64)),
+            _ => "a text that is long enough for a key of tickets".to_owned(),
+        };
+        Ok((path.to_owned(), text))
     }
 
     fn ocsp(&self, file: &Path, _: &Certificate) -> Result<Ocsp, WrongFile> {

@@ -1,6 +1,7 @@
 //! `[auth.NAME]`, and `auth` of routes.
 
 mod forward;
+mod shown;
 
 use super::{Builder, is_wrong};
 use crate::diagnostic::Diagnostic;
@@ -48,6 +49,12 @@ impl Builder<'_> {
                 }
                 None
             }
+            [("basic", _)] => self
+                .basic_auth(section, section.table("basic")?)
+                .map(AuthKind::Basic),
+            [("api-key", _)] => self
+                .api_key_auth(section.table("api-key")?)
+                .map(AuthKind::ApiKey),
             [_] => self
                 .forward_auth(section, section.table("forward")?, upstreams)
                 .map(AuthKind::Forward),

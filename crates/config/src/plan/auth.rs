@@ -1,7 +1,10 @@
 //! `[auth.NAME]`: ways to show who one is, and what of them a route asks for.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use sluice_auth::{ApiKeys, Users};
 
 use super::{AuthId, UpstreamId};
 
@@ -19,6 +22,7 @@ impl Auth {
     pub fn upstream(&self) -> Option<UpstreamId> {
         match &self.kind {
             AuthKind::Forward(forward) => Some(forward.upstream),
+            AuthKind::Basic(_) | AuthKind::ApiKey(_) => None,
         }
     }
 
@@ -26,6 +30,26 @@ impl Auth {
     pub fn own_fields(&self) -> Vec<Box<str>> {
         match &self.kind {
             AuthKind::Forward(forward) => forward.copied.to_vec(),
+            AuthKind::Basic(basic) => {
+                let shown = basic.strips.then(|| AUTHORIZATION.into());
+                shown.into_iter().chain(basic.name_field.clone()).collect()
+            }
+            AuthKind::ApiKey(key) => {
+                let shown = match &key.place {
+                    KeyPlace::Field(name) if key.strips => Some(name.clone()),
+                    KeyPlace::Field(_) | KeyPlace::Parameter(_) => None,
+                };
+                shown.into_iter().chain(key.name_field.clone()).collect()
+            }
+        }
+    }
+
+    /// The file it was made from.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.kind {
+            AuthKind::Forward(_) => None,
+            AuthKind::Basic(basic) => Some(&basic.file),
+            AuthKind::ApiKey(key) => Some(&key.file),
         }
     }
 }
@@ -35,6 +59,10 @@ impl Auth {
 pub enum AuthKind {
     /// `forward`
     Forward(Arc<ForwardAuth>),
+    /// `basic`
+    Basic(Arc<BasicAuth>),
+    /// `api-key`
+    ApiKey(Arc<ApiKeyAuth>),
 }
 
 /// `forward`: another service is asked.
@@ -55,6 +83,49 @@ pub struct ForwardAuth {
     /// `on-failure = "allow"`
     pub allows_on_failure: bool,
 }
+
+/// `basic`: a name and a password.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BasicAuth {
+    /// `users`, and what is in it.
+    pub file: PathBuf,
+    /// Who has a password.
+    pub users: Users,
+    /// The value of `WWW-Authenticate`, made of `realm`.
+    pub challenge: Box<str>,
+    /// `name-header`, in lower case.
+    pub name_field: Option<Box<str>>,
+    /// `strip`
+    pub strips: bool,
+}
+
+/// `api-key`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiKeyAuth {
+    /// `keys`, and what is in it.
+    pub file: PathBuf,
+    /// The keys that let in.
+    pub keys: ApiKeys,
+    /// Where clients have it.
+    pub place: KeyPlace,
+    /// The value of `WWW-Authenticate`.
+    pub challenge: Box<str>,
+    /// `name-header`, in lower case.
+    pub name_field: Option<Box<str>>,
+    /// `strip`
+    pub strips: bool,
+}
+
+/// Where clients have a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyPlace {
+    /// `header`, in lower case
+    Field(Box<str>),
+    /// `query`
+    Parameter(Box<str>),
+}
+
+const AUTHORIZATION: &str = "authorization";
 
 /// `auth` of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -125,6 +125,15 @@ impl Surroundings for World {
             Some("tickets") => Ok((path.to_owned(), format!("{key}\n\n{key}\n"))),
             Some("tickets-short") => Ok((path.to_owned(), format!("{key}\nhunter2\n"))),
             Some("tickets-empty") => Ok((path.to_owned(), "\n".to_owned())),
+            Some("good.htpasswd" | "users.htpasswd") => {
+                let hash = "$2b$04$RpyysdhuB6Usicz96SOF2OdGU2K0auVjTXK9ETMIkZJbJvv6GaL3u";
+                Ok((path.to_owned(), format!("alice:{hash}\n")))
+            }
+            Some("weak.htpasswd") => Ok((path.to_owned(), "alice:$apr1$a$b\n".to_owned())),
+            Some("good.keys" | "keys.txt") => {
+                Ok((path.to_owned(), format!("shop {}\n", "0".repeat(64))))
+            }
+            Some("plain.keys") => Ok((path.to_owned(), "shop hunter2\n".to_owned())),
             _ => Err("there is no such file".to_owned()),
         }
     }

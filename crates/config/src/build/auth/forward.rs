@@ -80,16 +80,22 @@ impl Builder<'_> {
         let mut names = Vec::new();
         let mut fits = true;
         for (name, span) in section.items::<Box<str>>(key)? {
-            if OF_THE_MESSAGE.contains(&&*name) {
-                fits = false;
-                self.findings.push(
-                    Diagnostic::error(span, format!("`{name}` belongs to each message by itself"))
-                        .label("it cannot be passed from one to another"),
-                );
-            }
+            fits &= self.may_be_set(&name, span);
             names.push(name);
         }
         fits.then(|| names.into())
+    }
+
+    /// Whether a field is one that can be passed from a message to another.
+    pub(super) fn may_be_set(&mut self, name: &str, span: Span) -> bool {
+        let fits = !OF_THE_MESSAGE.contains(&name);
+        if !fits {
+            self.findings.push(
+                Diagnostic::error(span, format!("`{name}` belongs to each message by itself"))
+                    .label("it cannot be passed from one to another"),
+            );
+        }
+        fits
     }
 
     /// The upstream that stands for a URL.

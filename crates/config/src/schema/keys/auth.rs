@@ -21,8 +21,20 @@ pub(crate) static AUTH: Shape = Shape {
             "external",
             "subrequest",
         ]),
-        Key::not_yet("basic", "A name and a password."),
-        Key::not_yet("api-key", "A key of the client's."),
+        Key::new(
+            "basic",
+            Kind::Table(&BASIC),
+            Default::Absent("another of these is set"),
+            "A name and a password, by `Authorization: Basic`.",
+        )
+        .also(&["basic-auth", "password", "auth-basic", "http-basic"]),
+        Key::new(
+            "api-key",
+            Kind::Table(&API_KEY),
+            Default::Absent("another of these is set"),
+            "A key in a header field or in the query.",
+        )
+        .also(&["key-auth", "key", "apikey", "api-keys"]),
         Key::not_yet("jwt", "A signed token."),
     ],
 };
@@ -89,3 +101,76 @@ pub(crate) static FORWARD: Shape = Shape {
         .also(&["failure-mode", "failure-mode-allow", "fail-open"]),
     ],
 };
+
+/// `basic` of `[auth.NAME]`
+pub(crate) static BASIC: Shape = Shape {
+    place: "`basic` of `[auth.NAME]`",
+    doc: "Names and passwords (RFC 7617). A password that was right is remembered for five minutes; others are checked aside, so that nobody \
+          else waits.",
+    keys: &[
+        Key::new(
+            "users",
+            Kind::Text(Form::File),
+            Default::Required("\"file:users.htpasswd\""),
+            "A file with a name, a colon and a hash of the password a line, as `htpasswd -B` writes it: bcrypt or argon2. It is read again when \
+             it changes.",
+        )
+        .also(&["user-file", "auth-user-file", "htpasswd", "file"]),
+        Key::new(
+            "realm",
+            Kind::Text(Form::FieldValue),
+            Default::Depends("the name of the table"),
+            "What clients are told that the password is for.",
+        ),
+        NAME_HEADER,
+        STRIP,
+    ],
+};
+
+/// `api-key` of `[auth.NAME]`
+pub(crate) static API_KEY: Shape = Shape {
+    place: "`api-key` of `[auth.NAME]`",
+    doc: "Keys of which the file has only a digest. One of `header` and `query` is set.",
+    keys: &[
+        Key::new(
+            "keys",
+            Kind::Text(Form::File),
+            Default::Required("\"file:keys.txt\""),
+            "A file with a name and the SHA-256 of a key a line, in hexadecimal digits, as `printf %s \"$KEY\" | sha256sum` computes it. It is read \
+             again when it changes.",
+        )
+        .also(&["file", "key-file"]),
+        Key::new(
+            "header",
+            Kind::Text(Form::FieldName),
+            Default::Absent("`query` is set"),
+            "The header field with the key; a `Bearer` before it is passed over.",
+        )
+        .also(&["field", "key-names"]),
+        Key::new(
+            "query",
+            Kind::Text(Form::Any),
+            Default::Absent("`header` is set"),
+            "The parameter of the query with the key. Such keys end up in logs: prefer `header`.",
+        )
+        .also(&["parameter"]),
+        NAME_HEADER,
+        STRIP,
+    ],
+};
+
+const NAME_HEADER: Key = Key::new(
+    "name-header",
+    Kind::Text(Form::FieldName),
+    Default::Absent("the server is not told"),
+    "A field that tells the server the name under which the client was let in. The client's of this name are dropped.",
+)
+.also(&["user-header", "consumer-header", "header-field"]);
+
+const STRIP: Key = Key::new(
+    "strip",
+    Kind::Flag,
+    Default::Is("false"),
+    "Whether the field that the client has shown itself by is kept from the server.",
+)
+.also(&["remove-header", "hide-credentials", "forward-credentials"]);

@@ -12,9 +12,35 @@ pub(super) struct Denial {
     pub(super) told: Told,
 }
 
+impl Denial {
+    /// It could not be found out.
+    pub(super) const FAILURE: Self = Self {
+        outcome: AuthOutcome::Failed,
+        told: Told::Failure,
+    };
+
+    /// Nothing of the kind was shown.
+    pub(super) fn missing(challenge: &str) -> Self {
+        Self {
+            outcome: AuthOutcome::Missing,
+            told: Told::Challenge(challenge.into()),
+        }
+    }
+
+    /// What was shown does not let in.
+    pub(super) fn refused(challenge: &str) -> Self {
+        Self {
+            outcome: AuthOutcome::Refused,
+            told: Told::Challenge(challenge.into()),
+        }
+    }
+}
+
 /// What it has to say to the client.
 #[derive(Debug)]
 pub(super) enum Told {
+    /// How clients show who they are: the value of `WWW-Authenticate` (RFC 9110, 11.6.1).
+    Challenge(Box<str>),
     /// The answer of a service that was asked.
     Answer {
         status: u16,
@@ -34,12 +60,17 @@ impl Denials {
         self.0.push(denial);
     }
 
-    /// One answer for all of them. What a service says goes before our own words, and what may be over soon before a no.
+    /// One answer for all of them. What a service says goes before our own words, and what may be over soon before a no. The
+    /// challenges of all go with it.
     pub(super) fn refusal(self) -> Refusal {
+        let mut challenges: Vec<(Box<str>, Box<[u8]>)> = Vec::new();
         let mut answer = None;
         let mut has_failed = false;
         for denial in self.0 {
             match denial.told {
+                Told::Challenge(challenge) => {
+                    challenges.push((CHALLENGE.into(), challenge.as_bytes().into()));
+                }
                 Told::Answer {
                     status,
                     fields,
@@ -48,7 +79,7 @@ impl Denials {
                 Told::Failure => has_failed = true,
             }
         }
-        let (status, fields, body) = match answer {
+        let (status, mut fields, body) = match answer {
             Some(answer) => answer,
             None if has_failed => (
                 503,
@@ -57,6 +88,9 @@ impl Denials {
             ),
             None => (401, Vec::new(), Vec::new()),
         };
+        if status == 401 {
+            fields.append(&mut challenges);
+        }
         Refusal {
             status,
             fields,
@@ -69,6 +103,8 @@ impl Denials {
         }
     }
 }
+
+const CHALLENGE: &str = "WWW-Authenticate";
 
 #[cfg(test)]
 mod tests {
@@ -94,16 +130,27 @@ mod tests {
     }
 
     #[test]
+    fn all_challenges_are_told() {
+        let told = ["Basic realm=\"a\"", "Bearer"].map(|text| Told::Challenge(text.into()));
+        let refusal = refusal(told.into());
+        assert_eq!((refusal.status, refusal.end), (401, End::Unauthorized));
+        let values: Vec<_> = refusal.fields.iter().map(|(_, value)| &**value).collect();
+        assert_eq!(values, [&b"Basic realm=\"a\""[..], b"Bearer"]);
+    }
+
+    #[test]
     fn what_a_service_says_goes_first() {
-        let told = vec![Told::Failure, answer(302)];
+        let told = vec![Told::Failure, answer(302), Told::Challenge("Basic".into())];
         let redirect = refusal(told);
         assert_eq!((redirect.status, redirect.fields.len()), (302, 1));
         assert_eq!(redirect.body, b"body");
+        let denied = refusal(vec![Told::Challenge("Basic".into()), answer(401)]);
+        assert_eq!((denied.status, denied.fields.len()), (401, 2));
     }
 
     #[test]
     fn what_could_not_be_found_out_is_no_refusal() {
-        let failed = refusal(vec![Told::Failure]);
+        let failed = refusal(vec![Told::Challenge("Basic".into()), Told::Failure]);
         assert_eq!((failed.status, failed.end), (503, End::AuthFailed));
     }
 }

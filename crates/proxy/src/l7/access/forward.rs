@@ -21,7 +21,7 @@ impl Asked<'_, '_, '_> {
     /// Asks the service.
     pub(super) fn judge_by_service(&self, settings: &Arc<ForwardAuth>, request_id: &str) -> Judged {
         let Some(cluster) = self.listener.live.cluster(settings.upstream) else {
-            return Judged::Now(Verdict::Out(FAILURE));
+            return Judged::Now(Verdict::Out(Denial::FAILURE));
         };
         let question = Question {
             worker: Rc::clone(&self.downstream.worker),
@@ -117,7 +117,7 @@ fn verdict(settings: &ForwardAuth, said: Option<Said>) -> Verdict {
         return if settings.allows_on_failure {
             Verdict::In(Vec::new())
         } else {
-            Verdict::Out(FAILURE)
+            Verdict::Out(Denial::FAILURE)
         };
     };
     if said.status < 300 {
@@ -145,11 +145,6 @@ fn verdict(settings: &ForwardAuth, said: Option<Said>) -> Verdict {
         },
     })
 }
-
-const FAILURE: Denial = Denial {
-    outcome: AuthOutcome::Failed,
-    told: Told::Failure,
-};
 
 /// What of an answer that does not let in reaches the client.
 const FOR_CLIENTS: &[&str] = &[

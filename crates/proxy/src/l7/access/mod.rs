@@ -3,6 +3,8 @@
 //! Any one of a route's `auth` lets in. What can be judged by the request alone is judged at once; what has to be waited for
 //! becomes a step of the [admission](super::admission).
 
+mod api_key;
+mod basic;
 mod denial;
 mod forward;
 mod service;
@@ -11,6 +13,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use sluice_config::plan::{AuthKind, Route, RouteAuth};
+use sluice_http::h1::edits::write_line;
 use sluice_telemetry::metrics::AuthOutcome;
 
 use self::denial::{Denial, Denials};
@@ -80,11 +83,29 @@ impl Asked<'_, '_, '_> {
         Ok(Vec::new())
     }
 
-    fn judge_by(&self, auth: &LiveAuth, request_id: &str) -> Judged {
+    fn judge_by(&self, auth: &Rc<LiveAuth>, request_id: &str) -> Judged {
         match &auth.settings.kind {
             AuthKind::Forward(settings) => self.judge_by_service(settings, request_id),
+            AuthKind::Basic(settings) => self.judge_by_password(auth, settings),
+            AuthKind::ApiKey(settings) => Judged::Now(self.judge_by_key(settings)),
         }
     }
+
+    /// The value of a field that is there once. Where there are several, servers may go by another one.
+    fn only_field(&self, name: &str) -> Option<&[u8]> {
+        let mut values = self.head.fields.all_named(name);
+        let value = values.next()?;
+        values.next().is_none().then_some(value)
+    }
+}
+
+/// The line that tells the server under which name the client was let in.
+fn name_lines(field: Option<&str>, name: &str) -> Vec<u8> {
+    let mut lines = Vec::new();
+    if let Some(field) = field {
+        write_line(field, name.as_bytes(), &mut lines);
+    }
+    lines
 }
 
 /// Waits for one verdict after the other, until one lets in.

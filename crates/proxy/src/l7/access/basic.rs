@@ -1,0 +1,54 @@
+//! `basic`: a name and a password, which is checked aside.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sluice_auth::basic_credentials;
+use sluice_config::plan::BasicAuth;
+
+use super::denial::Denial;
+use super::{Judged, Verdict, name_lines};
+use crate::auth::LiveAuth;
+use crate::l7::decide::Asked;
+
+impl Asked<'_, '_, '_> {
+    pub(super) fn judge_by_password(
+        &self,
+        auth: &Rc<LiveAuth>,
+        settings: &Arc<BasicAuth>,
+    ) -> Judged {
+        let shown = self.only_field("authorization");
+        let Some(credentials) = shown.and_then(basic_credentials) else {
+            return Judged::Now(Verdict::Out(Denial::missing(&settings.challenge)));
+        };
+        let lines = name_lines(settings.name_field.as_deref(), credentials.name());
+        if auth.remembers(credentials.bytes(), Instant::now()) {
+            return Judged::Now(Verdict::In(lines));
+        }
+        let checked = {
+            let (settings, credentials) = (Arc::clone(settings), credentials.clone());
+            let users = move || {
+                settings
+                    .users
+                    .has(credentials.name(), credentials.password())
+            };
+            self.downstream.worker.aside().run(users)
+        };
+        let Some(checked) = checked else {
+            return Judged::Now(Verdict::Out(Denial::FAILURE));
+        };
+        let (auth, settings) = (Rc::clone(auth), Arc::clone(settings));
+        Judged::Later(Box::pin(async move {
+            match checked.await {
+                Ok(true) => {
+                    auth.remember(credentials.bytes(), Instant::now());
+                    Verdict::In(lines)
+                }
+                Ok(false) => Verdict::Out(Denial::refused(&settings.challenge)),
+                // The thread has ended, which it does not before the worker.
+                Err(_) => Verdict::Out(Denial::FAILURE),
+            }
+        }))
+    }
+}
