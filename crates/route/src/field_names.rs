@@ -7,6 +7,8 @@ use crate::glob::Glob;
 pub struct FieldNames {
     names: Box<[Box<str>]>,
     globs: Box<[Glob]>,
+    /// The globs as they were written.
+    written: Box<[Box<str>]>,
     /// A bit for each length that one of the names has: most fields are none of them, and need no comparison.
     lengths: u64,
 }
@@ -15,9 +17,13 @@ impl FieldNames {
     /// The set of these; what holds a `*` is a glob.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
         let (mut whole, mut globs) = (Vec::<Box<str>>::new(), Vec::new());
+        let mut written = Vec::new();
         for name in names {
             match Glob::new(name, true) {
-                Some(glob) => globs.push(glob),
+                Some(glob) => {
+                    globs.push(glob);
+                    written.push(name.into());
+                }
                 None => whole.push(name.into()),
             }
         }
@@ -27,6 +33,7 @@ impl FieldNames {
             lengths: whole.iter().fold(0, |bits, name| bits | length_bit(name)),
             names: whole.into(),
             globs: globs.into(),
+            written: written.into(),
         }
     }
 
@@ -35,6 +42,11 @@ impl FieldNames {
         (self.lengths & length_bit(name) != 0
             && self.names.iter().any(|one| one.eq_ignore_ascii_case(name)))
             || self.globs.iter().any(|glob| glob.matches(name.as_bytes()))
+    }
+
+    /// The names, and then the globs, as they were written.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().chain(&self.written).map(|name| &**name)
     }
 
     /// Whether no field is meant.
@@ -71,6 +83,8 @@ mod tests {
         ] {
             assert_eq!(names.contains(name), expected, "{name}");
         }
+        let all: Vec<_> = names.iter().collect();
+        assert_eq!(all, ["server", "x-a", &long, "X-Internal-*"]);
         assert!(!names.is_empty());
         assert!(FieldNames::default().is_empty());
         assert!(FieldNames::new(["*"]).contains("anything"));

@@ -1,6 +1,7 @@
 //! `sluice explain`: which route, upstream and server a request would get, and why.
 
 mod access;
+mod changes;
 mod limits;
 mod passthrough;
 mod servers;
@@ -242,7 +243,8 @@ fn answer(
         json: request.json.as_ref(),
     };
     let verdicts = http.router.explain(&facts);
-    let found = http.router.find(&facts, &mut Captures::new());
+    let mut captures = Captures::new();
+    let found = http.router.find(&facts, &mut captures);
     let shown = found.map_or(verdicts.len(), |found| found + 1);
     for (id, verdict) in http.routes.iter().zip(&verdicts).take(shown) {
         let name = plan.routes.get(id.0).map_or("", |route| &*route.name);
@@ -261,8 +263,12 @@ fn answer(
             if !access::describe(&route.access, &facts, &mut text)? {
                 return Ok(text);
             }
+            if !changes::describe_cors(route, &facts, &mut text)? {
+                return Ok(text);
+            }
             describe_auth(plan, route, &mut text)?;
             limits::describe(plan, route, &facts, &mut text)?;
+            changes::describe(route, &facts, &captures, &mut text)?;
             describe(plan, route, &facts, servers, &mut text)?;
         }
         None => writeln!(text, "answer    404: no route matches")?,
