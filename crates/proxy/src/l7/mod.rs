@@ -4,8 +4,9 @@
 //! serve ── waits for a request, again and again; of HTTP/2 and HTTP/3, h2 and h3 ── a task for each stream (streams)
 //!   └─ pipeline ── the way of one request, a page
 //!        ├─ receive ── bytes to head
-//!        ââ decide âââ head to decision: route, who is let in (access), then forward (place of a split, outgoing), answer, redirect or refuse
-//!        ââ admission â what has to be waited for before that
+//!        ├─ decide ─── head to decision: route, who is let in (access), whose pages may read it (cors), then forward (place of a split,
+//!        │             outgoing, with another path or host by rewrite), answer, redirect or refuse; what the answer says (for_client)
+//!        ├─ admission ─ what has to be waited for before that
 //!        ├─ forward ── tries servers until one answers
 //!        │    ├─ hedge ──── asks another while the first is slow
 //!        │    └─ exchange ── one request and its answer on one connection to a server
