@@ -12,6 +12,7 @@ mod health;
 mod hedge;
 mod listener;
 mod matching;
+mod mirror;
 mod ocsp;
 mod overload;
 mod process;

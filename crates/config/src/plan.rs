@@ -10,6 +10,7 @@ mod edits;
 mod health;
 mod hedge;
 mod listener;
+mod mirror;
 mod ocsp;
 mod origin;
 mod process;
@@ -34,6 +35,7 @@ pub use listener::{
     ConnectionLimits, Http2, Http3, HttpListener, Listener, MinRates, Protocol, ProxyProtocol,
     SocketOptions, SourceAddress, UdpListener,
 };
+pub use mirror::Mirror;
 pub use ocsp::{Ocsp, OcspFlaw};
 pub use origin::{Access, Countries};
 pub use process::{

@@ -325,6 +325,10 @@ impl Fleet {
         };
         self.registry.retain(|subject| match subject {
             Subject::Route(name) => plan.routes.iter().any(|route| &*route.name == name),
+            Subject::Mirror(name) => plan
+                .routes
+                .iter()
+                .any(|route| &*route.name == name && route.mirror.is_some()),
             Subject::Side { route, upstream } => has_side(plan, route, upstream),
             Subject::Upstream(name) => has_upstream(name),
             Subject::Server { upstream, server } => plan

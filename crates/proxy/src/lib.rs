@@ -25,6 +25,7 @@ mod l7;
 mod limits;
 mod live;
 mod memory;
+mod mirror;
 mod preface;
 mod queue;
 mod quic;

@@ -28,6 +28,7 @@ use crate::auth::LiveAuth;
 use crate::crowd::{Crowd, Crowds, Presence, Room};
 use crate::limits::{Limits, LiveLimit};
 use crate::memory::Memory;
+use crate::mirror::LiveMirror;
 use crate::secure::Security;
 use crate::split;
 use crate::split_weights::{SplitWeights, Splits};
@@ -42,6 +43,8 @@ pub(crate) struct Live {
     /// By route: the sides of its split.
     sides: Vec<Vec<Arc<SideMetrics>>>,
     auths: Vec<Rc<LiveAuth>>,
+    /// By route: where copies of its requests go.
+    mirrors: Vec<Option<Rc<LiveMirror>>>,
     /// By route: the weights of its split.
     splits: Vec<Option<Arc<SplitWeights>>>,
     /// By listener.
@@ -108,6 +111,7 @@ impl Live {
             routes,
             sides,
             auths,
+            mirrors: Vec::new(),
             splits: Vec::new(),
             tls: Vec::new(),
             proofs: Arc::default(),
@@ -121,6 +125,20 @@ impl Live {
     /// With who is connected already.
     pub(crate) fn with_crowds(mut self, crowds: Crowds) -> Self {
         self.crowds = crowds;
+        self
+    }
+
+    /// With where copies of requests go, those counted that are under way.
+    pub(crate) fn with_mirrors(
+        mut self,
+        previous: Option<&Self>,
+        registry: &Registry,
+        worker: usize,
+    ) -> Self {
+        let routes = self.plan.routes.iter();
+        self.mirrors = routes
+            .map(|route| LiveMirror::of(route, &self, previous, registry, worker))
+            .collect();
         self
     }
 
@@ -209,6 +227,17 @@ impl Live {
 
     pub(crate) fn route_metrics(&self, id: RouteId) -> Option<&Arc<RouteMetrics>> {
         self.routes.get(id.0)
+    }
+
+    /// Where copies of a route's requests go.
+    pub(crate) fn mirror(&self, id: RouteId) -> Option<&Rc<LiveMirror>> {
+        self.mirrors.get(id.0)?.as_ref()
+    }
+
+    pub(crate) fn mirror_named(&self, name: &str) -> Option<&Rc<LiveMirror>> {
+        let mut routes = self.plan.routes.iter();
+        let position = routes.position(|route| &*route.name == name)?;
+        self.mirror(RouteId(position))
     }
 
     /// The weights that the sides of a route's split have now.

@@ -307,6 +307,7 @@ impl Worker {
         let stores = &generation.stores;
         let live = live.with_stores(stores, previous.as_deref(), &self.registry, self.index);
         let live = live.with_splits(&generation.splits);
+        let live = live.with_mirrors(previous.as_deref(), &self.registry, self.index);
         let live = Rc::new(live.with_crowds(generation.crowds));
         *self.live.borrow_mut() = Some(Rc::clone(&live));
         self.flush_access_log();

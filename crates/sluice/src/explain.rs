@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 use sluice_config::Plan;
-use sluice_config::plan::{Action, Fallback, HttpListener, Listener, Protocol, Route};
+use sluice_config::plan::{Action, Fallback, HttpListener, Listener, Mirror, Protocol, Route};
 use sluice_control::Source;
 use sluice_model::BindAddress;
 use sluice_route::{Captures, Facts, NoFields, Scheme, normalise_path};
@@ -348,7 +348,24 @@ fn describe(
         sticky::describe(upstream, plan.runtime.secret_key.as_ref(), facts, text)?;
         servers.describe_choice(upstream, facts, text)?;
     }
-    describe_fallback(plan, route, text)
+    describe_fallback(plan, route, text)?;
+    describe_mirror(plan, route, text)
+}
+
+fn describe_mirror(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {
+    let upstream = |mirror: Mirror| plan.upstreams.get(mirror.upstream.0);
+    match route
+        .mirror
+        .and_then(|mirror| Some((mirror, upstream(mirror)?)))
+    {
+        Some((mirror, upstream)) => writeln!(
+            text,
+            "mirror    {}% of the requests to upstream {}, whose answers nobody sees",
+            mirror.share.percent(),
+            upstream.name
+        ),
+        None => Ok(()),
+    }
 }
 
 fn describe_fallback(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {

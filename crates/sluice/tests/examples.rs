@@ -20,9 +20,9 @@ use tls_kit::Authority;
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
 /// The files, each with its test below or in the file of its subject: `examples_tls.rs`, `acme.rs`, `health_checks.rs`,
-/// `http_conditions.rs`, `http_hedge.rs`, `http_rewrite_examples.rs`, `http_split.rs`, `overload_queue.rs`, `rate_limits_examples.rs`,
-/// `shift.rs`, `sticky_cookie.rs`, `sticky_store.rs`, `sticky_table.rs`.
-const EXAMPLES: [&str; 32] = [
+/// `http_conditions.rs`, `http_hedge.rs`, `http_mirror.rs`, `http_rewrite_examples.rs`, `http_split.rs`, `overload_queue.rs`,
+/// `rate_limits_examples.rs`, `shift.rs`, `sticky_cookie.rs`, `sticky_store.rs`, `sticky_table.rs`.
+const EXAMPLES: [&str; 33] = [
     "ab-test.toml",
     "acme.toml",
     "api-limits.toml",
@@ -39,6 +39,7 @@ const EXAMPLES: [&str; 32] = [
     "layer7.toml",
     "legacy-app-cookie.toml",
     "microservices-by-path.toml",
+    "mirror.toml",
     "mobile-by-user-agent.toml",
     "mutual-tls.toml",
     "overload.toml",

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use sluice_telemetry::access::{AccessLog, Format, fields};
 use sluice_telemetry::metrics::{
     BadRequest, BreakerCause, CheckOutcome, ConnectFailure, DatagramDrop, Hello, LimitOutcome,
-    Refusal, ResponseFailure, ServerState, ShiftEnd, StatusClass, StoreOutcome, TlsFailure,
-    catalogue,
+    MirrorOutcome, Refusal, ResponseFailure, ServerState, ShiftEnd, StatusClass, StoreOutcome,
+    TlsFailure, catalogue,
 };
 use sluice_telemetry::{
     AccessRecord, End, HttpVersion, RequestLine, Target, TcpRecord, TlsRecord, word,
@@ -22,6 +22,7 @@ fn metrics_page() {
             ("metrics", catalogue::markdown()),
             ("code", word::markdown::<StatusClass>()),
             ("end", word::markdown::<End>()),
+            ("mirror-outcomes", word::markdown::<MirrorOutcome>()),
             ("shift-ends", word::markdown::<ShiftEnd>()),
             ("bad-requests", word::markdown::<BadRequest>()),
             ("datagram-drops", word::markdown::<DatagramDrop>()),

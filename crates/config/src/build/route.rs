@@ -38,7 +38,8 @@ impl HalfRoute {
             Some(Fallback::Upstream(upstream)) => Some(upstream),
             Some(Fallback::Answer(_)) | None => None,
         };
-        self.route.action.upstreams().chain(other)
+        let mirror = self.route.mirror.map(|mirror| mirror.upstream);
+        self.route.action.upstreams().chain(other).chain(mirror)
     }
 }
 
@@ -85,6 +86,7 @@ impl Builder<'_> {
                         priority: RoutePriority::default(),
                         hedge: None,
                         rate_limits: Vec::new(),
+                        mirror: None,
                         edits: RouteEdits::default(),
                         auth: None,
                     },
@@ -140,6 +142,9 @@ impl Builder<'_> {
             .table("hedge")
             .map(|table| self.hedge(table, section, action.as_ref()));
         let auth = section.set_at("auth").map(|_| self.route_auth(section));
+        let mirror = section
+            .table("mirror")
+            .map(|table| self.mirror(table, action.as_ref()));
         let route = Route {
             name,
             access: access(section)?,
@@ -158,6 +163,10 @@ impl Builder<'_> {
             rate_limits: rate_limits?,
             hedge: match hedge {
                 Some(hedge) => Some(hedge?),
+                None => None,
+            },
+            mirror: match mirror {
+                Some(mirror) => Some(mirror?),
                 None => None,
             },
             edits: edits?,
@@ -269,6 +278,7 @@ impl Builder<'_> {
                     "retry",
                     "fallback",
                     "hedge",
+                    "mirror",
                     "priority",
                     "request-headers",
                     "rewrite",

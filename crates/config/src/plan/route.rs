@@ -7,7 +7,7 @@ use std::time::Duration;
 use sluice_model::{Priority, Share};
 use sluice_route::Template;
 
-use super::{Access, Hedge, LimitId, RouteAuth, RouteEdits, Split, UpstreamId};
+use super::{Access, Hedge, LimitId, Mirror, RouteAuth, RouteEdits, Split, UpstreamId};
 
 /// `[[routes]]`
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,8 @@ pub struct Route {
     pub fallback: Option<Fallback>,
     /// `hedge`
     pub hedge: Option<Hedge>,
+    /// `mirror`
+    pub mirror: Option<Mirror>,
     /// `priority`
     pub priority: RoutePriority,
     /// `rate-limits`: all of them must let a request pass.

@@ -7,6 +7,7 @@ mod headers;
 mod health;
 mod listener;
 mod matching;
+mod mirror;
 mod process;
 mod rate_limit;
 mod rewrite;

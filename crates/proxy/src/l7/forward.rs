@@ -21,6 +21,7 @@ use super::exchange::{Ended, Exchange};
 use super::failure::Failure;
 use super::fallback;
 use super::hedge::{self, Slow};
+use super::mirror;
 use super::outgoing::Outgoing;
 use super::pipeline::After;
 use super::respond::{self, Answer};
@@ -114,6 +115,9 @@ pub(super) async fn run(
             }
         }
     };
+    if let Some(mirrored) = request.mirrored.take() {
+        mirror::send(&mirrored, downstream, listener, request);
+    }
     give_back(downstream, request);
     // Between two requests the client's connection depends on no server: one that leaves must not cut it.
     downstream.guard.uses(None);

@@ -10,6 +10,7 @@
 //!        ├─ forward ── tries servers until one answers
 //!        │    ├─ hedge ──── asks another while the first is slow
 //!        │    └─ exchange ── one request and its answer on one connection to a server
+//!        ├─ mirror ─── a copy for another upstream, once all is done
 //!        ├─ respond ── answers of our own; every failure's status in one file
 //!        └─ record ─── metrics and access log, from the trip
 //! ```
@@ -30,6 +31,7 @@ mod h2;
 mod h3;
 mod hedge;
 mod limits;
+mod mirror;
 mod outgoing;
 mod pipeline;
 mod place;

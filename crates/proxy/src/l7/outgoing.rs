@@ -20,6 +20,7 @@ use super::decide::{Asked, Decision};
 use super::for_client::lines_for_server;
 use super::grpc::{self, CallDeadline};
 use super::hedge::Hedge;
+use super::mirror::Mirrored;
 use super::refuse::Refused;
 use super::rewrite::Elsewhere;
 use super::serve::Carrier;
@@ -64,6 +65,8 @@ pub(super) struct Outgoing {
     pub(super) fallback_key: Option<u64>,
     /// The same of the session.
     pub(super) fallback_session: Session,
+    /// Where it is copied to.
+    pub(super) mirrored: Option<Box<Mirrored>>,
     /// Whether it asks to switch protocols.
     pub(super) wants_upgrade: bool,
     /// What it needs of a connection to a server.
@@ -187,8 +190,11 @@ impl Asked<'_, '_, '_> {
             .hedge
             .filter(|_| is_idempotent && head.upgrade.is_none());
         let is_wanted = is_idempotent && (route.retry.attempts > 1 || hedge.is_some());
-        if is_wanted && self.listener.live.memory.strain() == Strain::Calm {
-            body.keep(route.retry.buffer);
+        let mirrored = self.mirrored(route, facts, trip);
+        let kept = if is_wanted { route.retry.buffer } else { 0 };
+        let kept = kept.max(mirrored.as_ref().map_or(0, |mirrored| mirrored.most()));
+        if kept > 0 && self.listener.live.memory.strain() == Strain::Calm {
+            body.keep(kept);
         }
         let outgoing = Outgoing {
             cluster: Rc::clone(cluster),
@@ -207,6 +213,7 @@ impl Asked<'_, '_, '_> {
             has_fallback: route.fallback.is_some(),
             fallback_key: self.fallback_key(route, facts),
             fallback_session: self.fallback_session(route, facts, trip.now),
+            mirrored,
             wants_upgrade: head.upgrade.is_some(),
             need: match key {
                 Some(_) => Need::WebSocket,

@@ -80,6 +80,10 @@ families! {
     // Who is let in, by `[auth.NAME]`.
     AUTH = Counter "sluice_auth_total" ["auth", "outcome"] "Requests that were asked who they are of, by what came of it.";
 
+    // Copies of requests, by route.
+    MIRRORED = Counter "sluice_mirrored_requests_total" ["route", "outcome"] "Requests of a route with `mirror` that were to be copied, by what came of it.";
+    MIRRORED_IN_FLIGHT = Gauge "sluice_mirrored_requests_in_flight" ["route"] "Copies of a route's requests that are under way now.";
+
     // Connections and refused requests, by listener.
     CONNECTIONS = Counter "sluice_connections_total" ["listener"] "Connections accepted.";
     CONNECTIONS_REFUSED = Counter "sluice_connections_refused_total" ["listener", "reason"] "Connections closed at once because a limit was reached, by which.";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::checks::CheckMetrics;
+use super::mirrors::MirrorMetrics;
 use super::process::ProcessMetrics;
 use super::rate_limit::RateLimitMetrics;
 use super::shards::{
@@ -21,6 +22,7 @@ use super::store::StoreMetrics;
 #[derive(Debug)]
 pub struct Registry {
     pub(super) routes: Shards<1, RouteMetrics>,
+    pub(super) mirrors: Shards<1, MirrorMetrics>,
     pub(super) sides: Shards<2, SideMetrics>,
     pub(super) upstreams: Shards<1, UpstreamMetrics>,
     pub(super) servers: Shards<2, ServerMetrics>,
@@ -40,6 +42,7 @@ impl Registry {
     pub fn new(version: &str) -> Self {
         Self {
             routes: Shards::default(),
+            mirrors: Shards::default(),
             sides: Shards::default(),
             upstreams: Shards::default(),
             servers: Shards::default(),
@@ -58,6 +61,11 @@ impl Registry {
     /// The worker's shard of a route.
     pub fn route(&self, worker: usize, route: &str) -> Arc<RouteMetrics> {
         self.routes.shard(worker, [route])
+    }
+
+    /// The worker's shard of the copies of a route's requests.
+    pub fn mirror(&self, worker: usize, route: &str) -> Arc<MirrorMetrics> {
+        self.mirrors.shard(worker, [route])
     }
 
     /// The worker's shard of a side of a route's split.
@@ -131,6 +139,7 @@ impl Registry {
     /// Whoever still holds a forgotten shard may go on counting in it; nobody will see it.
     pub fn retain(&self, keep: impl Fn(Subject<'_>) -> bool) {
         self.routes.retain(|[route]| keep(Subject::Route(route)));
+        self.mirrors.retain(|[route]| keep(Subject::Mirror(route)));
         self.sides
             .retain(|[route, upstream]| keep(Subject::Side { route, upstream }));
         self.upstreams
@@ -156,6 +165,8 @@ impl Registry {
 pub enum Subject<'a> {
     /// A route, by name.
     Route(&'a str),
+    /// The copies of a route's requests, by the route's name.
+    Mirror(&'a str),
     /// A side of a route's split.
     Side {
         /// The route's name.

@@ -7,6 +7,7 @@ use super::cell::{Counter, CounterBy, Gauge};
 use super::checks::CheckMetrics;
 use super::histogram::{Histogram, HistogramTotal};
 use super::kernel::KernelView;
+use super::mirrors::MirrorMetrics;
 use super::process::ProcessMetrics;
 use super::rate_limit::RateLimitMetrics;
 use super::refusal::Refusal;
@@ -34,6 +35,7 @@ impl Registry {
         sides(&mut text, &self.sides.snapshot());
         self.shifts.render(&mut text);
         auths(&mut text, &self.auths.snapshot());
+        mirrors(&mut text, &self.mirrors.snapshot());
         let (all, names) = (self.listeners.snapshot(), self.server_names.snapshot());
         listeners(&mut text, &all, &names, &self.process);
         upstreams(&mut text, &self.upstreams.snapshot());
@@ -70,6 +72,15 @@ fn sides(text: &mut Exposition<'_>, sides: &ByNames<2, SideMetrics>) {
 
 fn auths(text: &mut Exposition<'_>, auths: &ByNames<1, AuthMetrics>) {
     counters_by(text, &catalogue::AUTH, auths, |auth| &auth.outcomes);
+}
+
+fn mirrors(text: &mut Exposition<'_>, mirrors: &ByNames<1, MirrorMetrics>) {
+    counters_by(text, &catalogue::MIRRORED, mirrors, |mirror| {
+        &mirror.outcomes
+    });
+    gauges(text, &catalogue::MIRRORED_IN_FLIGHT, mirrors, |mirror| {
+        &mirror.in_flight
+    });
 }
 
 fn listeners(

@@ -44,6 +44,9 @@ fn populated() -> Registry {
         route.requests.increment(503.into());
         route.ends.increment(End::Ok);
         route.duration.record(Duration::from_millis(7));
+        let mirror = registry.mirror(worker, "shop");
+        mirror.outcomes.increment(MirrorOutcome::TooLong);
+        mirror.in_flight.increment();
         let side = registry.side(worker, "shop", "app");
         side.requests.increment(502.into());
         side.ended.add(2);
@@ -119,6 +122,16 @@ fn workers_add_up() {
             0.0,
         ),
         ("sluice_request_ends_total", &[("end", "ok")], 2.0),
+        (
+            "sluice_mirrored_requests_total",
+            &[("outcome", "too-long")],
+            2.0,
+        ),
+        (
+            "sluice_mirrored_requests_in_flight",
+            &[("route", "shop")],
+            2.0,
+        ),
         ("sluice_split_share_ratio", &[("route", "shop")], 0.5),
         ("sluice_split_shifts_total", &[("end", "went-back")], 1.0),
         (
@@ -291,9 +304,10 @@ fn shards_live_through_reloads_and_are_forgotten_on_request() {
         .connections
         .increment();
     registry.side(0, "canary", "gone").failures.increment();
+    registry.mirror(0, "old").in_flight.increment();
     registry.side(0, "canary", "stays").failures.increment();
     registry.retain(|subject| match subject {
-        Subject::Route(route) => route != "old",
+        Subject::Route(route) | Subject::Mirror(route) => route != "old",
         Subject::Side { route, upstream } => (route, upstream) != ("canary", "gone"),
         Subject::Server { upstream, server } => (upstream, server) != ("app", "127.0.0.1:9001"),
         Subject::Auth(name) => name != "gone",

@@ -3,6 +3,7 @@
 use super::cors::CORS;
 use super::headers::{REQUEST_HEADERS, RESPONSE_HEADERS, SECURITY_HEADERS};
 use super::matching::MATCH;
+use super::mirror::MIRROR;
 use super::rewrite::REWRITE;
 use super::split::{ASSIGN, SIDE};
 use super::{DAY, MILLISECOND, MINUTE, duration};
@@ -91,7 +92,14 @@ pub(crate) static ROUTE: Shape = Shape {
              `path`, and chance for a request that has no such thing; a table is a cookie that sluice itself sets.",
         )
         .also(&["split-on", "split-key", "hash-on", "stickiness"]),
-        Key::not_yet("mirror", "Send a copy elsewhere."),
+        Key::new(
+            "mirror",
+            Kind::Table(&MIRROR),
+            Default::Absent("requests go to their upstream only"),
+            "With `upstream` or `split`: another upstream, which gets copies of the requests and whose answers nobody sees. \
+             [canary.md](canary.md#copies) says more.",
+        )
+        .also(&["shadow", "copy", "tee", "request-mirror", "mirror-to"]),
         Key::new(
             "rewrite",
             Kind::Table(&REWRITE),
