@@ -14,6 +14,7 @@
 
 mod basic;
 mod hexadecimal;
+pub mod jwt;
 mod keys;
 mod passwords;
 

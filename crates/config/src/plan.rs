@@ -25,7 +25,9 @@ mod upstream;
 
 use std::path::{Path, PathBuf};
 
-pub use auth::{ApiKeyAuth, Auth, AuthKind, BasicAuth, ForwardAuth, KeyPlace, RouteAuth};
+pub use auth::{
+    ApiKeyAuth, Auth, AuthKind, BasicAuth, ForwardAuth, JwtAuth, KeyPlace, RouteAuth, ToldClaims,
+};
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};
 pub use edits::{Cors, FieldLine, HeadEdits, Origins, Rewrite, RouteEdits};

@@ -1,10 +1,11 @@
 //! What a worker holds of each `[auth.NAME]`.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::digest::{SHA256, digest as hash};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use aws_lc_rs::rand::SystemRandom;
 use sluice_config::plan::Auth;
@@ -16,6 +17,7 @@ pub(crate) struct LiveAuth {
     pub(crate) settings: Auth,
     metrics: Arc<AuthMetrics>,
     remembered: RefCell<Remembered>,
+    tokens: RefCell<Tokens>,
 }
 
 impl LiveAuth {
@@ -24,11 +26,17 @@ impl LiveAuth {
             settings: settings.clone(),
             metrics,
             remembered: RefCell::default(),
+            tokens: RefCell::default(),
         }
     }
 
     pub(crate) fn count(&self, outcome: AuthOutcome) {
         self.metrics.outcomes.increment(outcome);
+    }
+
+    /// The tokens that were verified.
+    pub(crate) fn tokens(&self) -> RefMut<'_, Tokens> {
+        self.tokens.borrow_mut()
     }
 
     /// Whether what is shown was right a short while ago.
@@ -40,6 +48,38 @@ impl LiveAuth {
     pub(crate) fn remember(&self, shown: &[u8], now: Instant) {
         self.remembered.borrow_mut().add(shown, now);
     }
+}
+
+/// Tokens that were verified, by their SHA-256, with what servers are told of them.
+#[derive(Debug, Default)]
+pub(crate) struct Tokens {
+    known: HashMap<[u8; 32], (u64, Box<[u8]>)>,
+}
+
+impl Tokens {
+    /// What the server is told; `None` where the token was not verified, or has expired. `now` is in seconds since 1970.
+    pub(crate) fn get(&self, token: &[u8], now: u64) -> Option<Vec<u8>> {
+        let (expires, lines) = self.known.get(&fingerprint(token)?)?;
+        (now < *expires).then(|| lines.to_vec())
+    }
+
+    /// A token was verified, and is good until it expires.
+    pub(crate) fn add(&mut self, token: &[u8], lines: &[u8], expires: u64, now: u64) {
+        if self.known.len() >= MOST {
+            self.known.retain(|_, (expires, _)| now < *expires);
+        }
+        if self.known.len() >= MOST {
+            // All of them are good: they are verified again when they come.
+            self.known.clear();
+        }
+        if let Some(fingerprint) = fingerprint(token) {
+            self.known.insert(fingerprint, (expires, lines.into()));
+        }
+    }
+}
+
+fn fingerprint(token: &[u8]) -> Option<[u8; 32]> {
+    hash(&SHA256, token).as_ref().try_into().ok()
 }
 
 /// What was shown and was right: not itself, but by a digest under a key that nobody knows.
@@ -82,6 +122,19 @@ const MOST: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_known_until_they_expire() {
+        let mut tokens = Tokens::default();
+        tokens.add(b"a", b"x: 1", 100, 50);
+        assert_eq!(tokens.get(b"a", 99).as_deref(), Some(&b"x: 1"[..]));
+        assert_eq!(tokens.get(b"a", 100), None);
+        assert_eq!(tokens.get(b"b", 99), None);
+        for number in 0..3 * MOST {
+            tokens.add(&number.to_be_bytes(), b"", 100, 50);
+            assert!(tokens.known.len() <= MOST);
+        }
+    }
 
     #[test]
     fn what_was_right_is_known_for_a_while_and_there_is_an_end_of_it() {

@@ -96,6 +96,7 @@ impl Surroundings for Anything {
                 "alice:$2b$04$RpyysdhuB6Usicz96SOF2OdGU2K0auVjTXK9ETMIkZJbJvv6GaL3u".to_owned()
             }
             Some("keys.txt") => format!("shop {}", "0".repeat(64)),
+            Some("jwks.json") => r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#.to_owned(),
             _ => "a text that is long enough for a key of tickets".to_owned(),
         };
         Ok((path.to_owned(), text))

@@ -1,6 +1,7 @@
 //! `[auth.NAME]`, and `auth` of routes.
 
 mod forward;
+mod jwt;
 mod shown;
 
 use super::{Builder, is_wrong};
@@ -33,20 +34,14 @@ impl Builder<'_> {
             .collect();
         match set.as_slice() {
             [] => {
-                let has_other = section
-                    .shape
-                    .not_yet()
-                    .any(|key| section.set_at(key.name).is_some());
-                if !has_other {
-                    let kinds = either_of(section.shape.built().map(|key| key.name));
-                    self.findings.push(
-                        Diagnostic::error(
-                            section.span.clone(),
-                            format!("{} does not say what clients show", section.place),
-                        )
-                        .help(format!("set {kinds}")),
-                    );
-                }
+                let kinds = either_of(section.shape.built().map(|key| key.name));
+                self.findings.push(
+                    Diagnostic::error(
+                        section.span.clone(),
+                        format!("{} does not say what clients show", section.place),
+                    )
+                    .help(format!("set {kinds}")),
+                );
                 None
             }
             [("basic", _)] => self
@@ -55,6 +50,7 @@ impl Builder<'_> {
             [("api-key", _)] => self
                 .api_key_auth(section.table("api-key")?)
                 .map(AuthKind::ApiKey),
+            [("jwt", _)] => self.jwt_auth(section.table("jwt")?).map(AuthKind::Jwt),
             [_] => self
                 .forward_auth(section, section.table("forward")?, upstreams)
                 .map(AuthKind::Forward),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sluice_auth::jwt::Rules;
 use sluice_auth::{ApiKeys, Users};
 
 use super::{AuthId, UpstreamId};
@@ -22,7 +23,7 @@ impl Auth {
     pub fn upstream(&self) -> Option<UpstreamId> {
         match &self.kind {
             AuthKind::Forward(forward) => Some(forward.upstream),
-            AuthKind::Basic(_) | AuthKind::ApiKey(_) => None,
+            AuthKind::Basic(_) | AuthKind::ApiKey(_) | AuthKind::Jwt(_) => None,
         }
     }
 
@@ -33,6 +34,11 @@ impl Auth {
             AuthKind::Basic(basic) => {
                 let shown = basic.strips.then(|| AUTHORIZATION.into());
                 shown.into_iter().chain(basic.name_field.clone()).collect()
+            }
+            AuthKind::Jwt(jwt) => {
+                let shown = jwt.strips.then(|| AUTHORIZATION.into());
+                let told = jwt.claims.iter().map(|(_, field)| field.clone());
+                shown.into_iter().chain(told).collect()
             }
             AuthKind::ApiKey(key) => {
                 let shown = match &key.place {
@@ -50,6 +56,7 @@ impl Auth {
             AuthKind::Forward(_) => None,
             AuthKind::Basic(basic) => Some(&basic.file),
             AuthKind::ApiKey(key) => Some(&key.file),
+            AuthKind::Jwt(jwt) => jwt.file.as_deref(),
         }
     }
 }
@@ -63,6 +70,8 @@ pub enum AuthKind {
     Basic(Arc<BasicAuth>),
     /// `api-key`
     ApiKey(Arc<ApiKeyAuth>),
+    /// `jwt`
+    Jwt(Arc<JwtAuth>),
 }
 
 /// `forward`: another service is asked.
@@ -115,6 +124,22 @@ pub struct ApiKeyAuth {
     /// `strip`
     pub strips: bool,
 }
+
+/// `jwt`: a signed token.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JwtAuth {
+    /// Where the keys were read from, where they are in a file.
+    pub file: Option<PathBuf>,
+    /// What tokens have to be.
+    pub rules: Rules,
+    /// `claims-to-headers`: claims, and the fields for them in lower case.
+    pub claims: ToldClaims,
+    /// `strip`
+    pub strips: bool,
+}
+
+/// Claims, and the fields for them.
+pub type ToldClaims = Box<[(Box<str>, Box<str>)]>;
 
 /// Where clients have a key.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -84,7 +84,7 @@ impl Builder<'_> {
     }
 
     /// The file that a key names, and what its text means.
-    fn file_of<T>(
+    pub(super) fn file_of<T>(
         &mut self,
         section: &Section,
         key: &str,

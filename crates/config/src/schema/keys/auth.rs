@@ -1,5 +1,7 @@
 //! The keys of `[auth.NAME]`: who is let in.
 
+use std::time::Duration;
+
 use super::{MILLISECOND, MINUTE, duration};
 use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
 
@@ -35,7 +37,13 @@ pub(crate) static AUTH: Shape = Shape {
             "A key in a header field or in the query.",
         )
         .also(&["key-auth", "key", "apikey", "api-keys"]),
-        Key::not_yet("jwt", "A signed token."),
+        Key::new(
+            "jwt",
+            Kind::Table(&JWT),
+            Default::Absent("another of these is set"),
+            "A signed token, by `Authorization: Bearer`.",
+        )
+        .also(&["token", "bearer", "oidc", "jwt-auth"]),
     ],
 };
 
@@ -174,3 +182,90 @@ const STRIP: Key = Key::new(
     "Whether the field that the client has shown itself by is kept from the server.",
 )
 .also(&["remove-header", "hide-credentials", "forward-credentials"]);
+
+/// `jwt` of `[auth.NAME]`
+pub(crate) static JWT: Shape = Shape {
+    place: "`jwt` of `[auth.NAME]`",
+    doc: "Tokens (RFC 7519) that are signed and come to an end: one without `exp` lets nobody in. One of `jwks`, `public-key` and `secret` is set. What \
+          a key is decides which algorithms it verifies: a public key is never taken for a secret, and `none` is no algorithm.",
+    keys: &[
+        Key::new(
+            "jwks",
+            Kind::Text(Form::File),
+            Default::Absent("another key is set"),
+            "A file with a set of keys in JSON (RFC 7517), read again when it changes.",
+        )
+        .also(&["jwk-set", "jwks-file", "keys"]),
+        Key::new(
+            "public-key",
+            Kind::Text(Form::File),
+            Default::Absent("another key is set"),
+            "A file with a public key in PEM: RSA, ECDSA on P-256, P-384 or P-521, or Ed25519.",
+        )
+        .also(&["key", "pem", "public-key-file"]),
+        Key::new(
+            "secret",
+            Kind::Secret { min: 32 },
+            Default::Absent("another key is set"),
+            "A secret that who signs has too. At least 32 bytes.",
+        )
+        .also(&["hmac-secret", "shared-secret"]),
+        Key::new(
+            "algorithms",
+            Kind::List {
+                item: &Kind::Choice(&[
+                    Choice::new("HS256"),
+                    Choice::new("HS384"),
+                    Choice::new("HS512"),
+                    Choice::new("RS256"),
+                    Choice::new("RS384"),
+                    Choice::new("RS512"),
+                    Choice::new("PS256"),
+                    Choice::new("PS384"),
+                    Choice::new("PS512"),
+                    Choice::new("ES256"),
+                    Choice::new("ES384"),
+                    Choice::new("ES512"),
+                    Choice::new("EdDSA"),
+                ]),
+                min: 1,
+            },
+            Default::Absent("all that the keys are for"),
+            "The algorithms that are taken.",
+        )
+        .also(&["algorithm", "alg"]),
+        Key::new(
+            "issuer",
+            Kind::OneOrList(&Kind::Text(Form::Any)),
+            Default::Absent("any"),
+            "Whose tokens are taken: `iss` is one of these.",
+        )
+        .also(&["iss", "issuers"]),
+        Key::new(
+            "audience",
+            Kind::OneOrList(&Kind::Text(Form::Any)),
+            Default::Absent("any"),
+            "Whom tokens have to be for: `aud` is or has one of these.",
+        )
+        .also(&["aud", "audiences"]),
+        Key::new(
+            "leeway",
+            duration(Duration::ZERO, Duration::from_mins(10)),
+            Default::Is("\"30s\""),
+            "By how much clocks may differ, for `exp` and `nbf`.",
+        )
+        .also(&["clock-skew"]),
+        Key::new(
+            "claims-to-headers",
+            Kind::Map {
+                key: Form::Any,
+                item: &Kind::Text(Form::FieldName),
+            },
+            Default::Absent("the server is told nothing"),
+            "Claims, each with the field in which the server gets it: texts, numbers, and lists of them joined by commas. The client's fields of \
+             these names are dropped.",
+        )
+        .also(&["claim-headers", "forward-claims"]),
+        STRIP,
+    ],
+};

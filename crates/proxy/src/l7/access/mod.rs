@@ -7,6 +7,7 @@ mod api_key;
 mod basic;
 mod denial;
 mod forward;
+mod jwt;
 mod service;
 
 use std::pin::Pin;
@@ -88,6 +89,7 @@ impl Asked<'_, '_, '_> {
             AuthKind::Forward(settings) => self.judge_by_service(settings, request_id),
             AuthKind::Basic(settings) => self.judge_by_password(auth, settings),
             AuthKind::ApiKey(settings) => Judged::Now(self.judge_by_key(settings)),
+            AuthKind::Jwt(settings) => Judged::Now(self.judge_by_token(auth, settings)),
         }
     }
 
