@@ -44,7 +44,7 @@ pub use process::{
     AccessFormat, AccessLog, Admin, LogFormat, LogLevel, LogTarget, Logs, MaxMemory, Runtime,
     Secret,
 };
-pub use rate_limit::{KeyPart, LimitClass, LimitKey, Over, RateLimit};
+pub use rate_limit::{KeyPart, LimitClass, LimitKey, Over, RateLimit, SharedLimit};
 pub use route::{
     Action, Fallback, FixedAnswer, Redirect, Respond, RespondBody, Retry, RetryStatuses, Route,
     RoutePriority,

@@ -22,6 +22,7 @@
 mod atomic;
 mod bucket;
 mod concurrent;
+mod leases;
 mod limiter;
 mod meter;
 mod quota;
@@ -29,6 +30,7 @@ mod table;
 mod window;
 
 pub use concurrent::Concurrent;
+pub use leases::{Lease, Leases};
 pub use limiter::{Limiter, Taken, Verdict};
 pub use meter::Standing;
 pub use quota::{Algorithm, Quota, QuotaError, Rate};

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use sluice_config::Plan;
-use sluice_config::plan::{KeyPart, LimitKey, RateLimit};
-use sluice_limit::{Concurrent, Limiter, Quota};
+use sluice_config::plan::{KeyPart, LimitKey, RateLimit, SharedLimit};
+use sluice_limit::{Concurrent, Leases, Limiter, Quota};
 use sluice_model::Moment;
 use sluice_telemetry::metrics::RateLimitMetrics;
 
@@ -49,8 +49,11 @@ pub(crate) struct Used {
     key: LimitKey,
     max_keys: usize,
     quotas: Vec<Quota>,
-    /// One for each quota.
+    shared: Option<SharedLimit>,
+    /// One for each quota; of a share of it where a store counts.
     limiters: Vec<Limiter>,
+    /// One for each quota, where a store counts.
+    leases: Vec<Leases>,
     concurrent: Concurrent,
     waiting: AtomicU32,
     hasher: RandomState,
@@ -62,12 +65,19 @@ impl Used {
     fn new(limit: &RateLimit) -> Self {
         let is_one = limit.key.parts.iter().all(|part| *part == KeyPart::Global);
         let max_keys = if is_one { 1 } else { limit.max_keys };
-        let limiters = limit.quotas().map(|quota| Limiter::new(quota, max_keys));
+        let limiters = limit.quotas().map(|quota| match &limit.shared {
+            Some(shared) => Limiter::new(&quota.percent(shared.alone), max_keys),
+            None => Limiter::new(quota, max_keys),
+        });
+        let shared = limit.shared.iter();
+        let leases = shared.flat_map(|_| limit.quotas().map(|_| Leases::new(max_keys)));
         Self {
             key: limit.key.clone(),
             max_keys: limit.max_keys,
             quotas: limit.quotas().copied().collect(),
+            shared: limit.shared.clone(),
             limiters: limiters.collect(),
+            leases: leases.collect(),
             concurrent: Concurrent::default(),
             waiting: AtomicU32::new(0),
             hasher: RandomState::new(),
@@ -78,6 +88,7 @@ impl Used {
     fn is_of(&self, limit: &RateLimit) -> bool {
         self.key == limit.key
             && self.max_keys == limit.max_keys
+            && self.shared == limit.shared
             && self.quotas.iter().eq(limit.quotas())
     }
 
@@ -88,6 +99,10 @@ impl Used {
 
     pub(crate) fn limiter(&self, quota: usize) -> Option<&Limiter> {
         self.limiters.get(quota)
+    }
+
+    pub(crate) fn leases(&self, quota: usize) -> Option<&Leases> {
+        self.leases.get(quota)
     }
 
     pub(crate) fn moment(&self, now: Instant) -> Moment {

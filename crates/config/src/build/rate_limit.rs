@@ -1,13 +1,16 @@
 //! `[rate-limits.NAME]`, and those that a route names.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_limit::{Quota, QuotaError, Rate};
 
+use sluice_model::Share;
+
 use super::Builder;
 use super::matching::{conditions, items};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{KeyPart, LimitClass, LimitId, LimitKey, Over, RateLimit};
+use crate::plan::{KeyPart, LimitClass, LimitId, LimitKey, Over, RateLimit, SharedLimit};
 use crate::read::{Section, Typed};
 
 impl Builder<'_> {
@@ -16,6 +19,7 @@ impl Builder<'_> {
         let quota = section.set_at("rate").map(|_| self.quota(section, section));
         let classes = self.classes(section);
         let over = self.over(section);
+        let shared = self.shared_limit(section);
         let parts = section.items::<KeyPart>("key")?.into_iter();
         let key = LimitKey {
             parts: parts.map(|(part, _)| part).collect(),
@@ -36,6 +40,7 @@ impl Builder<'_> {
             allow: items(section, "allow")?,
             fields: section.value("fields")?,
             max_keys: section.value("max-keys")?,
+            shared: shared?,
         })
     }
 
@@ -82,6 +87,37 @@ impl Builder<'_> {
                 self.findings.push(report.help(help));
             }
         }
+    }
+
+    /// The inner `None` is the memory of this process.
+    #[expect(clippy::option_option, reason = "the outer is whether it is right")]
+    fn shared_limit(&mut self, section: &Section) -> Option<Option<SharedLimit>> {
+        let (store, span) = section.with_span::<Arc<str>>("store")?;
+        let alone = section.value::<Share>("share-when-alone")?.percent();
+        if &*store == "local" {
+            self.out_of_place(section, &["share-when-alone"], |key| {
+                let message = format!("`{key}` has no effect without a `store`");
+                Diagnostic::warning(0..0, message)
+            });
+            return Some(None);
+        }
+        let stores = self.stores;
+        if !stores.iter().any(|known| *known.name == *store) {
+            self.unknown_name("store", &store, span, stores);
+            return None;
+        }
+        if section.value::<&str>("over") == Some("delay") {
+            let at = section.set_at("over").cloned().unwrap_or_default();
+            let message = "turns are given by one balancer, not by several with a `store`";
+            self.findings.error(&at, message);
+        }
+        if section.value("fields") == Some(true) {
+            let at = section.set_at("fields").cloned().unwrap_or_default();
+            let message =
+                "how clients stand is not known here where the limit is counted in a `store`";
+            self.findings.error(&at, message);
+        }
+        Some(Some(SharedLimit { store, alone }))
     }
 
     fn limits_nothing(&mut self, section: &Section) {

@@ -32,6 +32,17 @@ pub struct RateLimit {
     pub fields: bool,
     /// `max-keys`: how many are remembered, of each class.
     pub max_keys: usize,
+    /// `store`: where it is counted for several balancers together.
+    pub shared: Option<SharedLimit>,
+}
+
+/// A limit that several balancers share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedLimit {
+    /// `store`, the name of one of the plan's.
+    pub store: Arc<str>,
+    /// `share-when-alone`: what holds here while the store is away, in percent.
+    pub alone: u8,
 }
 
 /// A quota of their own for some requests.

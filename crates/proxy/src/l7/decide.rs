@@ -22,7 +22,6 @@ use super::outgoing::{Onward, Outgoing};
 use super::refuse::{MaxForwards, Refused};
 use super::respond::{self, Answer};
 use super::serve::Downstream;
-use super::turn::Turn;
 use super::values::Values;
 use crate::live::LiveListener;
 use crate::trip::{Trip, Words};
@@ -153,8 +152,7 @@ impl<'b> Asked<'_, '_, 'b> {
             Ok(vouched) => vouched,
             Err(refusal) => return Ok(self.denied(&refusal, trip)),
         };
-        let turns = self.limit(route, &facts, trip)?;
-        steps.extend(turns.into_iter().map(Turn::step));
+        steps.extend(self.limit(route, &facts, trip)?);
         self.check_length(route)?;
 
         let onward = Onward {

@@ -6,25 +6,27 @@
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::{LimitId, Over, RateLimit, Route};
-use sluice_limit::{Quota, Standing, Taken, Verdict};
+use sluice_limit::{Lease, Quota, Standing, Taken, Verdict};
 use sluice_model::Moment;
 use sluice_route::Facts;
 use sluice_telemetry::metrics::LimitOutcome;
 
+use super::admission::Step;
 use super::decide::Asked;
+use super::lease::Ask;
 use super::refuse::Refused;
 use super::turn::Turn;
 use crate::limits::{LiveLimit, Place};
 use crate::trip::Trip;
 
 impl Asked<'_, '_, '_> {
-    /// Takes from each limit of the route what a request takes. Returns the turns that it has to wait for.
+    /// Takes from each limit of the route what a request takes. Returns what it has to wait for.
     pub(super) fn limit(
         &self,
         route: &Route,
         facts: &Facts<'_>,
         trip: &mut Trip,
-    ) -> Result<Vec<Turn>, Refused> {
+    ) -> Result<Vec<Step>, Refused> {
         self.keep_within(&route.rate_limits, route, facts, trip)
     }
 
@@ -34,7 +36,7 @@ impl Asked<'_, '_, '_> {
         route: &Route,
         facts: &Facts<'_>,
         trip: &mut Trip,
-    ) -> Result<Vec<Turn>, Refused> {
+    ) -> Result<Vec<Step>, Refused> {
         let Some((first, others)) = limits.split_first() else {
             return Ok(Vec::new());
         };
@@ -51,14 +53,17 @@ impl Asked<'_, '_, '_> {
                 return Err(Refused::Limited(over.retry_after()));
             }
         };
-        let mut turns = match self.keep_within(others, route, facts, trip) {
-            Ok(turns) => turns,
+        let mut steps = match self.keep_within(others, route, facts, trip) {
+            Ok(steps) => steps,
             Err(refused) => {
                 held.give_back(limit);
                 return Err(refused);
             }
         };
-        limit.metrics.requests.increment(held.outcome);
+        // Of what is asked for the outcome is not known yet.
+        if held.ask.is_none() {
+            limit.metrics.requests.increment(held.outcome);
+        }
         if held.forgot {
             limit.metrics.forgotten.increment();
         }
@@ -66,8 +71,9 @@ impl Asked<'_, '_, '_> {
             tell(settings, quota, &standing, trip);
         }
         trip.places.extend(held.place);
-        turns.extend(held.turn);
-        Ok(turns)
+        steps.extend(held.turn.map(Turn::step));
+        steps.extend(held.ask.map(Ask::step));
+        Ok(steps)
     }
 
     /// Takes from one limit, or says why not.
@@ -84,11 +90,9 @@ impl Asked<'_, '_, '_> {
             held.outcome = LimitOutcome::Exempt;
             return Ok(held);
         }
-        let key = {
-            let mut key = self.downstream.worker.head();
-            settings.key.write(facts, &route.name, &mut key);
-            limit.used.hash(&key)
-        };
+        let mut words = self.downstream.worker.head();
+        settings.key.write(facts, &route.name, &mut words);
+        let key = limit.used.hash(&words);
         if let Some(most) = settings.max_concurrent {
             held.place = limit.used.enter(key, most);
             if held.place.is_none() {
@@ -106,10 +110,30 @@ impl Asked<'_, '_, '_> {
             return Ok(held);
         };
         let moment = limit.used.moment(now);
+        if let Some(shared) = &settings.shared
+            && let Some(leases) = limit.used.leases(position)
+            && let Some(store) = self.listener.live.store_named(&shared.store)
+            && store.is_here()
+        {
+            match leases.take(key, moment) {
+                Lease::Taken => {}
+                Lease::Refused(_) if settings.dry_run => held.outcome = LimitOutcome::WouldRefuse,
+                Lease::Refused(wait) => return Err(TooMuch::until(quota, wait)),
+                Lease::Ended => {
+                    let whose = (&words[..], key);
+                    let of = (position, quota);
+                    held.ask = Some(Ask::new(store, limit, settings, of, whose, moment));
+                }
+            }
+            return Ok(held);
+        }
         let patience = match settings.over {
             Over::Delay { longest, .. } if !settings.dry_run => longest,
             _ => Duration::ZERO,
         };
+        if settings.shared.is_some() {
+            held.outcome = LimitOutcome::Alone;
+        }
         let taken = limiter.take(key, moment, patience);
         held.forgot = taken.forgot;
         held.taken = Some((position, key, moment));
@@ -124,6 +148,8 @@ struct Held<'p> {
     taken: Option<(usize, u64, Moment)>,
     place: Option<Place>,
     turn: Option<Turn>,
+    /// What a store is to be asked for.
+    ask: Option<Ask>,
     /// What the client is told.
     told: Option<(&'p Quota, Standing)>,
     forgot: bool,
@@ -136,6 +162,7 @@ impl Default for Held<'_> {
             taken: None,
             place: None,
             turn: None,
+            ask: None,
             told: None,
             forgot: false,
         }
@@ -202,11 +229,23 @@ struct TooMuch<'p> {
     told: Option<(&'p Quota, Standing)>,
 }
 
-impl TooMuch<'_> {
+impl<'p> TooMuch<'p> {
     fn at_a_time() -> Self {
         Self {
             outcome: LimitOutcome::Concurrent,
             told: None,
+        }
+    }
+
+    /// There is none of the quota before `retry_after`.
+    fn until(quota: &'p Quota, retry_after: Duration) -> Self {
+        let standing = Standing {
+            retry_after,
+            ..Standing::default()
+        };
+        Self {
+            outcome: LimitOutcome::Refused,
+            told: Some((quota, standing)),
         }
     }
 

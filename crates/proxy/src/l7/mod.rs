@@ -30,6 +30,7 @@ mod grpc;
 mod h2;
 mod h3;
 mod hedge;
+mod lease;
 mod limits;
 mod mirror;
 mod outgoing;

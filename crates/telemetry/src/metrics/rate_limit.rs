@@ -20,6 +20,8 @@ words! {
     pub enum LimitOutcome {
         /// It was within the limit.
         Allowed = "allowed",
+        /// The store was away, and it was within the share that holds here then.
+        Alone = "alone",
         /// It was over the limit and had to wait for its turn.
         Delayed = "delayed",
         /// It was over the limit and was refused, or would have had to wait for too long.

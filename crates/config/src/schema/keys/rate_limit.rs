@@ -122,6 +122,21 @@ pub(crate) static RATE_LIMIT: Shape = Shape {
              more, those that have used least are forgotten.",
         )
         .also(&["max-entries", "table-size", "size"]),
+        Key::new(
+            "store",
+            Kind::Text(Form::Name),
+            Default::Is("\"local\""),
+            "Where rates are counted: `local`, or the name of one of `[stores.NAME]`, for all balancers that have the same store and name of the limit. \
+             `max-concurrent` is counted by each for itself.",
+        )
+        .also(&["stores", "shared", "redis"]),
+        Key::new(
+            "share-when-alone",
+            Kind::Share { min: 1, max: 100 },
+            Default::Is("\"50%\""),
+            "With `store`: how much of the rate and the burst holds here while the store is away: the share of one of so many balancers.",
+        )
+        .also(&["fallback-share", "local-share"]),
     ],
 };
 
