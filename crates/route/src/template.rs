@@ -47,6 +47,8 @@ pub enum Variable {
     Upstream,
     /// `{server}`
     Server,
+    /// `{country}`: the client's country by its code; empty where it is not known.
+    Country,
     /// `{tls-version}`: `TLSv1.2` or `TLSv1.3`; empty where nothing is ciphered.
     TlsVersion,
     /// `{tls-subject}`: the subject of the client's certificate; empty where it has shown none.
@@ -73,6 +75,9 @@ impl Template {
         "route",
         "upstream",
         "server",
+        "country",
+        "tls-version",
+        "tls-subject",
         "header:NAME",
         "cookie:NAME",
     ];

@@ -22,6 +22,11 @@ const GERMAN: &str = "130.83.0.1";
 
 const ROUTES: &str = r#"
 [[routes]]
+name = "told"
+match.path = "/told"
+respond = { body = "{client-ip} {country}" }
+
+[[routes]]
 name = "dutch"
 match.path = "/where"
 match.country = "NL"
@@ -78,6 +83,20 @@ fn countries_are_conditions() {
     ] {
         let response = balancer.ask(&asking("/where", client));
         assert_eq!(response.text(), route, "{client}");
+    }
+}
+
+#[test]
+fn texts_may_name_the_client_and_its_country() {
+    let server = EchoServer::start("one");
+    let balancer = site(&server);
+    for (client, text) in [
+        (DUTCH, "193.0.6.139 NL"),
+        ("::ffff:8.8.8.8", "8.8.8.8 US"),
+        ("10.0.0.7", "10.0.0.7 "),
+    ] {
+        let response = balancer.ask(&asking("/told", client));
+        assert_eq!(response.text(), text);
     }
 }
 

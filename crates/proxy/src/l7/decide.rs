@@ -132,7 +132,7 @@ impl<'b> Asked<'_, '_, 'b> {
         } else {
             Ok(Vec::new())
         };
-        let values = self.values(path, &captures, request_id, &route.name);
+        let values = self.values(&facts, &captures, request_id, &route.name);
         if let Some(edits) = &route.edits.response {
             let for_client = ForClient::of_route(edits, &values, self.listener, id);
             trip.for_client = Some(Box::new(for_client));
@@ -256,17 +256,17 @@ impl<'b> Asked<'_, '_, 'b> {
 
     fn values<'v>(
         &'v self,
-        path: &'v str,
+        facts: &'v Facts<'v>,
         captures: &'v Captures,
         request_id: &'v str,
         route: &'v str,
     ) -> Values<'v> {
         Values {
             head: self.head,
-            client: self.downstream.client,
+            facts,
+            client_port: self.downstream.client.port(),
             tls: self.downstream.tls.as_deref(),
             scheme: self.downstream.scheme(),
-            path,
             captures,
             request_id,
             route,

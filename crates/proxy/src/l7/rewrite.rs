@@ -20,7 +20,7 @@ impl Elsewhere {
         let mut target = None;
         if let Some(path) = &rewrite.path {
             let requested = Requested {
-                path: values.path,
+                path: values.facts.path,
                 query: values.head.target.query(),
                 captures: values.captures,
             };

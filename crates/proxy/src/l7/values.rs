@@ -1,21 +1,21 @@
 //! What the variables of templates stand for.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
 
-use sluice_route::{Captures, Variable};
-use sluice_tls::Facts;
+use sluice_route::{Captures, Facts, Variable};
+use sluice_tls::Facts as TlsFacts;
 use sluice_wire::h1::{FieldKind, RequestHead};
 
 /// What the variables of a request's templates stand for.
 #[derive(Clone, Copy)]
 pub(super) struct Values<'a> {
     pub(super) head: &'a RequestHead<'a, 'a>,
-    pub(super) client: SocketAddr,
-    pub(super) tls: Option<&'a Facts>,
+    pub(super) facts: &'a Facts<'a>,
+    /// The port that the client speaks from.
+    pub(super) client_port: u16,
+    pub(super) tls: Option<&'a TlsFacts>,
     pub(super) scheme: &'static str,
-    /// The path that the captures are of.
-    pub(super) path: &'a str,
+    /// Of the path that was matched.
     pub(super) captures: &'a Captures,
     pub(super) request_id: &'a str,
     pub(super) route: &'a str,
@@ -30,11 +30,17 @@ impl Values<'_> {
         let text: &[u8] = match variable {
             Variable::ClientIp => {
                 // Writing to a vector cannot fail.
-                let _ = write!(out, "{}", self.client.ip());
+                let _ = write!(out, "{}", self.facts.client.to_canonical());
                 return;
             }
             Variable::ClientPort => {
-                let _ = write!(out, "{}", self.client.port());
+                let _ = write!(out, "{}", self.client_port);
+                return;
+            }
+            Variable::Country => {
+                if let Some(country) = self.facts.country() {
+                    out.extend_from_slice(country.as_str().as_bytes());
+                }
                 return;
             }
             Variable::Method => head.method.as_str().as_bytes(),
@@ -57,7 +63,7 @@ impl Values<'_> {
             Variable::Cookie(name) => cookie(head, name).unwrap_or_default(),
             Variable::Capture(index) => self
                 .captures
-                .get(*index, self.path)
+                .get(*index, self.facts.path)
                 .unwrap_or_default()
                 .as_bytes(),
         };

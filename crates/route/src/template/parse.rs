@@ -123,6 +123,7 @@ impl Variable {
             "upstream" => Self::Upstream,
             "server" => Self::Server,
             "tls-version" => Self::TlsVersion,
+            "country" => Self::Country,
             "tls-subject" => Self::TlsSubject,
             _ => return None,
         })
@@ -130,7 +131,7 @@ impl Variable {
 }
 
 const WITH_ARGUMENT: [&str; 2] = ["header", "cookie"];
-const NOT_YET: [&str; 2] = ["country", "claim"];
+const NOT_YET: [&str; 1] = ["claim"];
 
 fn variable<S: AsRef<str>>(
     text: &str,
