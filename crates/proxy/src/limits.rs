@@ -188,9 +188,10 @@ mod tests {
     fn so_many_wait_and_no_more() {
         let limits = Limits::default().updated(&plan("rate = \"1/d\""));
         let used = limits.get("one").expect("it is there");
-        let waiting = [used.wait(2), used.wait(2), used.wait(2)].map(|one| one.is_some());
-        // Each of them ended at once.
-        assert_eq!(waiting, [true; 3]);
+        for _ in 0..3 {
+            // It ends at once.
+            assert!(used.wait(2).is_some());
+        }
         let (_one, two) = (used.wait(2), used.wait(2));
         assert!(used.wait(2).is_none());
         drop(two);
