@@ -155,11 +155,11 @@ fn clients_that_do_not_read_do_not_end_it() {
     is_served(&balancer);
     let mebibyte = f64::from(1 << 20);
     let before = (gauge(&balancer, "process_resident_memory_bytes") / mebibyte).ceil();
-    let limit = format!("max-memory = \"{}MiB\"", before + 8.0);
+    let limit = format!("max-memory = \"{}MiB\"", before + 24.0);
     balancer.reload(&file(&holding, &app, &limit));
     // Windows as wide as can be, and next to nothing taken from the socket.
     let most = 0x7FFF_FFFF;
-    let mut clients: Vec<_> = (0..4)
+    let mut clients: Vec<_> = (0..16)
         .map(|_| {
             let mut client = Http2Client::connect_with(balancer.address("web"), &[(4, most)]);
             client.send(&[Frame::window(0, most - 65_535), Frame::get(1, "/held/0")]);

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use sluice_config::plan::{Action, HttpListener};
+use sluice_config::plan::{Action, HttpListener, Route};
 use sluice_http::h1::relay::Relay;
 use sluice_http::h1::request::kept_request_id;
 use sluice_route::{Captures, CountryLookup, Facts, FieldLookup, Scheme, normalise_path};
@@ -83,18 +83,13 @@ impl<'b> Asked<'_, '_, 'b> {
     fn route(&self, request_id: &str, trip: &mut Trip) -> Result<(Decision, usize), Refused> {
         let head = self.head;
         let max_forwards = self.check_semantics()?;
-        if max_forwards == Some(MaxForwards::Reached) {
-            return Ok(self.answer(trip, 200, respond::last_hop));
-        }
-        if let Some(answer) = self.proof() {
-            return Ok(self.answer(trip, 200, |reply, out| respond::proof(&answer, reply, out)));
-        }
-        if let Some(port) = self.http.redirect_to_https {
-            return self.to_https(port, trip);
+        if let Some(answered) = self.unrouted(max_forwards, trip)? {
+            return Ok(answered);
         }
         let mut buffer = String::new();
         let path = normalise_path(head.target.path(), &mut buffer)
             .map_err(|_| Refused::Bad(400, BadRequest::Target))?;
+        let collected = self.downstream.collected.as_ref();
         let facts = Facts {
             host: head.host,
             path,
@@ -108,36 +103,52 @@ impl<'b> Asked<'_, '_, 'b> {
             },
             tls_subject: self.tls_subject(),
             countries: self.countries(),
-            json: self
-                .downstream
-                .collected
-                .as_ref()
-                .and_then(|one| one.json()),
+            json: collected.and_then(|one| one.json()),
         };
         let mut captures = Captures::new();
-        let id = self
-            .http
-            .router
-            .find(&facts, &mut captures)
-            .and_then(|found| self.http.routes.get(found))
-            .copied()
-            .ok_or(Refused::NoRoute)?;
+        let found = self.http.router.find(&facts, &mut captures);
+        let found = found.and_then(|found| self.http.routes.get(found));
+        let id = *found.ok_or(Refused::NoRoute)?;
         let route = self.listener.live.plan.routes.get(id.0);
         let route = route.ok_or(Refused::NoRoute)?;
         trip.route = Some(id);
-        let mut steps = Vec::new();
-        let is_admitted = route.access.admits(&facts);
-        let access = if is_admitted {
-            self.access(route, request_id, &mut steps)
-        } else {
-            Ok(Vec::new())
-        };
         let values = self.values(&facts, &captures, request_id, &route.name);
         if let Some(edits) = &route.edits.response {
             let for_client = ForClient::of_route(edits, &values, self.listener, id);
             trip.for_client = Some(Box::new(for_client));
         }
-        if !is_admitted {
+        self.follow(route, values, max_forwards, trip)
+    }
+
+    /// What is answered whatever the routes say.
+    fn unrouted(
+        &self,
+        max_forwards: Option<MaxForwards>,
+        trip: &mut Trip,
+    ) -> Result<Option<(Decision, usize)>, Refused> {
+        if max_forwards == Some(MaxForwards::Reached) {
+            return Ok(Some(self.answer(trip, 200, respond::last_hop)));
+        }
+        if let Some(answer) = self.proof() {
+            let shown = self.answer(trip, 200, |reply, out| respond::proof(&answer, reply, out));
+            return Ok(Some(shown));
+        }
+        match self.http.redirect_to_https {
+            Some(port) => self.to_https(port, trip).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the client may come in, and what the route does with the request then.
+    fn follow(
+        &self,
+        route: &Route,
+        values: Values<'_>,
+        max_forwards: Option<MaxForwards>,
+        trip: &mut Trip,
+    ) -> Result<(Decision, usize), Refused> {
+        let facts = values.facts;
+        if !route.access.admits(facts) {
             return Err(Refused::Denied);
         }
         if let Some(cors) = &route.edits.cors
@@ -148,11 +159,12 @@ impl<'b> Asked<'_, '_, 'b> {
         if self.is_too_much(route) {
             return Err(Refused::NoMemory);
         }
-        let vouched = match access {
+        let mut steps = Vec::new();
+        let vouched = match self.access(route, values.request_id, &mut steps) {
             Ok(vouched) => vouched,
             Err(refusal) => return Ok(self.denied(&refusal, trip)),
         };
-        steps.extend(self.limit(route, &facts, trip)?);
+        steps.extend(self.limit(route, facts, trip)?);
         self.check_length(route)?;
 
         let onward = Onward {
@@ -164,11 +176,11 @@ impl<'b> Asked<'_, '_, 'b> {
         };
         let (decision, used) = match &route.action {
             Action::Forward(upstream) => {
-                self.forward(route, *upstream, &facts, values, &onward, trip)
+                self.forward(route, *upstream, facts, values, &onward, trip)
             }
             Action::Split(split) => {
-                let upstream = self.place(split, &facts, trip)?;
-                self.forward(route, upstream, &facts, values, &onward, trip)
+                let upstream = self.place(split, facts, trip)?;
+                self.forward(route, upstream, facts, values, &onward, trip)
             }
             Action::Respond(respond) => Ok(self.answer(trip, respond.status, |reply, out| {
                 respond::fixed(respond, &values, reply, out);
