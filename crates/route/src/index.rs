@@ -32,6 +32,8 @@ const FEW: usize = 2;
 /// A search for the first rule that holds. Keeps the best so far, behind which nothing more is tried.
 pub(crate) struct Search<'a> {
     rules: &'a [Conditions],
+    /// Which of them ask for more than path, method and host.
+    more: &'a [bool],
     facts: &'a Facts<'a>,
     host: &'a str,
     best: usize,
@@ -95,9 +97,15 @@ impl Index {
 
 impl<'a> Search<'a> {
     /// `host` is what [`name_of`](crate::host::name_of) made of the one in `facts`.
-    pub(crate) fn new(rules: &'a [Conditions], facts: &'a Facts<'a>, host: &'a str) -> Self {
+    pub(crate) fn new(
+        rules: &'a [Conditions],
+        more: &'a [bool],
+        facts: &'a Facts<'a>,
+        host: &'a str,
+    ) -> Self {
         Self {
             rules,
+            more,
             facts,
             host,
             best: usize::MAX,
@@ -115,12 +123,18 @@ impl<'a> Search<'a> {
             if !self.may_improve(at) {
                 return;
             }
-            let rule = self.rules.get(at);
-            if rule.is_some_and(|rule| rule.hold_for(self.host, self.facts)) {
+            if self.holds(at) {
                 self.best = at;
                 return;
             }
         }
+    }
+
+    fn holds(&self, at: usize) -> bool {
+        let (Some(rule), Some(&more)) = (self.rules.get(at), self.more.get(at)) else {
+            return false;
+        };
+        rule.place_holds(self.host, self.facts) && (!more || rule.more_hold(self.host, self.facts))
     }
 
     /// Whether a rule, or any after it, would come before the best so far.

@@ -21,6 +21,8 @@ use crate::index::{Index, Search};
 #[derive(Clone, Default)]
 pub struct Router {
     rules: Box<[Conditions]>,
+    /// Which of them ask for more than path, method and host.
+    more: Box<[bool]>,
     /// Whether any rule looks at the host.
     by_host: bool,
     /// Whether any rule looks into bodies.
@@ -33,6 +35,7 @@ impl Router {
     pub fn new(rules: Vec<Conditions>) -> Self {
         Self {
             index: Index::new(&rules),
+            more: rules.iter().map(Conditions::ask_for_more).collect(),
             by_host: rules.iter().any(Conditions::go_by_host),
             by_json: rules.iter().any(Conditions::go_by_json),
             rules: rules.into(),
@@ -47,7 +50,7 @@ impl Router {
         } else {
             Cow::Borrowed("")
         };
-        let mut search = Search::new(&self.rules, facts, &host);
+        let mut search = Search::new(&self.rules, &self.more, facts, &host);
         self.index.search(&mut search);
         let found = search.found()?;
         if let Some(path) = self.rules.get(found).and_then(|rule| rule.path.as_ref()) {

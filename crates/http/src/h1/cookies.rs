@@ -3,6 +3,7 @@
 use sluice_wire::h1::{FieldKind, Fields};
 
 /// Appends a line with all cookies but those of that name; none where no others are left.
+#[inline(never)]
 pub(super) fn write_without(name: &str, fields: &Fields<'_, '_>, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(b"Cookie: ");

@@ -163,18 +163,29 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
             head.fields.write_kept(out, is_kept);
             write_client(head, forwarding, out);
         }
-        Some(edits) => {
-            let is_kept = |field: &Field<'_>| is_kept(field) && !edits.leaves_out(field);
-            head.fields.write_kept(out, is_kept);
-            let start = out.len();
-            write_client(head, forwarding, out);
-            let may_be_copied =
-                |field: &Field<'_>| !names_matter || forwarding.passes_on(field.name, field.kind);
-            edits.apply(&head.fields, may_be_copied, start, out);
-        }
+        Some(edits) => write_edited(head, forwarding, edits, is_kept, out),
     }
     write_hop(head, out);
     out.extend_from_slice(b"\r\n");
+}
+
+/// The client's fields and what we know of the client, with edits.
+#[inline(never)]
+fn write_edited(
+    head: &RequestHead<'_, '_>,
+    forwarding: &Forwarding<'_>,
+    edits: &Edits<'_>,
+    is_kept: impl Fn(&Field<'_>) -> bool,
+    out: &mut Vec<u8>,
+) {
+    let is_kept = |field: &Field<'_>| is_kept(field) && !edits.leaves_out(field);
+    head.fields.write_kept(out, is_kept);
+    let start = out.len();
+    write_client(head, forwarding, out);
+    let may_be_copied = |field: &Field<'_>| {
+        !forwarding.names_matter() || forwarding.passes_on(field.name, field.kind)
+    };
+    edits.apply(&head.fields, may_be_copied, start, out);
 }
 
 /// The client's `X-Request-ID`, where it is one that can be passed on and logged as it is: 1 to 128 letters, digits and
@@ -196,6 +207,7 @@ fn replaces_host(head: &RequestHead<'_, '_>) -> bool {
 }
 
 /// What we know of the client.
+#[inline]
 fn write_client(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mut Vec<u8>) {
     let mut address = AddressText { bytes: [0; 48] };
     let client = address.write(forwarding.client);
