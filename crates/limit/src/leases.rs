@@ -58,10 +58,13 @@ impl Leases {
         });
     }
 
-    /// There is none before `wait` has passed.
+    /// There is none before `wait` has passed. What another request has leased in the meantime is used up first.
     pub fn refuse(&self, key: u64, now: Moment, wait: Duration) {
-        let until = milliseconds(now + wait);
-        self.set(key, |_| until << UNTIL_AT | REFUSED);
+        let (until, now) = (milliseconds(now + wait), milliseconds(now));
+        self.set(key, |word| match read(word, now) {
+            Lease::Taken => word,
+            Lease::Ended | Lease::Refused(_) => until << UNTIL_AT | REFUSED,
+        });
     }
 
     fn set(&self, key: u64, next: impl Fn(u64) -> u64) {

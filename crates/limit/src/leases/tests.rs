@@ -48,3 +48,16 @@ fn threads_take_no_more_than_was_leased() {
     });
     assert_eq!(taken, 1_000);
 }
+
+#[test]
+fn a_refusal_takes_away_nothing_that_was_leased() {
+    let leases = Leases::new(64);
+    // Two ask at once: one gets the last tokens, the other hears that there are none.
+    leases.add(7, 2, at(100), SECOND);
+    leases.refuse(7, at(101), SECOND);
+    assert_eq!(leases.take(7, at(110)), Lease::Taken);
+    assert_eq!(leases.take(7, at(110)), Lease::Taken);
+    assert_eq!(leases.take(7, at(110)), Lease::Ended);
+    leases.refuse(7, at(120), SECOND);
+    assert_eq!(leases.take(7, at(620)), Lease::Refused(SECOND / 2));
+}
