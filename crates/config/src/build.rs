@@ -25,6 +25,7 @@ mod split;
 mod sticky;
 mod store;
 mod tls;
+mod tries;
 mod upstream;
 mod upstream_protocol;
 

@@ -1,6 +1,7 @@
 //! What single values mean: texts to addresses, patterns and names, each mistake with its reason and what was meant.
 
 mod acme;
+mod address;
 mod cookie;
 mod cors;
 mod health;
@@ -16,8 +17,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use sluice_model::{AddressError, BindAddress, ServerAddress};
 use sluice_route::{HostPattern, PathPattern, Pattern};
+
+use address::is_port;
 
 use crate::plan::{FailureKind, HashKey, LoadReport, LogTarget};
 use crate::read::Typed;
@@ -115,11 +117,11 @@ impl Form {
             Self::Bind => text
                 .parse()
                 .map(Typed::Bind)
-                .map_err(|error| misfit_bind(text, &error)),
+                .map_err(|error| address::misfit_bind(text, &error)),
             Self::Server => text
                 .parse()
                 .map(Typed::Server)
-                .map_err(|error| misfit_server(text, &error)),
+                .map_err(|error| address::misfit_server(text, &error)),
             Self::Ip => text.parse().map(Typed::Ip).map_err(|_| {
                 Misfit::new("an address such as 192.0.2.1 or 2001:db8::1, without a port")
             }),
@@ -211,61 +213,6 @@ pub(crate) fn field_name(text: &str) -> Result<(), Misfit> {
 
 /// Names end up in metric labels and log lines.
 const NAME_BYTES: usize = 128;
-
-fn misfit_bind(text: &str, error: &AddressError) -> Misfit {
-    let misfit = Misfit::of(error);
-    let meant = match error {
-        AddressError::NoPort if is_port(text) => Some(format!(":{text}")),
-        AddressError::NoPort if !text.is_empty() => Some(format!("{text}:8080")),
-        AddressError::NotAnIp(_) => text.rsplit_once(':').map(|(_, port)| format!(":{port}")),
-        AddressError::Unbracketed(_) => without_scheme(text).or_else(|| bracketed(text)),
-        _ => None,
-    };
-    match meant.filter(|meant| meant.parse::<BindAddress>().is_ok()) {
-        Some(meant) => misfit.help(format!("did you mean \"{meant}\"?")),
-        None => misfit,
-    }
-}
-
-fn misfit_server(text: &str, error: &AddressError) -> Misfit {
-    if let Some(meant) = without_scheme(text) {
-        return Misfit::new("an address has no scheme and no path")
-            .help(format!("did you mean \"{meant}\"?"));
-    }
-    let misfit = Misfit::of(error);
-    let meant = match error {
-        AddressError::NoHost => Some(format!("127.0.0.1{text}")),
-        AddressError::NoPort if is_port(text) => Some(format!("127.0.0.1:{text}")),
-        AddressError::NoPort => Some(format!("{text}:80")),
-        AddressError::Unbracketed(_) => bracketed(text),
-        _ => None,
-    };
-    match meant.filter(|meant| meant.parse::<ServerAddress>().is_ok()) {
-        Some(meant) => misfit.help(format!("did you mean \"{meant}\"?")),
-        None => misfit,
-    }
-}
-
-fn is_port(text: &str) -> bool {
-    text.parse::<u16>().is_ok()
-}
-
-/// `http://a:80/x` to `a:80`, with the scheme's port where there is none.
-fn without_scheme(text: &str) -> Option<String> {
-    let (scheme, rest) = text.split_once("://")?;
-    let authority = rest.split('/').next().unwrap_or(rest);
-    let port = if scheme == "https" { 443 } else { 80 };
-    [authority.to_owned(), format!("{authority}:{port}")]
-        .into_iter()
-        .find(|address| address.parse::<ServerAddress>().is_ok())
-}
-
-/// `::1:80` to `[::1]:80`, `::1` to `[::1]:80`.
-fn bracketed(text: &str) -> Option<String> {
-    let (host, port) = text.rsplit_once(':')?;
-    let host = host.parse::<IpAddr>().ok()?;
-    Some(format!("[{host}]:{port}"))
-}
 
 fn network(text: &str) -> Result<IpNet, Misfit> {
     if let Ok(net) = text.parse::<IpNet>() {

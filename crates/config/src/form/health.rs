@@ -4,7 +4,8 @@ use std::net::Ipv6Addr;
 
 use sluice_route::Pattern;
 
-use super::{Misfit, host_name, is_port};
+use super::address::is_port;
+use super::{Misfit, host_name};
 use crate::plan::JsonTest;
 use crate::read::Typed;
 
