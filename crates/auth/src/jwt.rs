@@ -16,11 +16,9 @@ pub use algorithm::Algorithm;
 pub use claims::Claims;
 pub use keys::{Keys, KeysError};
 
-/// What a token has to be.
+/// What a token has to be, beside signed by one of the keys that are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// By what it is signed.
-    pub keys: Keys,
     /// The algorithms that are taken, of those that the keys are for; empty takes all of them.
     pub algorithms: Box<[Algorithm]>,
     /// Whose it is: one of these is its `iss`. Empty takes any.
@@ -63,10 +61,17 @@ pub enum JwtError {
     Audience,
 }
 
+impl JwtError {
+    /// Whether other keys than those that are known may verify the token. Of an issuer that signs by a new key under an old name, too.
+    pub fn may_be_for_other_keys(self) -> bool {
+        matches!(self, Self::NoKey | Self::Signature)
+    }
+}
+
 impl Rules {
-    /// What a token claims, where it is right at `now`, in seconds since 1970.
-    pub fn verify(&self, token: &str, now: u64) -> Result<Claims, JwtError> {
-        let payload = self.verify_signature(token)?;
+    /// What a token claims, where it is signed by one of `keys` and right at `now`, in seconds since 1970.
+    pub fn verify(&self, token: &str, keys: &Keys, now: u64) -> Result<Claims, JwtError> {
+        let payload = self.verify_signature(token, keys)?;
         let claims = object(&payload).ok_or(JwtError::Malformed)?;
         let claims = Claims::new(claims, self.leeway)?;
         claims.check_time(now, self.leeway)?;
@@ -80,7 +85,7 @@ impl Rules {
     }
 
     /// What was signed, where the signature is that of one of the keys.
-    pub fn verify_signature(&self, token: &str) -> Result<Vec<u8>, JwtError> {
+    pub fn verify_signature(&self, token: &str, keys: &Keys) -> Result<Vec<u8>, JwtError> {
         if token.len() > LONGEST {
             return Err(JwtError::Malformed);
         }
@@ -103,7 +108,7 @@ impl Rules {
             None => None,
             Some(id) => Some(id.as_str().ok_or(JwtError::Malformed)?),
         };
-        let mut fitting = self.keys.fitting(algorithm, id).peekable();
+        let mut fitting = keys.fitting(algorithm, id).peekable();
         fitting.peek().ok_or(JwtError::NoKey)?;
         let mut fitting = fitting.take(MOST_TRIED);
         if fitting.any(|key| key.verifies(algorithm, signed.as_bytes(), &signature)) {

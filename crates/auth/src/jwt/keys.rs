@@ -110,6 +110,23 @@ impl Keys {
         Ok(Self(keys.into()))
     }
 
+    /// A set that anybody may read, as issuers have it at their `jwks_uri`. A secret in it would be none: whoever reads it could sign
+    /// tokens, so secrets are passed over.
+    pub fn published(text: &str) -> Result<Self, KeysError> {
+        let Self(all) = Self::set(text)?;
+        let keys: Vec<_> = all.into_iter().filter(Key::is_public).collect();
+        if keys.is_empty() {
+            return Err(KeysError::Empty);
+        }
+        Ok(Self(keys.into()))
+    }
+
+    /// How many there are. At least 1.
+    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Those that may have signed a token of this algorithm and key id.
     pub(super) fn fitting(
         &self,
@@ -193,6 +210,10 @@ impl Key {
             family,
             material,
         }))
+    }
+
+    fn is_public(&self) -> bool {
+        !matches!(self.material, Material::Secret(_))
     }
 
     pub(super) fn verifies(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> bool {

@@ -30,7 +30,6 @@ fn token(claims: &str) -> String {
 
 fn rules() -> Rules {
     Rules {
-        keys: Keys::secret(SECRET),
         algorithms: Box::default(),
         issuers: Box::new(["idp".into(), "other".into()]),
         audiences: Box::new(["api".into()]),
@@ -38,10 +37,14 @@ fn rules() -> Rules {
     }
 }
 
+fn verdict(token: &str) -> Result<Claims, JwtError> {
+    rules().verify(token, &Keys::secret(SECRET), NOW)
+}
+
 #[test]
 fn claims_are_held_to_the_rules() {
     let right = r#"{"iss":"idp","aud":["x","api"],"exp":1000060,"nbf":1000030,"sub":"alice","n":7.5,"l":["a",1,true],"o":{}}"#;
-    let claims = rules().verify(&token(right), NOW).expect("right");
+    let claims = verdict(&token(right)).expect("right");
     assert_eq!(claims.expires(), 1_000_090);
     for (name, text) in [
         ("sub", Some("alice")),
@@ -81,7 +84,7 @@ fn claims_are_held_to_the_rules() {
         ),
         ("[]", JwtError::Malformed),
     ] {
-        assert_eq!(rules().verify(&token(claims), NOW), Err(error), "{claims}");
+        assert_eq!(verdict(&token(claims)), Err(error), "{claims}");
     }
 }
 
@@ -101,17 +104,16 @@ fn heads_say_nothing_that_is_believed() {
         (r#"{"alg":"HS384"}"#, JwtError::Signature),
         ("x", JwtError::Malformed),
     ] {
-        assert_eq!(
-            rules().verify(&signed(header, claims), NOW),
-            Err(error),
-            "{header}"
-        );
+        assert_eq!(verdict(&signed(header, claims)), Err(error), "{header}");
     }
     let only = Rules {
         algorithms: Box::new([Algorithm::Hs512]),
         ..rules()
     };
-    assert_eq!(only.verify(&token(claims), NOW), Err(JwtError::Algorithm));
+    assert_eq!(
+        only.verify(&token(claims), &Keys::secret(SECRET), NOW),
+        Err(JwtError::Algorithm)
+    );
     let whole = token(claims);
     for wrong in [
         "",
@@ -123,11 +125,7 @@ fn heads_say_nothing_that_is_believed() {
         &format!("{whole}.x"),
         &"a".repeat(LONGEST + 1),
     ] {
-        assert_eq!(
-            rules().verify(wrong, NOW),
-            Err(JwtError::Malformed),
-            "{wrong}"
-        );
+        assert_eq!(verdict(wrong), Err(JwtError::Malformed), "{wrong}");
     }
 }
 
@@ -144,15 +142,12 @@ fn a_public_key_verifies_and_is_no_secret() {
     let claims = r#"{"iss":"idp","aud":"api","exp":1000060}"#;
     let made = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
     let public = pem(made.public_key().as_der().expect("a key").as_ref());
-    let rules = Rules {
-        keys: Keys::public(&public).expect("a key"),
-        ..rules()
-    };
+    let (rules, keys) = (rules(), Keys::public(&public).expect("a key"));
     let signed = format!("{}.{}", encoded(r#"{"alg":"ES256"}"#), encoded(claims));
     let signature = made.sign(&random, signed.as_bytes()).expect("a signature");
     assert!(
         rules
-            .verify(&format!("{signed}.{}", encoded(signature)), NOW)
+            .verify(&format!("{signed}.{}", encoded(signature)), &keys, NOW)
             .is_ok()
     );
 
@@ -164,7 +159,7 @@ fn a_public_key_verifies_and_is_no_secret() {
             signed.as_bytes(),
         );
         let forged = format!("{signed}.{}", encoded(signature));
-        assert_eq!(rules.verify(&forged, NOW), Err(JwtError::NoKey));
+        assert_eq!(rules.verify(&forged, &keys, NOW), Err(JwtError::NoKey));
     }
 }
 
@@ -177,13 +172,13 @@ fn sets_have_keys_by_their_ids() {
     );
     let keys = Keys::set(&set).expect("a set");
     assert!(!format!("{keys:?}").contains(&x));
-    let rules = Rules { keys, ..rules() };
+    let rules = rules();
     let claims = encoded(r#"{"iss":"idp","aud":"api","exp":1000060}"#);
     let verdict = |header: &str| {
         let signed = format!("{}.{claims}", encoded(header));
         let signature = made.sign(signed.as_bytes());
         rules
-            .verify(&format!("{signed}.{}", encoded(signature)), NOW)
+            .verify(&format!("{signed}.{}", encoded(signature)), &keys, NOW)
             .map(drop)
     };
     assert_eq!(verdict(r#"{"alg":"EdDSA","kid":"now"}"#), Ok(()));
@@ -211,4 +206,17 @@ fn sets_have_keys_by_their_ids() {
     ] {
         assert_eq!(Keys::public(wrong), Err(error), "{wrong}");
     }
+}
+
+#[test]
+fn secrets_that_anybody_may_read_are_no_keys() {
+    let secret = r#"{"kty":"oct","k":"AAAA"}"#;
+    let public =
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let both = format!(r#"{{"keys":[{secret},{public}]}}"#);
+    assert_eq!(Keys::set(&both).map(|keys| keys.len()), Ok(2));
+    let only = format!(r#"{{"keys":[{public}]}}"#);
+    assert_eq!(Keys::published(&both), Keys::set(&only));
+    let none = format!(r#"{{"keys":[{secret}]}}"#);
+    assert_eq!(Keys::published(&none), Err(KeysError::Empty));
 }

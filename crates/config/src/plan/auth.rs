@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_auth::jwt::Rules;
+use sluice_auth::jwt::{Keys, Rules};
 use sluice_auth::{ApiKeys, Users};
 
 use super::{AuthId, UpstreamId};
@@ -56,7 +56,9 @@ impl Auth {
             AuthKind::Forward(_) => None,
             AuthKind::Basic(basic) => Some(&basic.file),
             AuthKind::ApiKey(key) => Some(&key.file),
-            AuthKind::Jwt(jwt) => jwt.file.as_deref(),
+            AuthKind::Jwt(jwt) => match &jwt.keys {
+                TokenKeys::Known { file, .. } => file.as_deref(),
+            },
         }
     }
 }
@@ -128,14 +130,26 @@ pub struct ApiKeyAuth {
 /// `jwt`: a signed token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JwtAuth {
-    /// Where the keys were read from, where they are in a file.
-    pub file: Option<PathBuf>,
-    /// What tokens have to be.
+    /// By what tokens are signed.
+    pub keys: TokenKeys,
+    /// What else they have to be.
     pub rules: Rules,
     /// `claims-to-headers`: claims, and the fields for them in lower case.
     pub claims: ToldClaims,
     /// `strip`
     pub strips: bool,
+}
+
+/// By what tokens are signed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TokenKeys {
+    /// By keys that are known since the plan was loaded.
+    Known {
+        /// Where they were read from, where they are in a file.
+        file: Option<PathBuf>,
+        /// The keys.
+        keys: Keys,
+    },
 }
 
 /// Claims, and the fields for them.

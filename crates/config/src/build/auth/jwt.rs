@@ -1,6 +1,5 @@
 //! `jwt` of `[auth.NAME]`: by what tokens are signed, and what they have to claim.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use sluice_auth::jwt::{Algorithm, Keys, KeysError, Rules};
 
 use crate::build::Builder;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{JwtAuth, Secret, ToldClaims};
+use crate::plan::{JwtAuth, Secret, TokenKeys, ToldClaims};
 use crate::read::{Section, Typed};
 
 impl Builder<'_> {
@@ -28,11 +27,9 @@ impl Builder<'_> {
             let names = section.items::<&'static str>("algorithms")?.into_iter();
             algorithms.extend(names.filter_map(|(name, _)| Algorithm::of_name(name)));
         }
-        let (file, keys) = keys?;
         Some(Arc::new(JwtAuth {
-            file,
+            keys: keys?,
             rules: Rules {
-                keys,
                 algorithms: algorithms.into(),
                 issuers: texts("issuer")?,
                 audiences: texts("audience")?,
@@ -43,7 +40,7 @@ impl Builder<'_> {
         }))
     }
 
-    fn jwt_keys(&mut self, section: &Section) -> Option<(Option<PathBuf>, Keys)> {
+    fn jwt_keys(&mut self, section: &Section) -> Option<TokenKeys> {
         let all = ["jwks", "public-key", "secret"];
         let set: Vec<_> = all
             .into_iter()
@@ -52,11 +49,12 @@ impl Builder<'_> {
         let parsed = |text: &str, parse: fn(&str) -> Result<Keys, KeysError>, help| {
             parse(text).map_err(|error| (error.to_string(), help))
         };
+        let known = |file, keys| TokenKeys::Known { file, keys };
         let message = "this file of keys cannot be used";
         match set.as_slice() {
             [("secret", _)] => {
                 let secret: Secret = section.value("secret")?;
-                Some((None, Keys::secret(secret.reveal().as_bytes())))
+                Some(known(None, Keys::secret(secret.reveal().as_bytes())))
             }
             [("jwks", span)] => {
                 let (path, _) = section.with_span::<String>("jwks")?;
@@ -69,14 +67,14 @@ impl Builder<'_> {
                 let read = self.file_of(section, "jwks", message, |text| {
                     parsed(text, Keys::set, help)
                 });
-                read.map(|(path, keys)| (Some(path), keys))
+                read.map(|(path, keys)| known(Some(path), keys))
             }
             [(key, _)] => {
                 let help = "`openssl pkey -pubin -in FILE` and `openssl x509 -pubkey -noout -in FILE` write such a one";
                 let read = self.file_of(section, key, message, |text| {
                     parsed(text, Keys::public, help)
                 });
-                read.map(|(path, keys)| (Some(path), keys))
+                read.map(|(path, keys)| known(Some(path), keys))
             }
             _ => {
                 let at = set.get(1).map_or(&section.span, |(_, span)| span).clone();

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sluice_auth::jwt::Claims;
-use sluice_config::plan::JwtAuth;
+use sluice_config::plan::{JwtAuth, TokenKeys};
 use sluice_http::h1::edits::write_line;
 
 use super::Verdict;
@@ -22,7 +22,8 @@ impl Asked<'_, '_, '_> {
         if let Some(lines) = auth.tokens().get(token.as_bytes(), now) {
             return Verdict::In(lines);
         }
-        match settings.rules.verify(token, now) {
+        let TokenKeys::Known { keys, .. } = &settings.keys;
+        match settings.rules.verify(token, keys, now) {
             Ok(claims) => {
                 let lines = lines(settings, &claims);
                 auth.tokens()
