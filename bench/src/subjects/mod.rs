@@ -1,7 +1,7 @@
 //! The subjects: sluice, its peers, and the forwarder that is the floor.
 //!
 //! `install` finds or fetches their binaries, `settings` fills the files in
-//! `bench/peers`, `certificate` makes what they show clients of TLS, `running`
+//! `bench/peers` that `templates` names, `certificate` makes what they show clients of TLS, `running`
 //! starts and ends them, `probe` asks whether they answer.
 
 mod certificate;
@@ -9,6 +9,7 @@ pub(crate) mod install;
 mod probe;
 mod running;
 mod settings;
+mod templates;
 
 use std::path::PathBuf;
 use std::process::Command;

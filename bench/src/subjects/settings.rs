@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{Kind, Subject, certificate};
+use super::{Kind, Subject, certificate, templates};
 use crate::load::socket;
 
 /// What a subject shall do, the same for all.
@@ -135,7 +135,8 @@ impl Job {
 
     fn write(&self, subject: &Subject, directory: &Path, name: &str) -> Result<PathBuf> {
         let admin = socket::free_address_beside(self.listen)?;
-        let text = fill(self.template(subject.kind), &self.servers, |value| {
+        let template = templates::of(subject.kind, self.protocol, self.setup);
+        let text = fill(template, &self.servers, |value| {
             Some(match value {
                 "listen" => self.listen.to_string(),
                 "listen-host" => self.listen.ip().to_string(),
@@ -155,71 +156,6 @@ impl Job {
         let path = directory.join(name);
         std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
         Ok(path)
-    }
-
-    fn template(&self, kind: Kind) -> &'static str {
-        match self.setup {
-            Setup::Plain => self.plain(kind),
-            Setup::Balanced(_) => match kind {
-                Kind::Sluice => include_str!("../../peers/sluice-balance.toml"),
-                Kind::Nginx => include_str!("../../peers/nginx-balance.conf"),
-                Kind::Haproxy => include_str!("../../peers/haproxy-balance.cfg"),
-                Kind::Envoy => include_str!("../../peers/envoy-balance.yaml"),
-                Kind::Bare | Kind::Forwarder => "",
-            },
-            Setup::Events => match kind {
-                Kind::Sluice => include_str!("../../peers/sluice-events.toml"),
-                Kind::Nginx => include_str!("../../peers/nginx-events.conf"),
-                Kind::Haproxy => include_str!("../../peers/haproxy-events.cfg"),
-                Kind::Envoy => include_str!("../../peers/envoy-events.yaml"),
-                Kind::Bare | Kind::Forwarder => "",
-            },
-            Setup::Storm => match kind {
-                Kind::Sluice => include_str!("../../peers/sluice-storm.toml"),
-                Kind::Nginx => include_str!("../../peers/nginx-storm.conf"),
-                Kind::Haproxy => include_str!("../../peers/haproxy-storm.cfg"),
-                Kind::Envoy => include_str!("../../peers/envoy-storm.yaml"),
-                Kind::Bare | Kind::Forwarder => "",
-            },
-            Setup::Guarded => match kind {
-                Kind::Sluice => include_str!("../../peers/sluice-guarded.toml"),
-                // What it is compared with has nothing of it.
-                _ => self.plain(kind),
-            },
-        }
-    }
-
-    fn plain(&self, kind: Kind) -> &'static str {
-        match (kind, self.protocol) {
-            (Kind::Sluice | Kind::Bare, Protocol::Http) => include_str!("../../peers/sluice.toml"),
-            (Kind::Sluice, Protocol::Tls) => include_str!("../../peers/sluice-tls.toml"),
-            (Kind::Sluice, Protocol::Grpc) => include_str!("../../peers/sluice-grpc.toml"),
-            (Kind::Sluice, Protocol::H3) => include_str!("../../peers/sluice-h3.toml"),
-            (Kind::Sluice, Protocol::H2) => include_str!("../../peers/sluice-h2.toml"),
-            (Kind::Sluice, Protocol::Tcp) => include_str!("../../peers/sluice-tcp.toml"),
-            (Kind::Sluice, Protocol::Udp) => include_str!("../../peers/sluice-udp.toml"),
-            (Kind::Nginx, Protocol::Udp) => include_str!("../../peers/nginx-udp.conf"),
-            (Kind::Nginx, Protocol::Http) => include_str!("../../peers/nginx.conf"),
-            (Kind::Nginx, Protocol::Tls) => include_str!("../../peers/nginx-tls.conf"),
-            (Kind::Nginx, Protocol::Grpc) => include_str!("../../peers/nginx-grpc.conf"),
-            (Kind::Nginx, Protocol::H3) => include_str!("../../peers/nginx-h3.conf"),
-            (Kind::Nginx, Protocol::H2) => include_str!("../../peers/nginx-h2.conf"),
-            (Kind::Nginx, Protocol::Tcp) => include_str!("../../peers/nginx-tcp.conf"),
-            (Kind::Haproxy, Protocol::Http) => include_str!("../../peers/haproxy.cfg"),
-            (Kind::Haproxy, Protocol::Tls) => include_str!("../../peers/haproxy-tls.cfg"),
-            (Kind::Haproxy, Protocol::Grpc) => include_str!("../../peers/haproxy-grpc.cfg"),
-            (Kind::Haproxy, Protocol::H3) => include_str!("../../peers/haproxy-h3.cfg"),
-            (Kind::Haproxy, Protocol::H2) => include_str!("../../peers/haproxy-h2.cfg"),
-            (Kind::Haproxy, Protocol::Tcp) => include_str!("../../peers/haproxy-tcp.cfg"),
-            (Kind::Envoy, Protocol::Http) => include_str!("../../peers/envoy.yaml"),
-            (Kind::Envoy, Protocol::Tls) => include_str!("../../peers/envoy-tls.yaml"),
-            (Kind::Envoy, Protocol::Grpc) => include_str!("../../peers/envoy-grpc.yaml"),
-            (Kind::Envoy, Protocol::H3) => include_str!("../../peers/envoy-h3.yaml"),
-            (Kind::Envoy, Protocol::H2) => include_str!("../../peers/envoy-h2.yaml"),
-            (Kind::Envoy, Protocol::Tcp) => include_str!("../../peers/envoy-tcp.yaml"),
-            // Not measured: `Subject::able` leaves them out.
-            (Kind::Haproxy | Kind::Envoy, Protocol::Udp) | (Kind::Forwarder | Kind::Bare, _) => "",
-        }
     }
 }
 
