@@ -108,9 +108,9 @@ impl Table {
             let own = row.spread.map(|spread| spread.median);
             row.ratio = match row.kind {
                 Kind::Sluice => None,
-                // Of nothing there is no ratio.
+                // Of nothing, and of less, there is no ratio.
                 _ => sluice
-                    .zip(own.filter(|&other| other != 0.0))
+                    .zip(own.filter(|&other| other > 0.0))
                     .map(|(sluice, other)| sluice.median / other),
             };
             let figure = if row.kind == Kind::Sluice {

@@ -13,6 +13,17 @@ pub(crate) struct Answer {
     partial: Vec<u8>,
     /// Bytes of the body still to come, once the head is there.
     remaining: usize,
+    /// The name and the value of the cookie that it sets.
+    cookie: Cookie,
+}
+
+/// Whether anybody wants to know of cookies, and what there is to know.
+#[derive(Default)]
+enum Cookie {
+    #[default]
+    Unwanted,
+    Wanted,
+    Set(Vec<u8>),
 }
 
 /// What all connections of a thread read with.
@@ -29,6 +40,27 @@ pub(crate) enum Progress {
 }
 
 impl Answer {
+    /// One that is to set a cookie.
+    pub(crate) fn with_cookie() -> Self {
+        Self {
+            cookie: Cookie::Wanted,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is one that is to set a cookie.
+    pub(crate) fn has_to_set_cookie(&self) -> bool {
+        !matches!(self.cookie, Cookie::Unwanted)
+    }
+
+    /// The cookie that it has set; from now on, nobody wants to know.
+    pub(crate) fn take_cookie(&mut self) -> Option<Vec<u8>> {
+        match std::mem::take(&mut self.cookie) {
+            Cookie::Set(cookie) => Some(cookie),
+            Cookie::Unwanted | Cookie::Wanted => None,
+        }
+    }
+
     /// Reads what is there, until an answer of 200 with a body of `body_length` bytes is whole.
     pub(crate) fn advance(
         &mut self,
@@ -73,6 +105,11 @@ impl Answer {
             if !received.starts_with(b"HTTP/1.1 200 ") {
                 return Progress::Failed("the answer is not 200");
             }
+            if let Cookie::Wanted = self.cookie
+                && let Some(cookie) = cookie(&received[..end])
+            {
+                self.cookie = Cookie::Set(cookie);
+            }
             let body = received.len() - end - 4;
             self.partial = Vec::new();
             if body > body_length {
@@ -95,7 +132,30 @@ impl Default for Reader {
     }
 }
 
+/// The name and the value of the cookie that an answer with this head sets.
+fn cookie(head: &[u8]) -> Option<Vec<u8>> {
+    let mut cookies = head.split(|&byte| byte == b'\n').filter_map(|line| {
+        let (name, value) = line.split_at_checked(SET_COOKIE.len())?;
+        name.eq_ignore_ascii_case(SET_COOKIE).then_some(value)
+    });
+    let pair = cookies.next()?.split(|&byte| byte == b';').next()?;
+    Some(pair.trim_ascii().to_vec())
+}
+
+const SET_COOKIE: &[u8] = b"set-cookie:";
 /// What a head is read into; what comes beyond it is body and is not looked at.
 const HEAD_READ: usize = 4 * 1024;
 const HEAD_LIMIT: usize = 16 * 1024;
 const SCRATCH: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_its_name_and_value() {
+        let head = b"HTTP/1.1 200 OK\r\nDate: now\r\nset-Cookie: a=b; Path=/\r\nX: y";
+        assert_eq!(cookie(head).as_deref(), Some(&b"a=b"[..]));
+        assert_eq!(cookie(b"HTTP/1.1 200 OK\r\nCookie: a=b"), None);
+    }
+}

@@ -16,13 +16,14 @@ use hdrhistogram::Histogram;
 use super::answer::{Answer, Progress, Reader};
 use super::flow::{Door, Flow};
 use super::poll::{EDGES, EventFlags, Poll};
+use super::requests::Heads;
 use super::socket::Moved;
-use super::{Clients, Tally, requests};
+use super::{Clients, Tally};
 
 /// Clients of one load thread.
 pub(crate) struct HttpClients {
     door: Door,
-    heads: Vec<Vec<u8>>,
+    heads: Heads,
     body_length: usize,
     connections: Vec<Connection>,
     count: usize,
@@ -49,11 +50,11 @@ struct Pace {
 }
 
 impl HttpClients {
-    /// `count` connections by `door` that ask for `path` as fast as they are answered.
-    pub(crate) fn closed(door: Door, count: usize, path: &str, body_length: usize) -> Self {
+    /// `count` connections by `door` that send `heads` as fast as they are answered.
+    pub(crate) fn closed(door: Door, count: usize, heads: Heads, body_length: usize) -> Self {
         Self {
             door,
-            heads: requests::browser_like(path, "shop.example.com"),
+            heads,
             body_length,
             connections: Vec::new(),
             count,
@@ -68,7 +69,7 @@ impl HttpClients {
     pub(crate) fn open(
         door: Door,
         count: usize,
-        path: &str,
+        heads: Heads,
         body_length: usize,
         rate: f64,
     ) -> anyhow::Result<Self> {
@@ -81,7 +82,7 @@ impl HttpClients {
         };
         Ok(Self {
             pace: Some(pace),
-            ..Self::closed(door, count, path, body_length)
+            ..Self::closed(door, count, heads, body_length)
         })
     }
 
@@ -92,10 +93,23 @@ impl HttpClients {
 
     fn send(&mut self, index: usize, poll: &Poll, tally: &Tally) {
         let connection = &mut self.connections[index];
-        let head = &self.heads[connection.head];
+        connection.head = self.heads.after(connection.head);
+        let head = self.heads.get(connection.head);
         if connection.flow.send(head) != Moved::Bytes(head.len()) {
             tally.fail("a request could not be sent");
             self.reopen(index, poll, tally);
+        }
+    }
+
+    /// From its first answer on, a client brings the cookie that it got with that.
+    #[cold]
+    fn keep_cookie(&mut self, index: usize, tally: &Tally) {
+        let connection = &mut self.connections[index];
+        match connection.answer.take_cookie() {
+            Some(cookie) => {
+                connection.head = self.heads.add_with_cookie(connection.head, &cookie);
+            }
+            None => tally.fail("the first answer sets no cookie"),
         }
     }
 
@@ -116,7 +130,7 @@ impl HttpClients {
             pace.free.push(index);
             return;
         }
-        let head = &self.heads[connection.head];
+        let head = self.heads.get(connection.head);
         if connection.flow.send(head) != Moved::Bytes(head.len()) {
             tally.fail("a request could not be sent");
         }
@@ -128,15 +142,19 @@ impl Clients for HttpClients {
         let now = Instant::now();
         for index in 0..self.count {
             let flow = self.door.open()?;
-            let head = index % self.heads.len();
+            let head = self.heads.first(index);
             let mut connection = Connection {
                 flow,
                 head,
-                answer: Answer::default(),
+                answer: if self.heads.keeps_cookie {
+                    Answer::with_cookie()
+                } else {
+                    Answer::default()
+                },
                 due: now,
             };
             if self.pace.is_none() {
-                connection.flow.send(&self.heads[head]);
+                connection.flow.send(self.heads.get(head));
             }
             poll.add(&connection.flow, index as u64, EDGES)?;
             self.connections.push(connection);
@@ -164,6 +182,10 @@ impl Clients for HttpClients {
             Progress::Complete => {
                 self.completed += 1;
                 self.bytes += self.body_length as u64;
+                if connection.answer.has_to_set_cookie() {
+                    self.keep_cookie(index, tally);
+                }
+                let connection = &mut self.connections[index];
                 let Some(pace) = &mut self.pace else {
                     return self.send(index, poll, tally);
                 };

@@ -20,7 +20,8 @@ use super::socket::{self, Moved};
 pub(crate) enum Service {
     /// Answers calls of gRPC, in HTTP/2 in the clear.
     Grpc,
-    /// Answers `GET /SIZE` with a body of that size, keep-alive.
+    /// Answers `GET /SIZE`, with or without segments before it, with a body of that size, keep-alive; and [`SEEN`] with the server's address
+    /// and the head that it got.
     Http,
     /// Sends without end once anything has been received.
     Source,
@@ -135,18 +136,20 @@ impl Origin {
             Moved::Bytes(length) => length,
         };
         let received = &self.scratch[..length];
-        let size = if connection.head.is_empty() && received.ends_with(b"\r\n\r\n") {
-            requested_size(received)
+        let kept;
+        let head = if connection.head.is_empty() && received.ends_with(b"\r\n\r\n") {
+            received
         } else {
             connection.head.extend_from_slice(received);
             if !connection.head.ends_with(b"\r\n\r\n") {
                 return connection.head.len() < SCRATCH;
             }
-            let size = requested_size(&connection.head);
-            connection.head = Vec::new();
-            size
+            kept = std::mem::take(&mut connection.head);
+            &kept
         };
-        let Some(size) = size else { return false };
+        let Some(size) = requested_size(head) else {
+            return connection.show(head);
+        };
         let answer = prepared(&mut self.answers, size);
         self.connections[index].write(&self.answers, answer, 0)
     }
@@ -201,6 +204,21 @@ impl Origin {
 }
 
 impl Connection {
+    /// Answers with what was received, where that was asked for. False when the connection is to be closed.
+    #[cold]
+    fn show(&self, head: &[u8]) -> bool {
+        let path = head.split(|&byte| byte == b' ').nth(1);
+        if !path.is_some_and(|path| path.ends_with(SEEN.as_bytes())) {
+            return false;
+        }
+        let Ok(address) = socket::local_address(&self.socket) else {
+            return false;
+        };
+        let seen = [format!("{address}\r\n").as_bytes(), head].concat();
+        let answer = with_body(&seen);
+        socket::send(&self.socket, &answer) == Moved::Bytes(answer.len())
+    }
+
     /// False when the connection broke.
     fn write(&mut self, answers: &[Answer], answer: usize, mut from: usize) -> bool {
         let bytes = &answers[answer].bytes;
@@ -231,9 +249,11 @@ pub(crate) fn addresses(count: usize) -> io::Result<Vec<SocketAddr>> {
 /// The body's length in bytes that `GET /128` or `GET /64k` asks for.
 fn requested_size(head: &[u8]) -> Option<usize> {
     let path = head.strip_prefix(b"GET /")?;
-    let digits = path.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let number: usize = std::str::from_utf8(&path[..digits]).ok()?.parse().ok()?;
-    let unit = if path.get(digits) == Some(&b'k') {
+    let path = &path[..memchr::memchr(b' ', path)?];
+    let last = memchr::memrchr(b'/', path).map_or(path, |slash| &path[slash + 1..]);
+    let digits = last.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number: usize = std::str::from_utf8(&last[..digits]).ok()?.parse().ok()?;
+    let unit = if last.get(digits) == Some(&b'k') {
         1024
     } else {
         1
@@ -246,17 +266,27 @@ fn prepared(answers: &mut Vec<Answer>, size: usize) -> usize {
     if let Some(found) = answers.iter().position(|answer| answer.size == size) {
         return found;
     }
-    let mut bytes = Vec::with_capacity(size + 256);
+    let bytes = with_body(&vec![b'x'; size]);
+    answers.push(Answer { size, bytes });
+    answers.len() - 1
+}
+
+/// An answer with this body.
+fn with_body(body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(body.len() + 256);
     // Writing into memory does not fail.
     let _ = write!(
         bytes,
         "HTTP/1.1 200 OK\r\nServer: origin\r\nDate: Sat, 01 Jan 2022 00:00:00 GMT\r\nContent-Type: text/html; charset=utf-8\r\n\
-         Cache-Control: max-age=60\r\nContent-Length: {size}\r\n\r\n"
+         Cache-Control: max-age=60\r\nContent-Length: {}\r\n\r\n",
+        body.len()
     );
-    bytes.resize(bytes.len() + size, b'x');
-    answers.push(Answer { size, bytes });
-    answers.len() - 1
+    bytes.extend_from_slice(body);
+    bytes
 }
+
+/// What a path ends with to be answered with what was received.
+pub(crate) const SEEN: &str = "/seen";
 
 /// Token bit of a server's listening socket.
 pub(crate) const LISTENER: u64 = 1 << 62;
@@ -275,6 +305,8 @@ mod tests {
     fn the_path_says_the_size() {
         assert_eq!(requested_size(b"GET /128 HTTP/1.1\r\n\r\n"), Some(128));
         assert_eq!(requested_size(b"GET /64k HTTP/1.1\r\n\r\n"), Some(65536));
+        assert_eq!(requested_size(b"GET /a/1/128 HTTP/1.1\r\n\r\n"), Some(128));
+        assert_eq!(requested_size(b"GET /1/seen HTTP/1.1\r\n\r\n"), None);
         assert_eq!(requested_size(b"GET / HTTP/1.1\r\n\r\n"), None);
         assert_eq!(requested_size(b"POST /1 HTTP/1.1\r\n\r\n"), None);
         assert_eq!(requested_size(b"GET /99999999999 HTTP/1.1\r\n\r\n"), None);

@@ -10,6 +10,7 @@ use crate::cores;
 use crate::load::exchange::HttpClients;
 use crate::load::flow::Door;
 use crate::load::origin::{self, Service};
+use crate::load::requests::Heads;
 use crate::load::{Load, Placement};
 use crate::report::{Better, Table};
 use crate::statistics::Spread;
@@ -79,7 +80,8 @@ fn half_of_peak(subjects: &[Subject], timing: Timing) -> Result<f64> {
 fn at_rate(subject: &Subject, rate: f64, timing: Timing) -> Result<(Histogram<u64>, Window)> {
     let servers = origin::addresses(SERVERS)?;
     let job = Job::new(Protocol::Http, &servers, 1, Some(cores::PROXY))?;
-    let clients = HttpClients::open(Door::plain(job.listen), CONNECTIONS, "/128", 128, rate)?;
+    let heads = Heads::usual("/128");
+    let clients = HttpClients::open(Door::plain(job.listen), CONNECTIONS, heads, 128, rate)?;
     let placement = Placement {
         core: Some(cores::LOAD),
         spin: true,

@@ -1,6 +1,7 @@
 //! The scenarios, each by its name, and what sluice is to reach in each.
 
 pub(crate) mod events;
+mod features;
 mod guarded;
 mod handshakes;
 mod idle;
@@ -16,9 +17,9 @@ use serde::Serialize;
 
 use crate::load::handshakes::Handshake;
 use crate::report::Table;
-use crate::subjects::{Kind, Protocol, Subject};
+use crate::subjects::{Kind, Protocol, Setup, Subject};
 use crate::window::Timing;
-use requests::Shape;
+use requests::{Asks, Shape};
 
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -70,6 +71,17 @@ pub(crate) enum Scenario {
     Storm,
     /// `small-64` with all on that keeps failures from clients, beside sluice with nothing of it.
     Guarded,
+    /// `small-64` over a thousand routes, by host and path.
+    #[value(name = "routes-1000")]
+    Routes,
+    /// `small-64` with five fields of heads changed.
+    HeaderEdits,
+    /// `small-64` with a limit of requests for each client.
+    TokenBucket,
+    /// `small-64` with a signed token that is checked, ES256.
+    Jwt,
+    /// `small-64` with clients that stay on their servers by a cookie.
+    StickyCookie,
     /// Memory held by an idle keep-alive connection.
     IdleMemory,
     /// Memory held by an idle keep-alive connection over TLS.
@@ -114,6 +126,11 @@ impl Scenario {
             Self::Events => "events",
             Self::Storm => "storm",
             Self::Guarded => "guarded",
+            Self::Routes => "routes-1000",
+            Self::HeaderEdits => "header-edits",
+            Self::TokenBucket => "token-bucket",
+            Self::Jwt => "jwt",
+            Self::StickyCookie => "sticky-cookie",
             Self::IdleMemory => "idle-memory",
             Self::IdleTls => "idle-tls",
             Self::Start => "start",
@@ -125,6 +142,7 @@ impl Scenario {
     /// Measures all subjects in turn.
     pub(crate) fn run(self, subjects: &[Subject], timing: Timing) -> Result<Vec<Table>> {
         let requests = |shape| Ok(requests::run(self, subjects, timing, shape));
+        let feature = |setup, asks| Ok(features::run(self, subjects, timing, setup, asks));
         let tables = match self {
             Self::Small64 => requests(Shape::pinned("/128", 128, 64)),
             Self::Small256 => requests(Shape::pinned("/128", 128, 256)),
@@ -148,6 +166,11 @@ impl Scenario {
             Self::Events => events::run(subjects, timing),
             Self::Storm => Ok(storm::run(subjects, timing)),
             Self::Guarded => Ok(guarded::run(subjects, timing)),
+            Self::Routes => feature(Setup::Routes, Asks::Spread),
+            Self::HeaderEdits => feature(Setup::Edits, Asks::WithDebug),
+            Self::TokenBucket => feature(Setup::Limit, Asks::Usual),
+            Self::Jwt => feature(Setup::Token, Asks::WithToken),
+            Self::StickyCookie => feature(Setup::Sticky, Asks::WithCookie),
             Self::IdleMemory => Ok(idle::run(self, subjects, timing, Protocol::Http)),
             Self::IdleTls => Ok(idle::run(self, subjects, timing, Protocol::Tls)),
             Self::Start => one_off::start(subjects, timing),
@@ -186,6 +209,14 @@ impl Scenario {
                 (against == Kind::Sluice).then_some(0.0)
             }
             (Self::Storm, quantity) if against == Kind::Sluice => storm::target(quantity),
+            (
+                Self::Routes
+                | Self::HeaderEdits
+                | Self::TokenBucket
+                | Self::Jwt
+                | Self::StickyCookie,
+                CPU,
+            ) => against.is_peer().then_some(1.0),
             (Self::Guarded, CPU) => (against == Kind::Bare).then_some(1.05),
             (Self::IdleMemory, MEMORY) => (against == Kind::Sluice).then_some(1.3),
             (Self::IdleTls, MEMORY) => (against == Kind::Sluice).then_some(7.0),

@@ -12,9 +12,10 @@ use crate::load::flow::Door;
 use crate::load::h2::{Call, H2Clients};
 use crate::load::h3::H3Clients;
 use crate::load::origin::{self, Service};
+use crate::load::requests::Heads;
 use crate::load::{Clients, Load, Placement, ciphered};
 use crate::report::{Better, Table};
-use crate::subjects::{Job, Protocol, Setup, Subject};
+use crate::subjects::{Job, Protocol, SERVICES, Setup, Subject, TENANTS, TOKEN};
 use crate::window::{Timing, Window};
 
 /// What is asked for, over how much, from where.
@@ -27,6 +28,22 @@ pub(super) struct Shape {
     pinned: bool,
     dialect: Dialect,
     setup: Setup,
+    asks: Asks,
+}
+
+/// What clients of HTTP/1.1 say beside the path.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Asks {
+    /// What browsers say.
+    Usual,
+    /// Of a thousand places, one after the other.
+    Spread,
+    /// With a field that the server is not to see.
+    WithDebug,
+    /// With a token.
+    WithToken,
+    /// With the cookie that they were given.
+    WithCookie,
 }
 
 /// How clients ask.
@@ -53,6 +70,7 @@ impl Shape {
             pinned: true,
             dialect: Dialect::H1,
             setup: Setup::Plain,
+            asks: Asks::Usual,
         }
     }
 
@@ -66,12 +84,18 @@ impl Shape {
             pinned: false,
             dialect: Dialect::H1,
             setup: Setup::Plain,
+            asks: Asks::Usual,
         }
     }
 
     /// The same with the subject set up otherwise.
     pub(super) fn set_up(self, setup: Setup) -> Self {
         Self { setup, ..self }
+    }
+
+    /// The same with clients that say something else.
+    pub(super) fn asking(self, asks: Asks) -> Self {
+        Self { asks, ..self }
     }
 
     /// The same over TLS.
@@ -123,10 +147,26 @@ impl Shape {
         }
     }
 
+    fn heads(self) -> Heads {
+        match self.asks {
+            Asks::Usual => Heads::usual(self.path),
+            Asks::Spread => Heads::spread((0..TENANTS * SERVICES).map(|number| {
+                let (tenant, service) = (number / SERVICES, number % SERVICES);
+                let host = format!("tenant-{tenant}.example.com");
+                (host, format!("/service-{service}{}", self.path))
+            })),
+            Asks::WithDebug => Heads::with_field(self.path, "X-Debug", "on"),
+            Asks::WithToken => {
+                Heads::with_field(self.path, "Authorization", &format!("Bearer {TOKEN}"))
+            }
+            Asks::WithCookie => Heads::with_cookies(self.path),
+        }
+    }
+
     /// One window of this against one subject.
     pub(super) fn window(self, subject: &Subject, timing: Timing) -> Result<Window> {
         let each = self.connections / self.workers;
-        let h1 = |door| HttpClients::closed(door, each, self.path, self.body_length);
+        let h1 = |door| HttpClients::closed(door, each, self.heads(), self.body_length);
         match self.dialect {
             Dialect::H1 => self.measure(subject, timing, |to| Ok(h1(Door::plain(to)))),
             Dialect::H1OverTls => self.measure(subject, timing, |to| {

@@ -2,11 +2,13 @@
 //!
 //! `install` finds or fetches their binaries, `settings` fills the files in
 //! `bench/peers` that `templates` names, `certificate` makes what they show clients of TLS, `running`
-//! starts and ends them, `probe` asks whether they answer.
+//! starts and ends them, `probe` asks whether they answer, and `proof` whether
+//! they do what they are set up for.
 
 mod certificate;
 pub(crate) mod install;
 mod probe;
+mod proof;
 mod running;
 mod settings;
 mod templates;
@@ -18,7 +20,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 pub(crate) use running::Running;
-pub(crate) use settings::{CHECK_PORT, Job, Protocol, Setup};
+pub(crate) use settings::{CHECK_PORT, Job, Protocol, SERVICES, Setup, TENANTS, TOKEN};
 
 /// Which program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
@@ -65,6 +67,8 @@ pub(crate) struct Subject {
     pub(crate) program: PathBuf,
     /// Whether it was built with QUIC, which not all are.
     quic: bool,
+    /// Whether it keeps sessions on their servers by cookies, which not all nginx do.
+    sticky: bool,
     /// Directives that load what the binary has as modules.
     modules: String,
 }
@@ -99,6 +103,7 @@ impl Subject {
             Kind::Haproxy => said(&program, &["-vv"])?.contains("+QUIC "),
             Kind::Forwarder => false,
         };
+        let sticky = kind != Kind::Nginx || holds(&program, b"ngx_http_upstream_sticky_module")?;
         let modules = if kind == Kind::Nginx {
             stream_module(&program)?
         } else {
@@ -109,6 +114,7 @@ impl Subject {
             label,
             program,
             quic,
+            sticky,
             modules,
         })
     }
@@ -129,12 +135,30 @@ impl Subject {
             .collect()
     }
 
-    /// Starts it for `job` and returns once it answers.
+    /// Those of `subjects` that can be set up so, and are measured in it.
+    pub(crate) fn able_to(subjects: &[Self], setup: Setup) -> Vec<Self> {
+        subjects
+            .iter()
+            .filter(|subject| match (subject.kind, setup) {
+                // nginx knows no tokens.
+                (Kind::Envoy | Kind::Bare | Kind::Forwarder, _) | (Kind::Nginx, Setup::Token) => {
+                    false
+                }
+                (_, Setup::Sticky) => subject.sticky,
+                _ => true,
+            })
+            .cloned()
+            .collect()
+    }
+
+    /// Starts it for `job` and returns once it answers, and does what it is set up for.
     pub(crate) fn start(&self, job: &Job) -> Result<Running> {
         let mut running = self.launch(job)?;
         running
             .await_answer(job)
             .with_context(|| format!("starting {}", self.label))?;
+        proof::holds(job)
+            .with_context(|| format!("{} does not do what it is set up for", self.label))?;
         Ok(running)
     }
 
@@ -163,6 +187,12 @@ fn stream_module(nginx: &PathBuf) -> Result<String> {
         bail!("{module} is missing: install libnginx-mod-stream");
     }
     Ok(format!("load_module {module};"))
+}
+
+/// Whether `name` is in the program: nginx does not list the modules that it was built with unless they are asked for.
+fn holds(program: &PathBuf, name: &[u8]) -> Result<bool> {
+    let bytes = std::fs::read(program).with_context(|| format!("reading {}", program.display()))?;
+    Ok(memchr::memmem::find(&bytes, name).is_some())
 }
 
 fn said(program: &PathBuf, arguments: &[&str]) -> Result<String> {

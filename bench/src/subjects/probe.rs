@@ -9,18 +9,19 @@ use anyhow::{Result, ensure};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
-use super::settings::Protocol;
+use super::settings::{Job, Protocol, Setup, TOKEN};
 use crate::load::ciphered::{self, HOST};
 use crate::load::{h2, h3};
 
 /// An error until it does.
-pub(super) fn answers(address: SocketAddr, protocol: Protocol) -> Result<()> {
-    match protocol {
-        Protocol::Http => request(connect(address)?),
+pub(super) fn answers(job: &Job) -> Result<()> {
+    let address = job.listen;
+    match job.protocol {
+        Protocol::Http => request(connect(address)?, job.setup),
         Protocol::Tls => {
             let offer = Arc::new(ciphered::offer(&["http/1.1"])?);
             let session = ClientConnection::new(offer, ServerName::try_from(HOST)?)?;
-            request(StreamOwned::new(session, connect(address)?))
+            request(StreamOwned::new(session, connect(address)?), job.setup)
         }
         Protocol::H2 => Ok(h2::probe(connect(address)?, &h2::Call::get("/1", 1))?),
         Protocol::Grpc => Ok(h2::probe(connect(address)?, &h2::Call::grpc())?),
@@ -36,8 +37,17 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-fn request(mut stream: impl Read + Write) -> Result<()> {
-    stream.write_all(b"GET /1 HTTP/1.1\r\nHost: shop.example.com\r\nConnection: close\r\n\r\n")?;
+fn request(mut stream: impl Read + Write, setup: Setup) -> Result<()> {
+    let (host, path) = match setup {
+        Setup::Routes => ("tenant-1.example.com", "/service-1/1"),
+        _ => ("shop.example.com", "/1"),
+    };
+    let shown = match setup {
+        Setup::Token => format!("Authorization: Bearer {TOKEN}\r\n"),
+        _ => String::new(),
+    };
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{shown}Connection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer)?;
     ensure!(answer == *b"HTTP/1.1 200", "not answered with 200");

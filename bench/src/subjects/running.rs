@@ -50,7 +50,7 @@ impl Running {
     /// Waits until something asked of it is answered; how long that took since its start.
     pub(crate) fn await_answer(&mut self, job: &Job) -> Result<Duration> {
         while self.started.elapsed() < PATIENCE {
-            if probe::answers(job.listen, job.protocol).is_ok() {
+            if probe::answers(job).is_ok() {
                 return Ok(self.started.elapsed());
             }
             if let Some(status) = self.child.try_wait()? {

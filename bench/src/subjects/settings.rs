@@ -2,7 +2,7 @@
 //! for one job.
 //!
 //! `{{name}}` stands for a value. A line that names a server is repeated for
-//! each server.
+//! each server, and likewise one that names a tenant or a service.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,26 @@ pub(crate) enum Setup {
     Storm,
     /// With all on that keeps failures from clients.
     Guarded,
+    /// With a thousand routes: a hundred hosts with ten services each.
+    Routes,
+    /// To change five fields of heads.
+    Edits,
+    /// To limit the requests of each client, to more than it makes.
+    Limit,
+    /// To let in those who show a signed token.
+    Token,
+    /// To keep sessions on their servers by a cookie.
+    Sticky,
 }
+
+/// Of [`Setup::Routes`].
+pub(crate) const TENANTS: usize = 100;
+/// Of each of them.
+pub(crate) const SERVICES: usize = 10;
+
+/// The token that lets in where one has to be shown (`exp` is in the year 2100), and the key that it was signed with.
+pub(crate) const TOKEN: &str = include_str!("../../peers/token.jwt").trim_ascii();
+const TOKEN_KEY: &str = include_str!("../../peers/token.pem");
 
 /// Where servers answer checks, beside what they serve.
 pub(crate) const CHECK_PORT: u16 = 8081;
@@ -83,6 +102,12 @@ impl Job {
         if matches!(self.protocol, Protocol::Tls | Protocol::H3) {
             certificate::write(directory)?;
         }
+        if self.setup == Setup::Token {
+            std::fs::write(directory.join("public.pem"), TOKEN_KEY)?;
+        }
+        for (name, template) in templates::beside(subject.kind, self.setup) {
+            self.write(subject, directory, name, template)?;
+        }
         let mut command = match self.core {
             Some(core) => {
                 let mut taskset = Command::new("taskset");
@@ -94,7 +119,8 @@ impl Job {
             }
             None => Command::new(&subject.program),
         };
-        let file = |name: &str| self.write(subject, directory, name);
+        let template = templates::of(subject.kind, self.protocol, self.setup);
+        let file = |name: &str| self.write(subject, directory, name, template);
         match (subject.kind, self.protocol) {
             (Kind::Sluice | Kind::Bare, _) => {
                 command.arg("run").arg("-c").arg(file("sluice.toml")?)
@@ -133,9 +159,14 @@ impl Job {
         Ok(command)
     }
 
-    fn write(&self, subject: &Subject, directory: &Path, name: &str) -> Result<PathBuf> {
+    fn write(
+        &self,
+        subject: &Subject,
+        directory: &Path,
+        name: &str,
+        template: &str,
+    ) -> Result<PathBuf> {
         let admin = socket::free_address_beside(self.listen)?;
-        let template = templates::of(subject.kind, self.protocol, self.setup);
         let text = fill(template, &self.servers, |value| {
             Some(match value {
                 "listen" => self.listen.to_string(),
@@ -150,6 +181,8 @@ impl Job {
                     _ => return None,
                 },
                 "check-port" => CHECK_PORT.to_string(),
+                "rate" => RATE.to_string(),
+                "burst" => BURST.to_string(),
                 _ => return None,
             })
         })?;
@@ -166,23 +199,31 @@ fn fill(
 ) -> Result<String> {
     let mut text = String::new();
     for line in template.lines() {
-        if line.contains("{{server") {
-            for (index, server) in servers.iter().enumerate() {
-                fill_line(&mut text, line, |name| {
-                    Some(match name {
-                        "server" => server.to_string(),
-                        "server-host" => server.ip().to_string(),
-                        "server-port" => server.port().to_string(),
-                        "number" => (index + 1).to_string(),
-                        _ => return value(name),
-                    })
-                })?;
+        for tenant in times(line, "{{tenant", TENANTS) {
+            for service in times(line, "{{service", SERVICES) {
+                for index in times(line, "{{server", servers.len()) {
+                    fill_line(&mut text, line, |name| {
+                        Some(match name {
+                            "tenant" => tenant.to_string(),
+                            "service" => service.to_string(),
+                            "pool" => (service % 2).to_string(),
+                            "server" => servers[index].to_string(),
+                            "server-host" => servers[index].ip().to_string(),
+                            "server-port" => servers[index].port().to_string(),
+                            "number" => (index + 1).to_string(),
+                            _ => return value(name),
+                        })
+                    })?;
+                }
             }
-        } else {
-            fill_line(&mut text, line, &value)?;
         }
     }
     Ok(text)
+}
+
+/// How often a line is to be there: as often as there is of what it names.
+fn times(line: &str, named: &str, count: usize) -> std::ops::Range<usize> {
+    0..if line.contains(named) { count } else { 1 }
 }
 
 fn fill_line(text: &mut String, line: &str, value: impl Fn(&str) -> Option<String>) -> Result<()> {
@@ -199,6 +240,11 @@ fn fill_line(text: &mut String, line: &str, value: impl Fn(&str) -> Option<Strin
     text.push('\n');
     Ok(())
 }
+
+/// Requests a second that are allowed where they are limited: more than come.
+const RATE: u32 = 1_000_000;
+/// And how many at once.
+const BURST: u32 = 1000;
 
 #[cfg(test)]
 mod tests {
@@ -224,20 +270,31 @@ mod tests {
     }
 
     #[test]
+    fn lines_with_tenants_and_services_are_repeated() {
+        let text = fill("{{tenant}}/{{service}} {{pool}}", &[], |_| None).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), TENANTS * SERVICES);
+        assert_eq!((lines[0], lines[999]), ("0/0 0", "99/9 1"));
+    }
+
+    #[test]
     fn an_unknown_value_is_an_error() {
         assert!(fill("{{nothing}}", &[], |_| None).is_err());
         assert!(fill("{{open", &[], |_| Some(String::new())).is_err());
     }
 
-    /// An environment without variables and secrets, in which every file is a certificate that holds.
-    struct OneCertificate;
+    /// An environment without variables and secrets, in which every file is the key of the token, or a certificate that holds.
+    struct OneKey;
 
-    impl sluice_config::Surroundings for OneCertificate {
+    impl sluice_config::Surroundings for OneKey {
         fn env(&self, _: &str) -> Option<String> {
             None
         }
         fn secret(&self, _: &Path) -> Result<String, String> {
             Err("there are none".to_owned())
+        }
+        fn file(&self, path: &Path) -> Result<(PathBuf, String), String> {
+            Ok((path.to_owned(), TOKEN_KEY.to_owned()))
         }
         fn certificate(&self, cert: &Path, key: &Path) -> Result<Certificate, WrongFile> {
             Ok(Certificate {
@@ -271,6 +328,11 @@ mod tests {
             (Protocol::Http, Setup::Events),
             (Protocol::Http, Setup::Storm),
             (Protocol::Http, Setup::Guarded),
+            (Protocol::Http, Setup::Routes),
+            (Protocol::Http, Setup::Edits),
+            (Protocol::Http, Setup::Limit),
+            (Protocol::Http, Setup::Token),
+            (Protocol::Http, Setup::Sticky),
         ] {
             let servers = [
                 "127.0.0.1:1".parse().unwrap(),
@@ -278,13 +340,16 @@ mod tests {
             ];
             let mut job = Job::new(protocol, &servers, 1, None).unwrap();
             job.setup = setup;
-            let file = job.write(&subject, &directory, "sluice.toml").unwrap();
+            let template = templates::of(Kind::Sluice, protocol, setup);
+            let file = job
+                .write(&subject, &directory, "sluice.toml", template)
+                .unwrap();
             let text = std::fs::read_to_string(file).unwrap();
             let source = sluice_config::Source {
                 name: "sluice.toml".to_owned(),
                 text,
             };
-            let loaded = sluice_config::load(&source, &OneCertificate).unwrap();
+            let loaded = sluice_config::load(&source, &OneKey).unwrap();
             assert!(
                 loaded.warnings.is_empty(),
                 "{}",

@@ -28,11 +28,54 @@ pub(super) fn of(kind: Kind, protocol: Protocol, setup: Setup) -> &'static str {
             Kind::Envoy => include_str!("../../peers/envoy-storm.yaml"),
             Kind::Bare | Kind::Forwarder => "",
         },
+        Setup::Routes => match kind {
+            Kind::Sluice => include_str!("../../peers/sluice-routes.toml"),
+            Kind::Nginx => include_str!("../../peers/nginx-routes.conf"),
+            Kind::Haproxy => include_str!("../../peers/haproxy-routes.cfg"),
+            Kind::Envoy | Kind::Bare | Kind::Forwarder => "",
+        },
+        Setup::Edits => match kind {
+            Kind::Sluice => include_str!("../../peers/sluice-edits.toml"),
+            Kind::Nginx => include_str!("../../peers/nginx-edits.conf"),
+            Kind::Haproxy => include_str!("../../peers/haproxy-edits.cfg"),
+            Kind::Envoy | Kind::Bare | Kind::Forwarder => "",
+        },
+        Setup::Limit => match kind {
+            Kind::Sluice => include_str!("../../peers/sluice-limit.toml"),
+            Kind::Nginx => include_str!("../../peers/nginx-limit.conf"),
+            Kind::Haproxy => include_str!("../../peers/haproxy-limit.cfg"),
+            Kind::Envoy | Kind::Bare | Kind::Forwarder => "",
+        },
+        Setup::Token => match kind {
+            Kind::Sluice => include_str!("../../peers/sluice-token.toml"),
+            Kind::Haproxy => include_str!("../../peers/haproxy-token.cfg"),
+            Kind::Nginx | Kind::Envoy | Kind::Bare | Kind::Forwarder => "",
+        },
+        Setup::Sticky => match kind {
+            Kind::Sluice => include_str!("../../peers/sluice-sticky.toml"),
+            Kind::Nginx => include_str!("../../peers/nginx-sticky.conf"),
+            Kind::Haproxy => include_str!("../../peers/haproxy-sticky.cfg"),
+            Kind::Envoy | Kind::Bare | Kind::Forwarder => "",
+        },
         Setup::Guarded => match kind {
             Kind::Sluice => include_str!("../../peers/sluice-guarded.toml"),
             // What it is compared with has nothing of it.
             _ => plain(kind, protocol),
         },
+    }
+}
+
+/// Files that it reads beside, by their names.
+pub(super) fn beside(kind: Kind, setup: Setup) -> &'static [(&'static str, &'static str)] {
+    match (kind, setup) {
+        (Kind::Nginx, Setup::Routes) => &[(
+            "services.conf",
+            include_str!("../../peers/nginx-routes-services.conf"),
+        )],
+        (Kind::Haproxy, Setup::Routes) => {
+            &[("routes.map", include_str!("../../peers/haproxy-routes.map"))]
+        }
+        _ => &[],
     }
 }
 
