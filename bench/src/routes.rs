@@ -125,6 +125,7 @@ impl Work {
                 tls_subject: None,
                 countries: None,
                 json: None,
+                identity: None,
             };
             let found = black_box(&self.router).find(black_box(&facts), &mut captures);
             right += usize::from(found == Some(*meant));

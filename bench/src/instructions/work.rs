@@ -105,6 +105,7 @@ impl Work {
             tls_subject: None,
             countries: None,
             json: None,
+            identity: None,
         };
         self.router
             .find(&facts, &mut Captures::new())

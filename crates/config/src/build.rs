@@ -32,7 +32,7 @@ mod upstream_protocol;
 use crate::Surroundings;
 use crate::check;
 use crate::diagnostic::{Diagnostic, Findings, Span};
-use crate::plan::{Auth, Plan, RouteId, Secret, UpstreamId};
+use crate::plan::{Auth, Plan, RateLimit, RouteId, Secret, UpstreamId};
 use crate::read::Section;
 use crate::suggest::{all_of, closest};
 
@@ -58,6 +58,8 @@ pub(crate) fn build(
         auth_sections: file.tables("auth"),
         auths: Vec::new(),
         rate_limits: file.tables("rate-limits"),
+        limits: Vec::new(),
+        claims_in_texts: Vec::new(),
         zone: zone.as_deref(),
         balancer: runtime.and_then(|table| table.table("balancer")),
         secret_key: runtime.and_then(|table| table.value("secret-key")),
@@ -67,7 +69,7 @@ pub(crate) fn build(
     let mut upstreams = builder.each(file.tables("upstreams"), Builder::upstream);
     builder.auth(file, &mut upstreams);
     let stores = builder.each(file.tables("stores"), Builder::store);
-    let rate_limits = builder.each(file.tables("rate-limits"), Builder::rate_limit);
+    builder.limits = builder.each(file.tables("rate-limits"), Builder::rate_limit);
     let listeners = builder.each(file.tables("listeners"), Builder::listener);
     let routes = builder.routes(file);
     let runtime = builder.runtime(file);
@@ -80,8 +82,10 @@ pub(crate) fn build(
         builder.needs_no_countries(file);
     }
     builder.unused_upstreams(file, &listeners, &routes);
-    let auths = std::mem::take(&mut builder.auths);
     builder.unused_limits(file);
+    builder.idle_classes(&routes);
+    let auths = std::mem::take(&mut builder.auths);
+    let rate_limits = std::mem::take(&mut builder.limits);
     check::check(file, &listeners, &routes, &upstreams, builder.findings);
 
     let (conditions, routes): (Vec<_>, Vec<_>) = all(routes)?
@@ -129,6 +133,10 @@ struct Builder<'a> {
     /// What came of them; `None` for a wrong one.
     auths: Vec<Option<Auth>>,
     rate_limits: &'a [Section],
+    /// What came of them; `None` for a wrong one.
+    limits: Vec<Option<RateLimit>>,
+    /// Where texts of the route that is being built speak of claims.
+    claims_in_texts: Vec<Span>,
     /// `runtime.zone`
     zone: Option<&'a str>,
     /// `runtime.balancer`

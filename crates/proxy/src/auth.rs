@@ -2,12 +2,14 @@
 
 use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest as hash};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use aws_lc_rs::rand::SystemRandom;
+use sluice_auth::jwt::Claims;
 use sluice_config::plan::Auth;
 use sluice_telemetry::metrics::{AuthMetrics, AuthOutcome};
 
@@ -50,31 +52,49 @@ impl LiveAuth {
     }
 }
 
-/// Tokens that were verified, by their SHA-256, with what servers are told of them.
+/// A token that was verified.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) claims: Claims,
+    /// What servers are told of them: field lines.
+    pub(crate) lines: Box<[u8]>,
+}
+
+/// Tokens that were verified, by their SHA-256, each with how many bytes it has.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    known: HashMap<[u8; 32], (u64, Box<[u8]>)>,
+    known: HashMap<[u8; 32], (Rc<Verified>, usize)>,
+    bytes: usize,
 }
 
 impl Tokens {
-    /// What the server is told; `None` where the token was not verified, or has expired. `now` is in seconds since 1970.
-    pub(crate) fn get(&self, token: &[u8], now: u64) -> Option<Vec<u8>> {
-        let (expires, lines) = self.known.get(&fingerprint(token)?)?;
-        (now < *expires).then(|| lines.to_vec())
+    /// What was found in a token; `None` where it was not verified, or has expired. `now` is in seconds since 1970.
+    pub(crate) fn get(&self, token: &[u8], now: u64) -> Option<Rc<Verified>> {
+        let (verified, _) = self.known.get(&fingerprint(token)?)?;
+        (now < verified.claims.expires()).then(|| Rc::clone(verified))
     }
 
     /// A token was verified, and is good until it expires.
-    pub(crate) fn add(&mut self, token: &[u8], lines: &[u8], expires: u64, now: u64) {
-        if self.known.len() >= MOST {
-            self.known.retain(|_, (expires, _)| now < *expires);
+    pub(crate) fn add(&mut self, token: &[u8], verified: &Rc<Verified>, now: u64) {
+        if self.is_full_with(token) {
+            self.known
+                .retain(|_, (verified, _)| now < verified.claims.expires());
+            self.bytes = self.known.values().map(|(_, bytes)| bytes).sum();
         }
-        if self.known.len() >= MOST {
+        if self.is_full_with(token) {
             // All of them are good: they are verified again when they come.
             self.known.clear();
+            self.bytes = 0;
         }
         if let Some(fingerprint) = fingerprint(token) {
-            self.known.insert(fingerprint, (expires, lines.into()));
+            let known = (Rc::clone(verified), token.len());
+            let before = self.known.insert(fingerprint, known);
+            self.bytes += token.len() - before.map_or(0, |(_, bytes)| bytes);
         }
+    }
+
+    fn is_full_with(&self, token: &[u8]) -> bool {
+        self.known.len() >= MOST || self.bytes + token.len() > MOST_BYTES
     }
 }
 
@@ -118,22 +138,63 @@ fn digest(key: &Key, shown: &[u8]) -> Option<[u8; 32]> {
 /// For so long a password that was changed elsewhere lets in at most; that of the file is changed with the file.
 const LIFETIME: Duration = Duration::from_mins(5);
 const MOST: usize = 4096;
+/// Of tokens. What is kept of one takes a few times as many.
+const MOST_BYTES: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {
+    use sluice_auth::jwt::{Keys, Rules};
+
     use super::*;
+
+    /// Verified by a secret, and good until 100.
+    fn verified() -> Rc<Verified> {
+        let rules = Rules {
+            algorithms: Box::default(),
+            issuers: Box::default(),
+            audiences: Box::default(),
+            leeway: 0,
+        };
+        let keys = Keys::secret(b"a secret that is long enough for HS256");
+        Rc::new(Verified {
+            claims: rules.verify(TOKEN, &keys, 50).expect("claims"),
+            lines: (*b"x: 1").into(),
+        })
+    }
+
+    /// HS256, `{"exp": 100}`.
+    const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJleHAiOjEwMH0.7xwIw6NyGZkmdhOSZwnj1k1ai9NX3mMDwqRdKAyT8co";
 
     #[test]
     fn tokens_are_known_until_they_expire() {
-        let mut tokens = Tokens::default();
-        tokens.add(b"a", b"x: 1", 100, 50);
-        assert_eq!(tokens.get(b"a", 99).as_deref(), Some(&b"x: 1"[..]));
-        assert_eq!(tokens.get(b"a", 100), None);
-        assert_eq!(tokens.get(b"b", 99), None);
+        let (mut tokens, verified) = (Tokens::default(), verified());
+        tokens.add(b"a", &verified, 50);
+        let lines = |found: Option<Rc<Verified>>| found.map(|found| found.lines.to_vec());
+        assert_eq!(lines(tokens.get(b"a", 99)), Some(b"x: 1".to_vec()));
+        assert_eq!(lines(tokens.get(b"a", 100)), None);
+        assert_eq!(lines(tokens.get(b"b", 99)), None);
+    }
+
+    #[test]
+    fn tokens_are_bounded_by_number_and_by_bytes() {
+        let (mut tokens, verified) = (Tokens::default(), verified());
         for number in 0..3 * MOST {
-            tokens.add(&number.to_be_bytes(), b"", 100, 50);
+            tokens.add(&number.to_be_bytes(), &verified, 50);
             assert!(tokens.known.len() <= MOST);
         }
+        for number in 0..2 * MOST {
+            let mut long = vec![b'a'; 16 << 10];
+            long.extend_from_slice(&number.to_be_bytes());
+            tokens.add(&long, &verified, 50);
+            assert!(tokens.bytes <= MOST_BYTES);
+            let held: usize = tokens.known.values().map(|(_, bytes)| bytes).sum();
+            assert_eq!(tokens.bytes, held);
+        }
+        assert!(tokens.known.len() > 100, "{}", tokens.known.len());
+        tokens.add(b"a", &verified, 50);
+        let before = tokens.bytes;
+        tokens.add(b"a", &verified, 50);
+        assert_eq!(tokens.bytes, before, "the same one");
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Conditions {
     pub tls_subject: Option<Pattern>,
     /// All of these.
     pub json: Vec<JsonCondition>,
+    /// All of these.
+    pub claims: Vec<ClaimCondition>,
     /// The scheme; `None`: either.
     pub scheme: Option<Scheme>,
     /// None of these holds.
@@ -123,12 +125,42 @@ pub struct JsonCondition {
 impl JsonCondition {
     pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
         let found = facts.json.and_then(|json| json.pointer(&self.pointer));
-        match found {
-            Some(Value::String(text)) => self.value.matches(text.as_bytes()),
-            Some(Value::Array(_) | Value::Object(_)) => self.value.is_any(),
-            Some(other) => self.value.matches(other.to_string().as_bytes()),
-            None => false,
-        }
+        found.is_some_and(|found| is_matched(found, &self.value))
+    }
+}
+
+/// A condition on a claim of a token that was verified: there is one, and the pattern matches it. Values are compared as those of a
+/// [`JsonCondition`], and of a list one of the items must match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimCondition {
+    /// The claim's name; where it begins with `/`, a JSON pointer (RFC 6901) to a claim within others.
+    pub name: Box<str>,
+    /// What its value must be.
+    pub value: Pattern,
+    /// Who verifies tokens: any of these will do. Empty: whoever has let the client in.
+    pub verifiers: Box<[usize]>,
+}
+
+impl ClaimCondition {
+    pub(crate) fn holds(&self, facts: &Facts<'_>) -> bool {
+        let mut is_wanted = |claim: &Value| match claim {
+            Value::Array(items) => {
+                self.value.is_any() || items.iter().any(|item| is_matched(item, &self.value))
+            }
+            one => is_matched(one, &self.value),
+        };
+        facts
+            .identity
+            .is_some_and(|known| known.any_claim(&self.verifiers, &self.name, &mut is_wanted))
+    }
+}
+
+/// Texts are compared as they are, numbers, `true`, `false` and `null` as they are written; `*` alone matches all others.
+fn is_matched(value: &Value, pattern: &Pattern) -> bool {
+    match value {
+        Value::String(text) => pattern.matches(text.as_bytes()),
+        Value::Array(_) | Value::Object(_) => pattern.is_any(),
+        other => pattern.matches(other.to_string().as_bytes()),
     }
 }
 
@@ -199,6 +231,7 @@ impl Conditions {
             && self.parameters.iter().all(|one| one.holds(facts))
             && self.json.iter().all(|one| one.holds(facts))
             && self.country_holds(facts)
+            && self.claims.iter().all(|one| one.holds(facts))
             && !self.not.iter().any(|not| not.hold_for(host, facts))
             && self.any_holds(host, facts)
     }
@@ -213,6 +246,24 @@ impl Conditions {
     pub(crate) fn go_by_json(&self) -> bool {
         let mut nested = self.not.iter().chain(&self.any);
         !self.json.is_empty() || nested.any(Self::go_by_json)
+    }
+
+    /// Whether any condition looks at claims of tokens.
+    pub fn go_by_claims(&self) -> bool {
+        let mut nested = self.not.iter().chain(&self.any);
+        !self.claims.is_empty() || nested.any(Self::go_by_claims)
+    }
+
+    /// Has tokens verified by these.
+    #[must_use]
+    pub fn verified_by(mut self, verifiers: &[usize]) -> Self {
+        for claim in &mut self.claims {
+            claim.verifiers = verifiers.into();
+        }
+        let all = |nested: Vec<Self>| nested.into_iter().map(|one| one.verified_by(verifiers));
+        self.not = all(self.not).collect();
+        self.any = all(self.any).collect();
+        self
     }
 
     pub(crate) fn scheme_holds(&self, facts: &Facts<'_>) -> bool {

@@ -4,7 +4,7 @@ use ipnet::IpNet;
 use sluice_model::Country;
 
 use crate::conditions::{
-    Conditions, CookieCondition, FieldCondition, JsonCondition, ParameterCondition,
+    ClaimCondition, Conditions, CookieCondition, FieldCondition, JsonCondition, ParameterCondition,
 };
 
 impl Conditions {
@@ -28,6 +28,10 @@ impl Conditions {
                 .iter()
                 .all(|parameter| parameter.follows_from(&later.parameters))
             && self.json.iter().all(|one| one.follows_from(&later.json))
+            && self
+                .claims
+                .iter()
+                .all(|claim| claim.follows_from(&later.claims))
             && self.covers_clients(later)
             && self.covers_countries(later)
             && self.covers_subject(later)
@@ -109,6 +113,19 @@ impl JsonCondition {
     fn follows_from(&self, all: &[Self]) -> bool {
         all.iter()
             .any(|one| one.pointer == self.pointer && self.value.covers(&one.value))
+    }
+}
+
+impl ClaimCondition {
+    fn follows_from(&self, claims: &[Self]) -> bool {
+        let verifies = |one: &usize| self.verifiers.contains(one);
+        claims.iter().any(|one| {
+            let is_verified = match &*one.verifiers {
+                [] => self.verifiers.is_empty(),
+                verifiers => verifiers.iter().all(verifies),
+            };
+            one.name == self.name && is_verified && self.value.covers(&one.value)
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::conditions::{Conditions, CookieCondition, ParameterCondition, decoded};
+use crate::conditions::{ClaimCondition, Conditions, CookieCondition, ParameterCondition, decoded};
 use crate::facts::Facts;
 use crate::host;
 
@@ -92,6 +92,7 @@ impl Verdict {
                 }),
             });
         }
+        mismatches.extend(claims(conditions, facts));
         if !conditions.country_holds(facts) {
             mismatches.push(Mismatch {
                 aspect: Aspect::Country,
@@ -175,6 +176,8 @@ pub enum Aspect {
     TlsSubject,
     /// The value of a JSON body at this pointer.
     Json(String),
+    /// The claim of this name.
+    Claim(String),
     /// The client's country.
     Country,
     /// What must not be.
@@ -196,6 +199,7 @@ impl fmt::Display for Aspect {
             Self::Parameter(name) => write!(f, "query parameter {name}"),
             Self::TlsSubject => f.write_str("subject of a certificate"),
             Self::Json(pointer) => write!(f, "value {pointer} of a JSON body"),
+            Self::Claim(name) => write!(f, "claim {name}"),
             Self::Country => f.write_str("known country"),
             Self::Not => f.write_str("`not`"),
             Self::Any => f.write_str("`any`"),
@@ -233,6 +237,34 @@ fn parameters(conditions: &Conditions, facts: &Facts<'_>) -> Vec<Mismatch> {
         }
     };
     failing.map(mismatch).collect()
+}
+
+fn claims(conditions: &Conditions, facts: &Facts<'_>) -> Vec<Mismatch> {
+    let failing = conditions.claims.iter().filter(|one| !one.holds(facts));
+    let mismatch = |claim: &ClaimCondition| {
+        let mut seen = Vec::new();
+        if let Some(known) = facts.identity {
+            known.any_claim(&claim.verifiers, &claim.name, &mut |value| {
+                seen.push(shown(value));
+                false
+            });
+        }
+        Mismatch {
+            aspect: Aspect::Claim(claim.name.to_string()),
+            wanted: claim.value.to_string(),
+            seen: (!seen.is_empty()).then(|| list(seen.into_iter())),
+        }
+    };
+    failing.map(mismatch).collect()
+}
+
+/// A text without its quotes.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => list(items.iter().map(shown)),
+        other => other.to_string(),
+    }
 }
 
 fn list(texts: impl Iterator<Item = String>) -> String {

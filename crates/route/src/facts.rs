@@ -29,6 +29,8 @@ pub struct Facts<'a> {
     pub countries: Option<&'a dyn CountryLookup>,
     /// The body, where it is JSON and was asked for; `None` for every other.
     pub json: Option<&'a Value>,
+    /// Who knows who the client is; `None` where nobody does.
+    pub identity: Option<&'a dyn IdentityLookup>,
 }
 
 /// The scheme of a request's URL (RFC 9110, 4.2).
@@ -85,6 +87,23 @@ pub trait FieldLookup {
     /// Calls `holds` with the value of each field line called `name`, in order, until it returns true; returns
     /// whether it did. `name` is in lower case, while fields are found in any case.
     fn any(&self, name: &str, holds: &mut dyn FnMut(&[u8]) -> bool) -> bool;
+}
+
+/// Knows who a client is, by what it has shown.
+pub trait IdentityLookup {
+    /// The name under which it was let in; `None` where that was under none, or it is not let in yet.
+    fn name(&self) -> Option<&str>;
+
+    /// Calls `holds` with the value of a claim, as each of the `verifiers` finds it in the client's token, until it returns true;
+    /// returns whether it did. Without verifiers it is the token by which the client was let in.
+    ///
+    /// A name that begins with `/` is a JSON pointer (RFC 6901) to a claim within others.
+    fn any_claim(
+        &self,
+        verifiers: &[usize],
+        name: &str,
+        holds: &mut dyn FnMut(&Value) -> bool,
+    ) -> bool;
 }
 
 /// No header fields at all.

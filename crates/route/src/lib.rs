@@ -35,10 +35,10 @@ mod template;
 
 pub use captures::Captures;
 pub use conditions::{
-    Conditions, CookieCondition, FieldCondition, JsonCondition, ParameterCondition,
+    ClaimCondition, Conditions, CookieCondition, FieldCondition, JsonCondition, ParameterCondition,
 };
 pub use explain::{Aspect, Mismatch, Verdict};
-pub use facts::{CountryLookup, Facts, FieldLookup, NoFields, Scheme};
+pub use facts::{CountryLookup, Facts, FieldLookup, IdentityLookup, NoFields, Scheme};
 pub use field_names::FieldNames;
 pub use host::{HostError, HostPattern};
 pub use host_map::HostMap;

@@ -140,6 +140,7 @@ mod tests {
             tls_subject: None,
             countries: Some(&Odd),
             json: None,
+            identity: None,
         }
     }
 
@@ -189,6 +190,7 @@ mod tests {
         let unknown = Facts {
             countries: None,
             json: None,
+            identity: None,
             ..facts("192.0.2.1".parse().unwrap())
         };
         assert!(!inside.contain(&unknown));

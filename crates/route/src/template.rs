@@ -57,6 +57,8 @@ pub enum Variable {
     Header(Box<str>),
     /// `{cookie:NAME}`
     Cookie(Box<str>),
+    /// `{claim:NAME}`: of the token by which the client was let in; empty where there is none.
+    Claim(Box<str>),
     /// A capture: its index for [`Captures::get`](crate::Captures::get).
     Capture(usize),
 }
@@ -80,6 +82,7 @@ impl Template {
         "tls-subject",
         "header:NAME",
         "cookie:NAME",
+        "claim:NAME",
     ];
 
     /// Reads a template. `captures` are the names that [`PathPattern::captures`](crate::PathPattern::captures) gives

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use sluice_model::Country;
 use sluice_route::{
-    Captures, Conditions, CookieCondition, CountryLookup, Facts, FieldCondition, JsonCondition,
-    ParameterCondition, Pattern, Router, Scheme, normalise_path,
+    Captures, ClaimCondition, Conditions, CookieCondition, CountryLookup, Facts, FieldCondition,
+    IdentityLookup, JsonCondition, ParameterCondition, Pattern, Router, Scheme, normalise_path,
 };
 
 #[test]
@@ -105,6 +105,11 @@ fn add(all: &mut Conditions, word: &str) {
             pointer: pointer.into(),
             value: pattern(),
         }),
+        ("claim", name) => all.claims.push(ClaimCondition {
+            name: name.into(),
+            value: pattern(),
+            verifiers: Box::new([VERIFIER]),
+        }),
         ("client", _) => all.clients.push(value.parse().expect("a network")),
         ("country", _) => all.countries.push(value.parse().expect("a country")),
         ("subject", _) => all.tls_subject = Some(pattern()),
@@ -132,6 +137,7 @@ struct Request {
     country: Known,
     scheme: Scheme,
     json: Option<serde_json::Value>,
+    claims: Claims,
 }
 
 impl Request {
@@ -154,6 +160,7 @@ impl Request {
             country: Known(None),
             scheme: Scheme::Http,
             json: None,
+            claims: Claims(None),
         };
         for word in words {
             request.add(&word);
@@ -174,6 +181,7 @@ impl Request {
             "$" => self.subject = Some(rest.replace('_', " ")),
             "/" => self.country = Known(Country::of_code(rest)),
             "#" => self.json = Some(serde_json::from_str(rest).expect("JSON")),
+            "%" => self.claims = Claims(serde_json::from_str(rest).ok()),
             "s" => self.scheme = Scheme::Https,
             _ => panic!("{word}"),
         }
@@ -191,9 +199,35 @@ impl Request {
             tls_subject: self.subject.as_deref(),
             countries: Some(&self.country),
             json: self.json.as_ref(),
+            identity: Some(&self.claims),
         }
     }
 }
+
+/// Of a token that one verifier takes, and no other.
+struct Claims(Option<serde_json::Value>);
+
+impl IdentityLookup for Claims {
+    fn name(&self) -> Option<&str> {
+        None
+    }
+
+    fn any_claim(
+        &self,
+        verifiers: &[usize],
+        name: &str,
+        holds: &mut dyn FnMut(&serde_json::Value) -> bool,
+    ) -> bool {
+        let claims = self.0.as_ref().filter(|_| verifiers.contains(&VERIFIER));
+        let found = claims.and_then(|claims| match name.starts_with('/') {
+            true => claims.pointer(name),
+            false => claims.get(name),
+        });
+        found.is_some_and(holds)
+    }
+}
+
+const VERIFIER: usize = 3;
 
 struct Known(Option<Country>);
 

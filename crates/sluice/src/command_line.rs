@@ -108,6 +108,10 @@ pub(crate) struct ExplainArguments {
     /// The body, as JSON
     #[arg(long, value_name = "TEXT")]
     pub(crate) json: Option<String>,
+    /// A claim of the client's token, as `name=value`; given more than once with the same name, it is a list. The token is taken to
+    /// be right
+    #[arg(long = "claim", value_name = "CLAIM")]
+    pub(crate) claims: Vec<String>,
     /// A header field, as `name: value`; may be given more than once
     #[arg(short = 'H', long = "header", value_name = "FIELD")]
     pub(crate) headers: Vec<String>,

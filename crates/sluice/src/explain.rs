@@ -2,6 +2,7 @@
 
 mod access;
 mod changes;
+mod identity;
 mod limits;
 mod passthrough;
 mod servers;
@@ -23,6 +24,7 @@ use sluice_route::{Captures, Facts, NoFields, Scheme, normalise_path};
 
 use crate::command_line::ExplainArguments;
 use crate::{USAGE, check};
+use identity::Claimed;
 use servers::Servers;
 
 pub(crate) fn explain(arguments: &ExplainArguments) -> ExitCode {
@@ -120,6 +122,7 @@ fn no_request(client: IpAddr) -> Facts<'static> {
         tls_subject: None,
         countries: None,
         json: None,
+        identity: None,
     }
 }
 
@@ -133,6 +136,7 @@ struct Request {
     fields: Vec<(String, String)>,
     scheme: Scheme,
     json: Option<Value>,
+    claims: Claimed,
 }
 
 impl Request {
@@ -182,6 +186,7 @@ impl Request {
             fields,
             scheme,
             json: json_of(arguments)?,
+            claims: Claimed::of(&arguments.claims)?,
         })
     }
 }
@@ -241,6 +246,7 @@ fn answer(
         tls_subject: arguments.tls_subject.as_deref(),
         countries: plan.countries.as_ref().map(|one| &*one.lookup as _),
         json: request.json.as_ref(),
+        identity: Some(&request.claims),
     };
     let verdicts = http.router.explain(&facts);
     let mut captures = Captures::new();

@@ -9,7 +9,8 @@ use super::JwtError;
 /// The claims of a token that was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    values: Map<String, Value>,
+    /// An object.
+    values: Value,
     expires: u64,
 }
 
@@ -21,7 +22,7 @@ impl Claims {
             Some(value) => seconds(value).ok_or(JwtError::Malformed)?,
         };
         Ok(Self {
-            values,
+            values: Value::Object(values),
             expires: expires.saturating_add(leeway),
         })
     }
@@ -57,10 +58,18 @@ impl Claims {
         self.expires
     }
 
-    /// A claim as a text: numbers and `true` as they are written, items of a list joined by commas. `None` where it is missing, or an
+    /// A claim. Where the name begins with `/`, it is a JSON pointer (RFC 6901) to one within others: `/realm_access/roles`.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        if name.starts_with('/') {
+            return self.values.pointer(name);
+        }
+        self.values.get(name)
+    }
+
+    /// The same as a text: numbers and `true` as they are written, items of a list joined by commas. `None` where it is missing, or an
     /// object.
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
-        match self.values.get(name)? {
+        match self.get(name)? {
             Value::Array(items) => {
                 let items: Option<Vec<_>> = items.iter().map(scalar).collect();
                 Some(items?.join(",").into())

@@ -5,10 +5,10 @@ use std::path::Path;
 use sluice_route::{Origin, Origins};
 
 use super::Builder;
-use super::matching::items;
-use crate::diagnostic::{Diagnostic, Span};
+use super::matching::{items, places_of};
+use crate::diagnostic::Diagnostic;
 use crate::plan::{Access, Countries};
-use crate::read::{Section, Typed};
+use crate::read::Section;
 
 impl Builder<'_> {
     /// `[geo]`
@@ -28,7 +28,7 @@ impl Builder<'_> {
         let mut spans = Vec::new();
         for route in file.tables("routes") {
             if let Some(conditions) = route.table("match") {
-                countries_of_conditions(conditions, &mut spans);
+                places_of(conditions, "country", &mut spans);
             }
             spans.extend(["allow", "deny"].into_iter().filter_map(|key| {
                 let items = route.items::<Origin>(key)?.into_iter();
@@ -52,19 +52,4 @@ pub(super) fn access(section: &Section) -> Option<Access> {
         allow: Origins::new(items(section, "allow")?),
         deny: Origins::new(items(section, "deny")?),
     })
-}
-
-/// Where conditions name countries, those within them included.
-fn countries_of_conditions(section: &Section, spans: &mut Vec<Span>) {
-    spans.extend(section.set_at("country").cloned());
-    for key in ["not", "any"] {
-        let parts = section.set_at(key).and_then(|_| section.read(key));
-        if let Some(Typed::List(parts)) = parts.map(|read| &read.typed) {
-            for part in parts {
-                if let Typed::Table(part) = &part.typed {
-                    countries_of_conditions(part, spans);
-                }
-            }
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! `[auth.NAME]`, and `auth` of routes.
 
+mod claims;
 mod forward;
 mod jwt;
 mod shown;

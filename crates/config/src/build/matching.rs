@@ -1,9 +1,11 @@
 //! `match`: the conditions of a route.
 
 use sluice_route::{
-    Conditions, CookieCondition, FieldCondition, JsonCondition, ParameterCondition, Pattern, Scheme,
+    ClaimCondition, Conditions, CookieCondition, FieldCondition, JsonCondition, ParameterCondition,
+    Pattern, Scheme,
 };
 
+use crate::diagnostic::Span;
 use crate::read::{FromTyped, Section, Typed};
 
 /// What a table says: those of `match`, or of one of the tables in it.
@@ -34,6 +36,11 @@ pub(super) fn conditions(section: &Section) -> Option<Conditions> {
             pointer,
             value,
         })?,
+        claims: named(section, "claims", |name, value| ClaimCondition {
+            name,
+            value,
+            verifiers: Box::default(),
+        })?,
         scheme: match section.set_at("scheme") {
             Some(_) => Some(match section.value("scheme")? {
                 "https" => Scheme::Https,
@@ -44,6 +51,21 @@ pub(super) fn conditions(section: &Section) -> Option<Conditions> {
         not: parts(section, "not")?,
         any: parts(section, "any")?,
     })
+}
+
+/// Where conditions have this key, those within them included.
+pub(super) fn places_of(section: &Section, key: &str, spans: &mut Vec<Span>) {
+    spans.extend(section.set_at(key).cloned());
+    for nested in ["not", "any"] {
+        let parts = section.set_at(nested).and_then(|_| section.read(nested));
+        if let Some(Typed::List(parts)) = parts.map(|read| &read.typed) {
+            for part in parts {
+                if let Typed::Table(part) = &part.typed {
+                    places_of(part, key, spans);
+                }
+            }
+        }
+    }
 }
 
 /// Nothing where the key is not set; `None` where it is wrong.

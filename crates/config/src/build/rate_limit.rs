@@ -64,6 +64,9 @@ impl Builder<'_> {
             }
             limits.push(LimitId(index));
         }
+        // Those that go by who the client is come after all that can be counted before that is known.
+        let limit_of = |id: &LimitId| self.limits.get(id.0)?.as_ref();
+        limits.sort_by_key(|id| limit_of(id).is_some_and(RateLimit::goes_by_identity));
         all_found.then_some(limits)
     }
 

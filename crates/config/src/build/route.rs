@@ -142,6 +142,7 @@ impl Builder<'_> {
             .table("hedge")
             .map(|table| self.hedge(table, section, action.as_ref()));
         let auth = section.set_at("auth").map(|_| self.route_auth(section));
+        let verifiers = self.verifiers(section, auth.as_ref());
         let mirror = section
             .table("mirror")
             .map(|table| self.mirror(table, action.as_ref()));
@@ -177,7 +178,7 @@ impl Builder<'_> {
         };
         Some(HalfRoute {
             route,
-            conditions: conditions?,
+            conditions: conditions?.verified_by(&verifiers),
             listeners: listeners?,
             span: telling_words(section),
             name_span: section
@@ -369,7 +370,10 @@ impl Builder<'_> {
         let mut probe = text.to_owned();
         loop {
             match Template::parse(&probe, captures) {
-                Ok(template) => return (probe == text).then_some(template),
+                Ok(template) => {
+                    self.note_claims(&template, span);
+                    return (probe == text).then_some(template);
+                }
                 Err(error) => {
                     let at = error.at();
                     self.wrong_template(text, span, &error, captures);

@@ -72,20 +72,37 @@ pub(super) fn key(text: &str) -> Result<KeyPart, Misfit> {
     match text.split_once(':') {
         None if text == "client-ip" => Ok(KeyPart::ClientIp),
         None if text == "path" => Ok(KeyPart::Path),
+        None if text == "auth-name" => Ok(KeyPart::AuthName),
         None if text == "route" => Ok(KeyPart::Route),
         None if text == "global" => Ok(KeyPart::Global),
         Some(("header", of)) => Ok(KeyPart::Header(name(of)?.to_ascii_lowercase().into())),
         Some(("cookie", of)) => Ok(KeyPart::Cookie(name(of)?.into())),
+        Some(("jwt", "")) => Err(Misfit::new("the name of the claim is missing")),
+        Some(("jwt", of)) => Ok(KeyPart::Claim(of.into())),
         _ => Err(no_key(text)),
     }
 }
 
 fn no_key(text: &str) -> Misfit {
-    let misfit = Misfit::new("it is client-ip, header:NAME, cookie:NAME, path, route or global");
+    let misfit = Misfit::new(
+        "it is client-ip, header:NAME, cookie:NAME, jwt:CLAIM, auth-name, path, route or global",
+    );
     let (word, name) = text.split_once(':').unwrap_or((text, "NAME"));
-    let known = ["client-ip", "header", "cookie", "path", "route", "global"];
+    let known = [
+        "client-ip",
+        "header",
+        "cookie",
+        "jwt",
+        "auth-name",
+        "path",
+        "route",
+        "global",
+    ];
     match closest(word, known) {
-        Some(meant @ ("header" | "cookie")) => {
+        _ if matches!(word, "claim" | "token") => {
+            misfit.help(format!("did you mean \"jwt:{name}\"?"))
+        }
+        Some(meant @ ("header" | "cookie" | "jwt")) => {
             misfit.help(format!("did you mean \"{meant}:{name}\"?"))
         }
         Some(meant) => misfit.help(format!("did you mean \"{meant}\"?")),

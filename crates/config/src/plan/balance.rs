@@ -153,6 +153,7 @@ mod tests {
             tls_subject: None,
             countries: None,
             json: None,
+            identity: None,
         };
         key.of_request(&facts)
     }

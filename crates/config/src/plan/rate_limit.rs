@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde_json::Value;
 use sluice_limit::Quota;
-use sluice_route::{Conditions, Facts};
+use sluice_route::{Conditions, Facts, IdentityLookup};
 
 /// `[rate-limits.NAME]`
 #[derive(Clone, Debug, PartialEq)]
@@ -78,6 +79,16 @@ impl RateLimit {
         }
     }
 
+    /// Whether it has to be known who the client is.
+    pub fn goes_by_identity(&self) -> bool {
+        let is_of_identity = |part: &KeyPart| matches!(part, KeyPart::Claim(_) | KeyPart::AuthName);
+        self.key.parts.iter().any(is_of_identity)
+            || self
+                .classes
+                .iter()
+                .any(|class| class.conditions.go_by_claims())
+    }
+
     /// Those of the classes, and then that of all others.
     pub fn quotas(&self) -> impl Iterator<Item = &Quota> {
         let classes = self.classes.iter().map(|class| &class.quota);
@@ -113,6 +124,10 @@ pub enum KeyPart {
     Header(Box<str>),
     /// `cookie:NAME`
     Cookie(Box<str>),
+    /// `jwt:NAME`: a claim of the token by which the client was let in.
+    Claim(Box<str>),
+    /// `auth-name`: the name under which the client was let in.
+    AuthName,
     /// `path`, normalised, without the query.
     Path,
     /// `route`
@@ -128,6 +143,8 @@ impl fmt::Display for KeyPart {
             Self::ClientIp => f.write_str("client-ip"),
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Cookie(name) => write!(f, "cookie:{name}"),
+            Self::Claim(name) => write!(f, "jwt:{name}"),
+            Self::AuthName => f.write_str("auth-name"),
             Self::Path => f.write_str("path"),
             Self::Route => f.write_str("route"),
             Self::Global => f.write_str("global"),
@@ -151,6 +168,18 @@ impl LimitKey {
                         out.extend_from_slice(value);
                         true
                     });
+                }
+                KeyPart::AuthName => {
+                    let name = facts.identity.and_then(IdentityLookup::name);
+                    out.extend_from_slice(name.unwrap_or_default().as_bytes());
+                }
+                KeyPart::Claim(name) => {
+                    if let Some(known) = facts.identity {
+                        known.any_claim(&[], name, &mut |claim| {
+                            write_claim(claim, out);
+                            true
+                        });
+                    }
                 }
                 KeyPart::Cookie(name) => {
                     facts.any_cookie(name, &mut |value| {
@@ -183,6 +212,14 @@ impl LimitKey {
     }
 }
 
+/// A text as it is, anything else as JSON.
+fn write_claim(claim: &Value, out: &mut Vec<u8>) {
+    match claim {
+        Value::String(text) => out.extend_from_slice(text.as_bytes()),
+        other => out.extend_from_slice(other.to_string().as_bytes()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use sluice_route::Scheme;
@@ -202,6 +239,7 @@ mod tests {
             tls_subject: None,
             countries: None,
             json: None,
+            identity: None,
         };
         let key = LimitKey {
             parts: parts.to_vec(),

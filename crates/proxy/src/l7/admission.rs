@@ -1,5 +1,5 @@
-//! What a request has to wait for before it is forwarded or answered: another service is asked, a slow hash is computed, its
-//! turn comes.
+//! What a request has to wait for before it is forwarded or answered, when it is known who its client is: its turn comes, or a store
+//! says how much there is.
 //!
 //! `decide` waits for nothing. What it cannot know at once it puts on a list, a step each, along with what becomes of the
 //! request when every step lets it on. The steps are gone through in order; the first that says no is the last.
@@ -23,8 +23,8 @@ pub(super) type Step = Pin<Box<dyn Future<Output = Admitted>>>;
 
 /// What came of a step.
 pub(super) enum Admitted {
-    /// The request goes on, with these field lines in the head for the server.
-    On(Vec<u8>),
+    /// The request goes on.
+    On,
     /// It is answered with this.
     Refused(Box<Refusal>),
 }
@@ -52,7 +52,7 @@ pub(super) struct Admission {
 impl Asked<'_, '_, '_> {
     /// The decision, once all the steps have let the request on.
     pub(super) fn after(&self, steps: Vec<Step>, then: Decision) -> Decision {
-        if steps.is_empty() || matches!(then, Decision::Wait(_)) {
+        if steps.is_empty() || matches!(then, Decision::Wait(_) | Decision::Inquire(_)) {
             return then;
         }
         Decision::Wait(Box::new(Admission {
@@ -82,7 +82,7 @@ pub(super) async fn settle(
 ) -> Option<Decision> {
     let Admission {
         steps,
-        mut then,
+        then,
         version,
         is_head,
         is_grpc,
@@ -95,7 +95,7 @@ pub(super) async fn settle(
             return None;
         };
         match admitted {
-            Admitted::On(lines) => add(&mut then, &lines),
+            Admitted::On => {}
             Admitted::Refused(refusal) => {
                 trip.end = refusal.end;
                 // It came nowhere.
@@ -125,7 +125,7 @@ async fn wait(downstream: &mut Downstream, then: &Decision, mut step: Step) -> O
     let listens = match then {
         Decision::Forward(request) => request.body.is_received(),
         Decision::Answer(answer) => answer.after == After::KeepAlive,
-        Decision::Wait(_) => false,
+        Decision::Wait(_) | Decision::Inquire(_) => false,
     };
     poll_fn(|cx| {
         let outcome = step.as_mut().poll(cx).map(Some);
@@ -142,23 +142,6 @@ fn is_here(then: &Decision) -> bool {
     match then {
         Decision::Forward(request) => request.persistent && request.body.is_received(),
         Decision::Answer(answer) => answer.after == After::KeepAlive,
-        Decision::Wait(_) => false,
+        Decision::Wait(_) | Decision::Inquire(_) => false,
     }
 }
-
-/// Adds field lines at the end of the head for the server, which is composed already.
-fn add(then: &mut Decision, lines: &[u8]) {
-    let Decision::Forward(request) = then else {
-        return;
-    };
-    let end = request
-        .bytes
-        .windows(HEAD_END.len())
-        .position(|window| window == HEAD_END);
-    if let Some(end) = end.filter(|_| !lines.is_empty()) {
-        let at = end + 2;
-        request.bytes.splice(at..at, lines.iter().copied());
-    }
-}
-
-const HEAD_END: &[u8] = b"\r\n\r\n";

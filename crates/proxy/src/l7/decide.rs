@@ -3,6 +3,7 @@
 //! For a request that is forwarded the head for the server is composed at once, while the client's head is at hand; what
 //! of the body came with it goes along.
 
+use std::mem::take;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,10 +15,13 @@ use sluice_route::{Captures, CountryLookup, Facts, FieldLookup, Scheme, normalis
 use sluice_telemetry::metrics::BadRequest;
 use sluice_wire::h1::{Fields, Method, RequestHead};
 
+use super::access::{Admittance, ShownTokens};
 use super::admission::Admission;
 use super::client::client;
 use super::for_client::ForClient;
 use super::grpc;
+use super::identity::Identity;
+use super::inquiry::{FoundOut, Inquiry};
 use super::outgoing::{Onward, Outgoing};
 use super::refuse::{MaxForwards, Refused};
 use super::respond::{self, Answer};
@@ -38,35 +42,47 @@ pub(super) enum Decision {
     Answer(Answer),
     /// Something is waited for first.
     Wait(Box<Admission>),
+    /// It has to be found out first who the client is. Nothing of the request is used up.
+    Inquire(Box<Inquiry>),
 }
 
-/// Decides upon the request whose head is at the start of `bytes`; says also how many of the bytes were used up.
+/// Decides upon the request whose head is at the start of `bytes`; says also how many of the bytes were used up. `None` where the
+/// listener is an http one no more.
 pub(super) fn decide(
     head: &RequestHead<'_, '_>,
     bytes: &[u8],
     downstream: &Downstream,
     listener: &Rc<LiveListener>,
-    http: &HttpListener,
+    mut found_out: Option<Box<FoundOut>>,
     trip: &mut Trip,
-) -> (Decision, usize) {
+) -> Option<(Decision, usize)> {
     trip.early = downstream.is_early();
     let asked = Asked {
         head,
         after_head: bytes.get(head.len..).unwrap_or_default(),
         downstream,
         listener,
-        http,
+        http: listener.http()?,
+        tokens: ShownTokens::default(),
     };
     let mut made = [0; REQUEST_ID_LENGTH];
-    let request_id = asked.request_id(&mut made);
-    if downstream.worker.access_log().is_some() {
+    let first = found_out.as_mut().map(|one| take(&mut one.request_id));
+    let request_id = match &first {
+        Some(first) => first,
+        None => asked.request_id(&mut made),
+    };
+    if trip.words.is_none() && downstream.worker.access_log().is_some() {
         let text = downstream.worker.buffers().take();
         trip.words = Some(Box::new(Words::of(head, request_id, text)));
     }
     let (decision, body) = asked
-        .route(request_id, trip)
+        .route(request_id, found_out, trip)
         .unwrap_or_else(|refused| asked.refuse(refused, trip));
-    (decision, head.len + body)
+    let used = match decision {
+        Decision::Inquire(_) => 0,
+        _ => head.len + body,
+    };
+    Some((decision, used))
 }
 
 /// A request and where it came from.
@@ -76,11 +92,18 @@ pub(super) struct Asked<'a, 's, 'b> {
     pub(super) downstream: &'a Downstream,
     pub(super) listener: &'a Rc<LiveListener>,
     pub(super) http: &'a HttpListener,
+    /// What was found in the tokens that it shows.
+    pub(super) tokens: ShownTokens,
 }
 
 impl<'b> Asked<'_, '_, 'b> {
     /// Finds the route and does what it says. Returns also how many bytes after the head were used up.
-    fn route(&self, request_id: &str, trip: &mut Trip) -> Result<(Decision, usize), Refused> {
+    fn route(
+        &self,
+        request_id: &str,
+        found_out: Option<Box<FoundOut>>,
+        trip: &mut Trip,
+    ) -> Result<(Decision, usize), Refused> {
         let head = self.head;
         let max_forwards = self.check_semantics()?;
         if let Some(answered) = self.unrouted(max_forwards, trip)? {
@@ -104,6 +127,7 @@ impl<'b> Asked<'_, '_, 'b> {
             tls_subject: self.tls_subject(),
             countries: self.countries(),
             json: collected.and_then(|one| one.json()),
+            identity: Some(self),
         };
         let mut captures = Captures::new();
         let found = self.http.router.find(&facts, &mut captures);
@@ -113,11 +137,13 @@ impl<'b> Asked<'_, '_, 'b> {
         let route = route.ok_or(Refused::NoRoute)?;
         trip.route = Some(id);
         let values = self.values(&facts, &captures, request_id, &route.name);
-        if let Some(edits) = &route.edits.response {
+        if let Some(edits) = &route.edits.response
+            && found_out.is_none()
+        {
             let for_client = ForClient::of_route(edits, &values, self.listener, id);
             trip.for_client = Some(Box::new(for_client));
         }
-        self.follow(route, values, max_forwards, trip)
+        self.follow(route, values, max_forwards, found_out, trip)
     }
 
     /// What is answered whatever the routes say.
@@ -145,34 +171,33 @@ impl<'b> Asked<'_, '_, 'b> {
         route: &Route,
         values: Values<'_>,
         max_forwards: Option<MaxForwards>,
+        found_out: Option<Box<FoundOut>>,
         trip: &mut Trip,
     ) -> Result<(Decision, usize), Refused> {
-        let facts = values.facts;
-        if !route.access.admits(facts) {
-            return Err(Refused::Denied);
-        }
-        if let Some(cors) = &route.edits.cors
-            && let Some(answered) = self.cors(cors, trip)
-        {
-            return Ok(answered);
-        }
-        if self.is_too_much(route) {
-            return Err(Refused::NoMemory);
-        }
-        let mut steps = Vec::new();
-        let vouched = match self.access(route, values.request_id, &mut steps) {
-            Ok(vouched) => vouched,
-            Err(refusal) => return Ok(self.denied(&refusal, trip)),
+        let admittance = match found_out {
+            None => self.admit(route, &values, trip)?,
+            Some(found_out) => self.admit_later(route, &values, *found_out, trip)?,
         };
-        steps.extend(self.limit(route, facts, trip)?);
+        let (identity, steps) = match admittance {
+            Admittance::In(identity, steps) => (identity, steps),
+            Admittance::Decided(decided) => return Ok(decided),
+        };
         self.check_length(route)?;
-
+        if let Some(for_client) = &mut trip.for_client {
+            for_client.let_in(&identity);
+        }
+        let facts = &of_identity(values.facts, &identity);
+        let values = Values {
+            facts,
+            identity: Some(&identity),
+            ..values
+        };
         let onward = Onward {
             max_forwards: match max_forwards {
                 Some(MaxForwards::Left(left)) => Some(left),
                 Some(MaxForwards::Reached) | None => None,
             },
-            vouched: &vouched,
+            vouched: identity.lines(),
         };
         let (decision, used) = match &route.action {
             Action::Forward(upstream) => {
@@ -283,6 +308,7 @@ impl<'b> Asked<'_, '_, 'b> {
             request_id,
             route,
             upstream: "",
+            identity: None,
         }
     }
 
@@ -301,6 +327,14 @@ impl<'b> Asked<'_, '_, 'b> {
             }
         }
         std::str::from_utf8(made).unwrap_or_default()
+    }
+}
+
+/// The facts of a request whose client was let in.
+pub(super) fn of_identity<'f>(facts: &Facts<'f>, identity: &'f Identity) -> Facts<'f> {
+    Facts {
+        identity: Some(identity),
+        ..*facts
     }
 }
 

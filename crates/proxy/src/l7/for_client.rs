@@ -8,7 +8,9 @@ use sluice_config::plan::{HeadEdits, RouteId};
 use sluice_http::h1::edits::{Edits, write_line};
 use sluice_route::Variable;
 
+use super::identity::Identity;
 use super::values::Values;
+use crate::auth::Verified;
 use crate::live::LiveListener;
 
 /// What is changed in the answer to one request. Written while the request's head is at hand, but for what is known only of the answer.
@@ -20,13 +22,16 @@ pub(crate) struct ForClient {
     lines: Vec<u8>,
     /// Places in them, in order, where something is missing.
     gaps: Vec<(usize, Gap)>,
+    /// The token by which the client was let in.
+    token: Option<Rc<Verified>>,
 }
 
 /// What is not known before there is an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Gap {
     Upstream,
     Server,
+    Claim(Box<str>),
 }
 
 impl Gap {
@@ -34,6 +39,7 @@ impl Gap {
         match variable {
             Variable::Upstream => Some(Self::Upstream),
             Variable::Server => Some(Self::Server),
+            Variable::Claim(name) => Some(Self::Claim(name.clone())),
             _ => None,
         }
     }
@@ -51,17 +57,24 @@ impl ForClient {
         let mut lines = Vec::new();
         write_lines(edits, &mut lines, |variable, out| {
             let gap = Gap::of(variable);
+            let is_open = gap.is_some();
             match gap {
                 Some(gap) => gaps.push((out.len(), gap)),
                 None => values.write(variable, out),
             }
-            gap.is_some()
+            is_open
         });
         Self {
             route: Some((Rc::clone(listener), id)),
             lines,
             gaps,
+            token: None,
         }
+    }
+
+    /// The client was let in.
+    pub(super) fn let_in(&mut self, identity: &Identity) {
+        self.token = identity.token().cloned();
     }
 
     /// Adds a field line.
@@ -76,11 +89,20 @@ impl ForClient {
         }
         // From the last one on: so the places before it stay as they are.
         for (at, gap) in std::mem::take(&mut self.gaps).into_iter().rev() {
+            let claim = match &gap {
+                Gap::Claim(name) => self
+                    .token
+                    .as_ref()
+                    .and_then(|token| token.claims.text(name)),
+                Gap::Upstream | Gap::Server => None,
+            };
             let text = match gap {
                 Gap::Upstream => upstream,
                 Gap::Server => server,
+                Gap::Claim(_) => claim.as_deref().unwrap_or_default(),
             };
-            self.lines.splice(at..at, text.bytes());
+            self.lines
+                .splice(at..at, text.bytes().map(without_line_end));
         }
         drop_empty(&mut self.lines);
     }
@@ -140,6 +162,14 @@ fn write_lines(
         } else {
             lines.truncate(start);
         }
+    }
+}
+
+/// As templates have it: no value ends a line.
+fn without_line_end(byte: u8) -> u8 {
+    match byte {
+        b'\r' | b'\n' | 0 => b' ',
+        other => other,
     }
 }
 
@@ -208,13 +238,15 @@ mod tests {
             let mut lines = Vec::new();
             write_lines(&edits, &mut lines, |variable, out| {
                 let gap = Gap::of(variable);
+                let is_open = gap.is_some();
                 gaps.extend(gap.map(|gap| (out.len(), gap)));
-                gap.is_some()
+                is_open
             });
             let mut one = ForClient {
                 route: None,
                 lines,
                 gaps,
+                token: None,
             };
             one.add("e", b"f\r\ng");
             one.answered_by(upstream, server);

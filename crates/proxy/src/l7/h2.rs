@@ -258,6 +258,7 @@ impl Session {
             worker: Rc::clone(&self.worker),
             tls: self.tls.clone(),
             collected: None,
+            found_out: None,
         };
         let task = spawn_local(streams::serve(downstream, kind, place));
         task_slot.served_by(task.abort_handle());

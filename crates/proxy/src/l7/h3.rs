@@ -219,6 +219,7 @@ impl Beginning {
             worker: self.worker,
             tls: Some(self.tls),
             collected: None,
+            found_out: None,
         };
         streams::serve(downstream, kind, self.place).await;
     }

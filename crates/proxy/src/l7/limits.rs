@@ -20,17 +20,18 @@ use crate::limits::{LiveLimit, Place};
 use crate::trip::Trip;
 
 impl Asked<'_, '_, '_> {
-    /// Takes from each limit of the route what a request takes. Returns what it has to wait for.
-    pub(super) fn limit(
-        &self,
-        route: &Route,
-        facts: &Facts<'_>,
-        trip: &mut Trip,
-    ) -> Result<Vec<Step>, Refused> {
-        self.keep_within(&route.rate_limits, route, facts, trip)
+    /// The limits of a route that do not go by who the client is, and those that do.
+    pub(super) fn limits_of<'r>(&self, route: &'r Route) -> (&'r [LimitId], &'r [LimitId]) {
+        let all = &self.listener.live.plan.rate_limits;
+        let settings = |id: &LimitId| all.get(id.0);
+        let first = route
+            .rate_limits
+            .partition_point(|id| settings(id).is_some_and(|limit| !limit.goes_by_identity()));
+        route.rate_limits.split_at(first)
     }
 
-    fn keep_within(
+    /// Takes from each of these limits of the route what a request takes. Returns what it has to wait for.
+    pub(super) fn limit(
         &self,
         limits: &[LimitId],
         route: &Route,
@@ -43,7 +44,7 @@ impl Asked<'_, '_, '_> {
         let live = &self.listener.live;
         let settings = live.plan.rate_limits.get(first.0);
         let Some((limit, settings)) = live.limit(*first).zip(settings) else {
-            return self.keep_within(others, route, facts, trip);
+            return self.limit(others, route, facts, trip);
         };
         let held = match self.hold(limit, settings, route, facts, trip.now) {
             Ok(held) => held,
@@ -53,7 +54,7 @@ impl Asked<'_, '_, '_> {
                 return Err(Refused::Limited(over.retry_after()));
             }
         };
-        let mut steps = match self.keep_within(others, route, facts, trip) {
+        let mut steps = match self.limit(others, route, facts, trip) {
             Ok(steps) => steps,
             Err(refused) => {
                 held.give_back(limit);

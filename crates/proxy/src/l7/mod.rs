@@ -6,7 +6,8 @@
 //!        ├─ receive ── bytes to head
 //!        ├─ decide ─── head to decision: route, who is let in (access), whose pages may read it (cors), then forward (place of a split,
 //!        │             outgoing, with another path or host by rewrite), answer, redirect or refuse; what the answer says (for_client)
-//!        ├─ admission ─ what has to be waited for before that
+//!        ├─ inquiry ── who the client is, where that has to be waited for: then it is decided once more
+//!        ├─ admission ─ what else has to be waited for: its turn
 //!        ├─ forward ── tries servers until one answers
 //!        │    ├─ hedge ──── asks another while the first is slow
 //!        │    └─ exchange ── one request and its answer on one connection to a server
@@ -30,6 +31,8 @@ mod grpc;
 mod h2;
 mod h3;
 mod hedge;
+mod identity;
+mod inquiry;
 mod lease;
 mod limits;
 mod mirror;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::admission;
 use super::decide::Decision;
 use super::forward;
+use super::inquiry;
 use super::receive;
 use super::record::UnderWay;
 use super::respond;
@@ -43,7 +44,16 @@ pub(super) async fn run(downstream: &mut Downstream, received: usize) -> (After,
     // From here on it is recorded, however it ends.
     *begun = true;
 
-    // What has to be found out first: who the client is, whether it is its turn.
+    // Who the client is, where that has to be found out.
+    if let Decision::Inquire(inquiry) = decision {
+        let settled = Box::pin(inquiry::settle(downstream, &listener, trip, inquiry)).await;
+        let Some(settled) = settled else {
+            return (After::Close, under_way.ended());
+        };
+        decision = settled;
+    }
+
+    // Whether it is its turn.
     if let Decision::Wait(admission) = decision {
         let settled = Box::pin(admission::settle(downstream, trip, admission)).await;
         let Some(settled) = settled else {
@@ -59,7 +69,7 @@ pub(super) async fn run(downstream: &mut Downstream, received: usize) -> (After,
         // An answer of our own: a fixed one, a redirect, or a refusal.
         Decision::Answer(answer) => respond::send(downstream, trip, answer).await,
         // Nothing waits twice.
-        Decision::Wait(_) => After::Close,
+        Decision::Wait(_) | Decision::Inquire(_) => After::Close,
     };
 
     (after, under_way.ended())

@@ -48,6 +48,18 @@ pub(super) async fn request(
     poll_fn(|cx| poll_rest(cx, downstream, listener, http, trip)).await
 }
 
+/// Has a request decided upon once more that has waited for that; nothing of it was used up.
+pub(super) fn again(
+    downstream: &mut Downstream,
+    listener: &Rc<LiveListener>,
+    trip: &mut Trip,
+) -> Option<Decision> {
+    let decision = from_carry(downstream, listener, listener.http()?, trip);
+    // It is of no other request.
+    downstream.found_out = None;
+    decision
+}
+
 /// What was just received: nearly always a whole head, and used up where it lies.
 fn from_scratch(
     downstream: &mut Downstream,
@@ -201,8 +213,11 @@ fn consider(
         Ok(Some(head)) if downstream.is_early() && !is_harmless(&head) => None,
         Ok(Some(head)) if awaits_body(&head, bytes, downstream, http, trip) => None,
         Ok(Some(head)) => {
-            let decided = decide::decide(&head, bytes, downstream, listener, http, trip);
-            downstream.collected = None;
+            let found_out = downstream.found_out.take();
+            let decided = decide::decide(&head, bytes, downstream, listener, found_out, trip)?;
+            if !matches!(decided, (Decision::Inquire(_), _)) {
+                downstream.collected = None;
+            }
             Some(decided)
         }
         Err(error) => {

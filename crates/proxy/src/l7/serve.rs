@@ -17,6 +17,7 @@ use sluice_telemetry::metrics::BadRequest;
 use sluice_tls::Facts;
 
 use super::collect::Collected;
+use super::inquiry::FoundOut;
 use super::pipeline::{self, After};
 use crate::connections::{Activity, Guard};
 use crate::deadline::Deadline;
@@ -44,6 +45,8 @@ pub(super) struct Downstream {
     pub(super) tls: Option<Rc<Facts>>,
     /// The body of the request that is arriving, where routes look into it.
     pub(super) collected: Option<Box<Collected>>,
+    /// What was found out about the client of the request that is decided upon.
+    pub(super) found_out: Option<Box<FoundOut>>,
 }
 
 /// What carries requests beside each other on one connection, each as a stream that speaks HTTP/1.1 in memory.
@@ -101,6 +104,7 @@ pub(crate) fn serve(
         worker,
         tls: None,
         collected: None,
+        found_out: None,
     };
     async move {
         if proxy_protocol != ProxyProtocol::Off && !downstream.read_preface(proxy_protocol).await {

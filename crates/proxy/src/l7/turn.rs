@@ -44,7 +44,7 @@ impl Turn {
             let mut turn = self;
             sleep_until(turn.at.into()).await;
             turn.taken = None;
-            Admitted::On(Vec::new())
+            Admitted::On
         })
     }
 }

@@ -6,6 +6,8 @@ use sluice_route::{Captures, Facts, Variable};
 use sluice_tls::Facts as TlsFacts;
 use sluice_wire::h1::{FieldKind, RequestHead};
 
+use super::identity::Identity;
+
 /// What the variables of a request's templates stand for.
 #[derive(Clone, Copy)]
 pub(super) struct Values<'a> {
@@ -21,6 +23,8 @@ pub(super) struct Values<'a> {
     pub(super) route: &'a str,
     /// Empty where there is none, or it is not known yet.
     pub(super) upstream: &'a str,
+    /// As whom the client was let in; `None` before it is.
+    pub(super) identity: Option<&'a Identity>,
 }
 
 impl Values<'_> {
@@ -40,6 +44,13 @@ impl Values<'_> {
             Variable::Country => {
                 if let Some(country) = self.facts.country() {
                     out.extend_from_slice(country.as_str().as_bytes());
+                }
+                return;
+            }
+            Variable::Claim(name) => {
+                let token = self.identity.and_then(Identity::token);
+                if let Some(text) = token.and_then(|token| token.claims.text(name)) {
+                    out.extend_from_slice(text.as_bytes());
                 }
                 return;
             }

@@ -20,6 +20,7 @@ fn facts<'a>(query: &'a str, fields: &'a Vec<(&'a str, &'a str)>, client: &str) 
         tls_subject: None,
         countries: None,
         json: None,
+        identity: None,
     }
 }
 
@@ -153,6 +154,7 @@ fn asks(host: &'static str, path: &'static str) -> Facts<'static> {
         tls_subject: None,
         countries: None,
         json: None,
+        identity: None,
     }
 }
 
@@ -271,6 +273,7 @@ fn a_client_is_in_a_country_or_in_none() {
     let unasked = Facts {
         countries: None,
         json: None,
+        identity: None,
         ..four
     };
     assert!(wanted(&["FR", "DE"]).hold(&four));

@@ -42,6 +42,7 @@ fn get<'a>(host: &'a str, path: &'a str) -> Facts<'a> {
         tls_subject: None,
         countries: None,
         json: None,
+        identity: None,
     }
 }
 
@@ -347,6 +348,7 @@ fn facts((host, path, method, fields, query, client, is_secure): &Request) -> Fa
         tls_subject: None,
         countries: None,
         json: None,
+        identity: None,
     }
 }
 

@@ -19,18 +19,10 @@ pub enum TemplateError {
         /// Where.
         at: Range<usize>,
     },
-    /// A variable that the language has, but whose feature is not there yet.
-    #[error("the variable `{name}` is not supported yet")]
-    NotSupportedYet {
-        /// What stands in the braces.
-        name: String,
-        /// Where.
-        at: Range<usize>,
-    },
-    /// `{header}` or `{cookie:}`.
+    /// `{header}`, `{cookie:}` or `{claim}`.
     #[error("`{name}` needs the name of one: `{{{name}:NAME}}`")]
     NoArgument {
-        /// `header` or `cookie`.
+        /// `header`, `cookie` or `claim`.
         name: String,
         /// Where.
         at: Range<usize>,
@@ -52,7 +44,6 @@ impl TemplateError {
     pub fn at(&self) -> Range<usize> {
         match self {
             Self::Unknown { at, .. }
-            | Self::NotSupportedYet { at, .. }
             | Self::NoArgument { at, .. }
             | Self::BadArgument { at, .. } => at.clone(),
         }
@@ -104,9 +95,9 @@ impl Variable {
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     }
 
-    /// Whether the language gives the name a meaning, built or not.
+    /// Whether the language gives the name a meaning.
     pub(crate) fn is_reserved(name: &str) -> bool {
-        Self::plain(name).is_some() || WITH_ARGUMENT.contains(&name) || NOT_YET.contains(&name)
+        Self::plain(name).is_some() || WITH_ARGUMENT.contains(&name)
     }
 
     fn plain(name: &str) -> Option<Self> {
@@ -130,8 +121,7 @@ impl Variable {
     }
 }
 
-const WITH_ARGUMENT: [&str; 2] = ["header", "cookie"];
-const NOT_YET: [&str; 1] = ["claim"];
+const WITH_ARGUMENT: [&str; 3] = ["header", "cookie", "claim"];
 
 fn variable<S: AsRef<str>>(
     text: &str,
@@ -142,10 +132,6 @@ fn variable<S: AsRef<str>>(
         Some((name, argument)) => (name, Some(argument)),
         None => (text, None),
     };
-    if NOT_YET.contains(&name) {
-        let name = text.to_owned();
-        return Err(TemplateError::NotSupportedYet { name, at });
-    }
     if WITH_ARGUMENT.contains(&name) {
         return with_argument(name, argument.unwrap_or_default(), at);
     }
@@ -169,17 +155,18 @@ fn with_argument(name: &str, argument: &str, at: Range<usize>) -> Result<Variabl
         let name = name.to_owned();
         return Err(TemplateError::NoArgument { name, at });
     }
-    if !argument.bytes().all(is_token) {
+    // Claims may have any name, a URL too (RFC 7519, 4.2).
+    if name != "claim" && !argument.bytes().all(is_token) {
         return Err(TemplateError::BadArgument {
             name: name.to_owned(),
             argument: argument.to_owned(),
             at,
         });
     }
-    Ok(if name == "header" {
-        Variable::Header(argument.to_ascii_lowercase().into())
-    } else {
-        Variable::Cookie(argument.into())
+    Ok(match name {
+        "header" => Variable::Header(argument.to_ascii_lowercase().into()),
+        "cookie" => Variable::Cookie(argument.into()),
+        _ => Variable::Claim(argument.into()),
     })
 }
 

@@ -30,6 +30,10 @@ fn reading() {
             "{\"ip\": \"{client-ip}\"}",
             vec![text("{\"ip\": \""), V(Variable::ClientIp), text("\"}")],
         ),
+        (
+            "{claim:https://example.com/a}",
+            vec![V(Variable::Claim("https://example.com/a".into()))],
+        ),
         ("{", vec![text("{")]),
         ("}{{", vec![text("}{{")]),
         ("{a b}é{é}", vec![text("{a b}é{é}")]),
@@ -54,10 +58,7 @@ fn refused() {
             "é{id:x}",
             "there is no variable `id:x`: write `{{id:x}}` if the braces are meant literally",
         ),
-        (
-            "é{claim:sub}",
-            "the variable `claim:sub` is not supported yet",
-        ),
+        ("é{claim}", "`claim` needs the name of one: `{claim:NAME}`"),
         (
             "é{header}",
             "`header` needs the name of one: `{header:NAME}`",

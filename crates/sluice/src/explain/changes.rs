@@ -5,6 +5,8 @@ use std::fmt::{Error, Write as _};
 use sluice_config::plan::{Cors, HeadEdits, Rewrite, Route};
 use sluice_route::{Captures, Facts, Requested, Variable};
 
+use super::identity;
+
 /// Writes what pages of other origins may; whether the request goes on.
 pub(super) fn describe_cors(
     route: &Route,
@@ -115,6 +117,7 @@ fn value(variable: &Variable, route: &Route, facts: &Facts<'_>, captures: &Captu
             });
             found
         }
+        Variable::Claim(name) => identity::claim(facts, name).unwrap_or_default(),
         Variable::TlsSubject => facts.tls_subject.unwrap_or_default().to_owned(),
         Variable::Capture(index) => captures
             .get(*index, facts.path)

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use sluice_config::Plan;
 use sluice_config::plan::{KeyPart, LimitKey, RateLimit, Route};
 use sluice_limit::Algorithm;
-use sluice_route::Facts;
+use sluice_route::{Facts, IdentityLookup};
+
+use super::identity;
 
 pub(super) fn describe(
     plan: &Plan,
@@ -75,6 +77,11 @@ fn key(key: &LimitKey, route: &Route, facts: &Facts<'_>) -> String {
             KeyPart::Cookie(name) => {
                 facts.any_cookie(name, &mut note);
             }
+            KeyPart::AuthName => {
+                let name = facts.identity.and_then(IdentityLookup::name);
+                name.unwrap_or_default().clone_into(&mut value);
+            }
+            KeyPart::Claim(name) => value = identity::claim(facts, name).unwrap_or_default(),
         }
         match value.as_str() {
             "" => format!("{part} (nothing)"),

@@ -41,6 +41,7 @@ fn placed(split: &Split, cookie: &str, chance: u64, weights: [u32; 2]) -> Option
         tls_subject: None,
         countries: None,
         json: None,
+        identity: None,
     };
     split.place(&facts, chance, |side| weights[side])
 }

@@ -18,6 +18,7 @@ pub(crate) static MATCH: Shape = Shape {
         COUNTRY,
         TLS_SUBJECT,
         JSON,
+        CLAIMS,
         Key::new(
             "not",
             Kind::OneOrList(&Kind::Table(&PART)),
@@ -54,6 +55,7 @@ static PART: Shape = Shape {
         COUNTRY,
         TLS_SUBJECT,
         JSON,
+        CLAIMS,
     ],
 };
 
@@ -160,3 +162,16 @@ const JSON: Key = Key::new(
      for all others this does not hold.",
 )
 .also(&["body", "json-body", "body-json"]);
+
+const CLAIMS: Key = Key::new(
+    "claims",
+    Kind::Map {
+        key: Form::Any,
+        item: &Kind::Text(Form::Pattern),
+    },
+    Default::Absent("any claims, and none"),
+    "Claims of the client's token, by their names or, beginning with `/`, by JSON pointers (RFC 6901) such as `/realm_access/roles`, each with a \
+     pattern that the value must match; of a list one item must. The token has to be one that a `jwt` of the route's `auth` takes: for \
+     requests without such a one this does not hold.",
+)
+.also(&["claim", "jwt", "token", "jwt-claims"]);

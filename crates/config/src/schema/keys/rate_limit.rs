@@ -27,8 +27,9 @@ pub(crate) static RATE_LIMIT: Shape = Shape {
             "key",
             Kind::OneOrList(&Kind::Text(Form::LimitKey)),
             Default::Is("\"client-ip\""),
-            "Who has a quota of their own: `client-ip`, `header:NAME`, `cookie:NAME`, `path`, `route`, `global` (all together), or a list: \
-             each combination. Requests without such a field or cookie share one quota.",
+            "Who has a quota of their own: `client-ip`, `header:NAME`, `cookie:NAME`, `jwt:CLAIM` (of the token by which the client was let in), `auth-name` (the \
+             name under which it was let in), `path`, `route`, `global` (all together), or a list: each combination. Requests without such a field, cookie, claim \
+             or name share one quota.",
         )
         .also(&["by", "keys", "per", "zone"]),
         Key::new(

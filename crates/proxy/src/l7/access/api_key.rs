@@ -1,10 +1,13 @@
 //! `api-key`: a key in a header field or in the query.
 
+use std::sync::Arc;
+
 use sluice_config::plan::{ApiKeyAuth, KeyPlace};
 
 use super::denial::Denial;
 use super::{Verdict, name_lines};
 use crate::l7::decide::Asked;
+use crate::l7::identity::Identity;
 
 impl Asked<'_, '_, '_> {
     pub(super) fn judge_by_key(&self, settings: &ApiKeyAuth) -> Verdict {
@@ -16,7 +19,10 @@ impl Asked<'_, '_, '_> {
             return Verdict::Out(Denial::missing(&settings.challenge));
         };
         match settings.keys.name_of(key) {
-            Some(name) => Verdict::In(name_lines(settings.name_field.as_deref(), name)),
+            Some(name) => {
+                let lines = name_lines(settings.name_field.as_deref(), name);
+                Verdict::In(Identity::of_name(Some(Arc::clone(name)), lines))
+            }
             None => Verdict::Out(Denial::refused(&settings.challenge)),
         }
     }

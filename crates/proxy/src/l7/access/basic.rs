@@ -11,6 +11,7 @@ use super::denial::Denial;
 use super::{Judged, Verdict, name_lines};
 use crate::auth::LiveAuth;
 use crate::l7::decide::Asked;
+use crate::l7::identity::Identity;
 
 impl Asked<'_, '_, '_> {
     pub(super) fn judge_by_password(
@@ -22,9 +23,14 @@ impl Asked<'_, '_, '_> {
         let Some(credentials) = shown.and_then(basic_credentials) else {
             return Judged::Now(Verdict::Out(Denial::missing(&settings.challenge)));
         };
-        let lines = name_lines(settings.name_field.as_deref(), credentials.name());
+        let name_field = settings.name_field.clone();
+        let named = credentials.clone();
+        let identity = move || {
+            let lines = name_lines(name_field.as_deref(), named.name());
+            Identity::of_name(Some(named.name().into()), lines)
+        };
         if auth.remembers(credentials.bytes(), Instant::now()) {
-            return Judged::Now(Verdict::In(lines));
+            return Judged::Now(Verdict::In(identity()));
         }
         let checked = {
             let (settings, credentials) = (Arc::clone(settings), credentials.clone());
@@ -43,7 +49,7 @@ impl Asked<'_, '_, '_> {
             match checked.await {
                 Ok(true) => {
                     auth.remember(credentials.bytes(), Instant::now());
-                    Verdict::In(lines)
+                    Verdict::In(identity())
                 }
                 Ok(false) => Verdict::Out(Denial::refused(&settings.challenge)),
                 // The thread has ended, which it does not before the worker.

@@ -15,6 +15,7 @@ use super::denial::{Denial, Told};
 use super::service::{self, Question, Said};
 use super::{Judged, Verdict};
 use crate::l7::decide::Asked;
+use crate::l7::identity::Identity;
 use crate::upstream_preface;
 
 impl Asked<'_, '_, '_> {
@@ -115,7 +116,7 @@ fn verdict(settings: &ForwardAuth, said: Option<Said>) -> Verdict {
     let said = said.filter(|said| matches!(said.status, 200..=399 | 401 | 403 | 429));
     let Some(said) = said else {
         return if settings.allows_on_failure {
-            Verdict::In(Vec::new())
+            Verdict::In(Identity::default())
         } else {
             Verdict::Out(Denial::FAILURE)
         };
@@ -131,7 +132,7 @@ fn verdict(settings: &ForwardAuth, said: Option<Said>) -> Verdict {
         for (name, value) in said.fields.iter().filter(|(name, _)| is_copied(name)) {
             write_line(name, value, &mut lines);
         }
-        return Verdict::In(lines);
+        return Verdict::In(Identity::of_name(None, lines));
     }
     let is_for_clients = |name: &str| FOR_CLIENTS.iter().any(|one| one.eq_ignore_ascii_case(name));
     let fields = said.fields.into_iter();

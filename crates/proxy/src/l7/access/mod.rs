@@ -1,7 +1,7 @@
 //! Who may come in: what a route's `auth` asks for, and what is told to whom it does not let in.
 //!
 //! Any one of a route's `auth` lets in. What can be judged by the request alone is judged at once; what has to be waited for
-//! becomes a step of the [admission](super::admission).
+//! becomes an [inquiry](super::inquiry).
 
 mod api_key;
 mod basic;
@@ -13,19 +13,26 @@ mod service;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use sluice_config::plan::{AuthKind, Route, RouteAuth};
+use sluice_config::plan::{AuthId, AuthKind, Route, RouteAuth};
 use sluice_http::h1::edits::write_line;
 use sluice_telemetry::metrics::AuthOutcome;
 
+pub(super) use self::jwt::ShownTokens;
+
 use self::denial::{Denial, Denials};
-use super::admission::{Admitted, Refusal, Step};
-use super::decide::Asked;
+use super::admission::Step;
+use super::decide::{Asked, Decision, of_identity};
+use super::identity::Identity;
+use super::inquiry::{Finding, FoundOut, Outcome};
+use super::refuse::Refused;
+use super::values::Values;
 use crate::auth::LiveAuth;
+use crate::trip::Trip;
 
 /// What one `[auth.NAME]` says of a request.
 enum Verdict {
-    /// It lets in, with these field lines for the server.
-    In(Vec<u8>),
+    /// It lets in, as this.
+    In(Identity),
     /// It does not.
     Out(Denial),
 }
@@ -39,36 +46,100 @@ enum Judged {
     Later(Judging),
 }
 
+/// Whether a request comes in.
+pub(super) enum Admittance {
+    /// It does, with what it has to wait for.
+    In(Identity, Vec<Step>),
+    /// It does not, or not yet.
+    Decided((Decision, usize)),
+}
+
+/// As whom a client is let in.
+enum Judgement {
+    Now(Outcome),
+    Later(Finding),
+}
+
 impl Asked<'_, '_, '_> {
-    /// Whether the client may come in: the field lines that are vouched for towards the server, or what the client is told. What
-    /// has to be waited for is added to `steps`.
-    pub(super) fn access(
+    /// Whether the request may come in: where it is from, who its client is, and how much that has had. Limits that do not go by
+    /// who it is are kept before that has to be waited for, so that trying out passwords is limited.
+    pub(super) fn admit(
         &self,
         route: &Route,
-        request_id: &str,
-        steps: &mut Vec<Step>,
-    ) -> Result<Vec<u8>, Box<Refusal>> {
-        match &route.auth {
-            None => Ok(Vec::new()),
-            Some(auth) => self.judge(auth, request_id, steps),
+        values: &Values<'_>,
+        trip: &mut Trip,
+    ) -> Result<Admittance, Refused> {
+        let facts = values.facts;
+        if !route.access.admits(facts) {
+            return Err(Refused::Denied);
+        }
+        if let Some(cors) = &route.edits.cors
+            && let Some(answered) = self.cors(cors, trip)
+        {
+            return Ok(Admittance::Decided(answered));
+        }
+        if self.is_too_much(route) {
+            return Err(Refused::NoMemory);
+        }
+        let judgement = match &route.auth {
+            None => Judgement::Now(Ok(Identity::default())),
+            Some(auth) => self.judge(auth, values.request_id),
+        };
+        match judgement {
+            Judgement::Now(Ok(identity)) => {
+                let facts = of_identity(facts, &identity);
+                let steps = self.limit(&route.rate_limits, route, &facts, trip)?;
+                Ok(Admittance::In(identity, steps))
+            }
+            Judgement::Now(Err(refusal)) => Ok(Admittance::Decided(self.denied(&refusal, trip))),
+            Judgement::Later(finding) => {
+                let (before, _) = self.limits_of(route);
+                let steps = self.limit(before, route, facts, trip)?;
+                let inquiry = self.inquire(finding, values.request_id, steps, trip);
+                Ok(Admittance::Decided(inquiry))
+            }
+        }
+    }
+
+    /// The same where it was waited for.
+    pub(super) fn admit_later(
+        &self,
+        route: &Route,
+        values: &Values<'_>,
+        found_out: FoundOut,
+        trip: &mut Trip,
+    ) -> Result<Admittance, Refused> {
+        // A token may have expired meanwhile, and with it what led to the route that has asked.
+        let outcome = if found_out.route == trip.route {
+            found_out.outcome
+        } else {
+            Err(Box::new(Denials::from(Denial::FAILURE).refusal()))
+        };
+        match outcome {
+            Ok(identity) => {
+                let facts = of_identity(values.facts, &identity);
+                let (_, after) = self.limits_of(route);
+                let mut steps = found_out.steps;
+                steps.extend(self.limit(after, route, &facts, trip)?);
+                Ok(Admittance::In(identity, steps))
+            }
+            Err(refusal) => Ok(Admittance::Decided(self.denied(&refusal, trip))),
         }
     }
 
     #[inline(never)]
-    fn judge(
-        &self,
-        auth: &RouteAuth,
-        request_id: &str,
-        steps: &mut Vec<Step>,
-    ) -> Result<Vec<u8>, Box<Refusal>> {
+    fn judge(&self, auth: &RouteAuth, request_id: &str) -> Judgement {
         let mut denials = Denials::default();
         let mut later = Vec::new();
         let live = &self.listener.live;
-        for one in auth.any.iter().filter_map(|id| live.auth(*id)) {
-            match self.judge_by(one, request_id) {
-                Judged::Now(Verdict::In(lines)) => {
+        for id in &auth.any {
+            let Some(one) = live.auth(*id) else {
+                continue;
+            };
+            match self.judge_by(*id, one, request_id) {
+                Judged::Now(Verdict::In(identity)) => {
                     one.count(AuthOutcome::Allowed);
-                    return Ok(lines);
+                    return Judgement::Now(Ok(identity));
                 }
                 Judged::Now(Verdict::Out(denial)) => {
                     one.count(denial.outcome);
@@ -78,18 +149,17 @@ impl Asked<'_, '_, '_> {
             }
         }
         if later.is_empty() {
-            return Err(Box::new(denials.refusal()));
+            return Judgement::Now(Err(Box::new(denials.refusal())));
         }
-        steps.push(Box::pin(any_of(later, denials)));
-        Ok(Vec::new())
+        Judgement::Later(Box::pin(any_of(later, denials)))
     }
 
-    fn judge_by(&self, auth: &Rc<LiveAuth>, request_id: &str) -> Judged {
+    fn judge_by(&self, id: AuthId, auth: &Rc<LiveAuth>, request_id: &str) -> Judged {
         match &auth.settings.kind {
             AuthKind::Forward(settings) => self.judge_by_service(settings, request_id),
             AuthKind::Basic(settings) => self.judge_by_password(auth, settings),
             AuthKind::ApiKey(settings) => Judged::Now(self.judge_by_key(settings)),
-            AuthKind::Jwt(settings) => Judged::Now(self.judge_by_token(auth, settings)),
+            AuthKind::Jwt(settings) => Judged::Now(self.judge_by_token(id, auth, settings)),
         }
     }
 
@@ -111,12 +181,12 @@ fn name_lines(field: Option<&str>, name: &str) -> Vec<u8> {
 }
 
 /// Waits for one verdict after the other, until one lets in.
-async fn any_of(later: Vec<(Rc<LiveAuth>, Judging)>, mut denials: Denials) -> Admitted {
+async fn any_of(later: Vec<(Rc<LiveAuth>, Judging)>, mut denials: Denials) -> Outcome {
     for (auth, judging) in later {
         match judging.await {
-            Verdict::In(lines) => {
+            Verdict::In(identity) => {
                 auth.count(AuthOutcome::Allowed);
-                return Admitted::On(lines);
+                return Ok(identity);
             }
             Verdict::Out(denial) => {
                 auth.count(denial.outcome);
@@ -124,5 +194,5 @@ async fn any_of(later: Vec<(Rc<LiveAuth>, Judging)>, mut denials: Denials) -> Ad
             }
         }
     }
-    Admitted::Refused(Box::new(denials.refusal()))
+    Err(Box::new(denials.refusal()))
 }

@@ -1,0 +1,164 @@
+//! What of a route goes by who its clients are, and whether its `auth` can know.
+
+use sluice_route::{Template, Variable};
+
+use crate::build::matching::places_of;
+use crate::build::{Builder, HalfRoute};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::plan::{AuthKind, KeyPart, LimitId, RouteAuth};
+use crate::read::{Section, Typed};
+
+impl Builder<'_> {
+    /// Remembers where the text at `span` speaks of claims.
+    pub(in crate::build) fn note_claims(&mut self, template: &Template, span: &Span) {
+        let is_claim = |variable: &Variable| matches!(variable, Variable::Claim(_));
+        if template.variables().any(is_claim) {
+            let written = self.source.get(span.clone()).unwrap_or_default();
+            let words = written.find("{claim:").and_then(|at| {
+                let length = written.get(at..)?.find('}')? + 1;
+                Some(span.start + at..span.start + at + length)
+            });
+            self.claims_in_texts
+                .push(words.unwrap_or_else(|| span.clone()));
+        }
+    }
+
+    /// Those of a route's `auth` that verify tokens. Reports what needs one where there is none. `auth` is what came of the route's
+    /// key, `None` where it is not set.
+    pub(in crate::build) fn verifiers(
+        &mut self,
+        route: &Section,
+        auth: Option<&Option<Box<RouteAuth>>>,
+    ) -> Vec<usize> {
+        let texts = std::mem::take(&mut self.claims_in_texts);
+        let any: &[_] = match auth {
+            Some(Some(auth)) => &auth.any,
+            // It was reported.
+            Some(None) => return Vec::new(),
+            None => &[],
+        };
+        let kinds: Vec<(usize, &AuthKind)> = any
+            .iter()
+            .filter_map(|id| Some((id.0, &self.auths.get(id.0)?.as_ref()?.kind)))
+            .collect();
+        let is_named = |kind: &AuthKind| !matches!(kind, AuthKind::Forward(_));
+        let has_names = kinds.iter().any(|(_, kind)| is_named(kind));
+        let verifies =
+            |(id, kind): &(usize, &AuthKind)| matches!(kind, AuthKind::Jwt(_)).then_some(*id);
+        let verifiers: Vec<usize> = kinds.iter().filter_map(verifies).collect();
+        if verifiers.is_empty() {
+            self.no_tokens(route, texts);
+        }
+        self.limits_by_nobody(route, !verifiers.is_empty(), has_names);
+        verifiers
+    }
+
+    /// Reports conditions and texts that go by claims.
+    fn no_tokens(&mut self, route: &Section, texts: Vec<Span>) {
+        let help = self.help_with_tokens();
+        let mut conditions = Vec::new();
+        if let Some(table) = route.table("match") {
+            places_of(table, "claims", &mut conditions);
+        }
+        for span in conditions {
+            let message =
+                "no `auth` of this route verifies tokens, so there are no claims to go by";
+            self.findings
+                .push(Diagnostic::error(span, message).help(help.as_str()));
+        }
+        for span in texts {
+            let message = format!(
+                "`{}` is always empty here: no `auth` of this route verifies tokens",
+                self.written(&span)
+            );
+            self.findings
+                .push(Diagnostic::error(span, message).help(help.as_str()));
+        }
+    }
+
+    /// Reports limits of a route whose keys its `auth` does not know.
+    fn limits_by_nobody(&mut self, route: &Section, has_tokens: bool, has_names: bool) {
+        if route.set_at("rate-limits").is_none() {
+            return;
+        }
+        for (name, span) in route.items::<String>("rate-limits").unwrap_or_default() {
+            let mut sections = self.rate_limits.iter();
+            let section = sections.find(|section| section.name == name);
+            let parts = section.and_then(|section| section.items::<KeyPart>("key"));
+            for (part, key) in parts.unwrap_or_default() {
+                let (lacks, help) = match part {
+                    KeyPart::Claim(_) if !has_tokens => (
+                        "no `auth` of this route verifies tokens",
+                        self.help_with_tokens(),
+                    ),
+                    KeyPart::AuthName if !has_names => (
+                        "no `auth` of this route lets in under a name",
+                        "`basic`, `api-key` and `jwt` do: name one in `auth`".to_owned(),
+                    ),
+                    _ => continue,
+                };
+                let message = format!("`{}` goes by `{part}`, but {lacks}", self.written(&span));
+                self.findings.push(
+                    Diagnostic::error(span.clone(), message)
+                        .related(key, "the key")
+                        .help(help),
+                );
+            }
+        }
+    }
+
+    /// Classes of limits that go by claims, where no route that names the limit has tokens.
+    pub(in crate::build) fn idle_classes(&mut self, routes: &[Option<HalfRoute>]) {
+        let Some(routes) = routes
+            .iter()
+            .map(Option::as_ref)
+            .collect::<Option<Vec<_>>>()
+        else {
+            return;
+        };
+        for (index, section) in self.rate_limits.iter().enumerate() {
+            let uses = |half: &&&HalfRoute| half.route.rate_limits.contains(&LimitId(index));
+            let mut users = routes.iter().filter(uses).peekable();
+            if users.peek().is_none() || users.any(|half| self.has_tokens(half)) {
+                continue;
+            }
+            let mut spans = Vec::new();
+            let classes = section
+                .set_at("classes")
+                .and_then(|_| section.read("classes"));
+            if let Some(Typed::List(classes)) = classes.map(|read| &read.typed) {
+                for class in classes {
+                    if let Typed::Table(class) = &class.typed
+                        && let Some(conditions) = class.table("match")
+                    {
+                        places_of(conditions, "claims", &mut spans);
+                    }
+                }
+            }
+            for span in spans {
+                let message = format!(
+                    "no route that names `{}` has an `auth` that verifies tokens, so there are no claims to go by",
+                    section.name
+                );
+                let help = self.help_with_tokens();
+                self.findings
+                    .push(Diagnostic::error(span, message).help(help));
+            }
+        }
+    }
+
+    fn has_tokens(&self, half: &HalfRoute) -> bool {
+        let ids = half.route.auth.iter().flat_map(|auth| auth.any.iter());
+        let mut auths = ids.filter_map(|id| self.auths.get(id.0)?.as_ref());
+        auths.any(|auth| matches!(auth.kind, AuthKind::Jwt(_)))
+    }
+
+    fn help_with_tokens(&self) -> String {
+        let mut auths = self.auths.iter().flatten();
+        let known = auths.find(|auth| matches!(auth.kind, AuthKind::Jwt(_)));
+        match known {
+            Some(auth) => format!("`auth = \"{}\"` of the route has them verified", auth.name),
+            None => "a table `[auth.NAME]` with `jwt` verifies them, and `auth = \"NAME\"` of the route names it".to_owned(),
+        }
+    }
+}
