@@ -1,9 +1,9 @@
 //! Why an order comes to nothing.
 
-use std::error::Error as StdError;
 use std::fmt::Write as _;
 
 use instant_acme::{Error, Problem};
+use sluice_fetch::with_causes;
 use thiserror::Error as ThisError;
 
 use crate::storage::StorageError;
@@ -99,20 +99,6 @@ fn is_type(problem: &Problem, kind: &str) -> bool {
 /// RFC 8555, 6.7
 const KINDS: &str = "urn:ietf:params:acme:error:";
 
-/// An error with all that led to it: the last is mostly what one wants to know.
-pub(crate) fn with_causes(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.ends_with(&words) {
-            let _ = write!(text, ": {words}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,10 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn what_led_to_an_error_is_told_once() {
-        let cause = std::io::Error::other("refused");
-        let outer = std::io::Error::other(cause);
-        assert_eq!(with_causes(&outer), "refused");
+    fn an_authority_that_does_not_answer_may_do_so_later() {
+        let outer = std::io::Error::other("refused");
         let failure = Failure::from(Error::Other(Box::new(outer)));
         assert_eq!(
             failure.to_string(),

@@ -1,47 +1,26 @@
-//! HTTPS to the authority.
+//! HTTPS to the authority, as `instant-acme` asks for it.
 
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
-use sluice_config::plan::{Authorities, UpstreamTls};
-use tokio::time::timeout;
+use sluice_config::plan::Authorities;
+use sluice_fetch::{Fetcher, Limits, Schemes};
 
 use crate::failure::Failure;
 
 /// A client that trusts the given authorities, or those that this machine trusts.
 #[derive(Clone)]
-pub(crate) struct Https(Client<HttpsConnector<HttpConnector>, BodyWrapper<Bytes>>);
+pub(crate) struct Https(Fetcher);
 
 impl Https {
     pub(crate) fn new(authorities: Option<&Authorities>) -> Result<Self, Failure> {
-        let authorities =
-            authorities.map_or_else(sluice_tls::system_authorities, |known| Ok(known.clone()));
-        let trusted = authorities.and_then(|authorities| {
-            sluice_tls::client_config(&UpstreamTls {
-                authorities: Some(authorities),
-                server_name: None,
-                certificate: None,
-            })
-        });
-        let config = trusted.map_err(|wrong| Failure::Internal(wrong.reason))?;
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config((*config).clone())
-            .https_only()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new())
-            // Between two requests of an order the authority is at work; after it, nothing is kept for months.
-            .pool_idle_timeout(TIMEOUT)
-            .build(connector);
-        Ok(Self(client))
+        Fetcher::new(authorities, Schemes::Https, LIMITS)
+            .map(Self)
+            .map_err(|error| Failure::Internal(error.to_string()))
     }
 }
 
@@ -50,32 +29,23 @@ impl HttpClient for Https {
         &self,
         request: Request<BodyWrapper<Bytes>>,
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>> {
-        let answered = self.0.request(request);
+        let fetcher = self.0.clone();
         Box::pin(async move {
-            let whole = async {
-                let (parts, body) = answered.await.map_err(other)?.into_parts();
-                let body = Limited::new(body, MAX_ANSWER).collect().await;
-                let body = body.map_err(Error::Other)?.to_bytes();
-                Ok(Response::from_parts(parts, Full::new(body)).into())
-            };
-            timeout(TIMEOUT, whole).await.map_err(|_| late())?
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map_err(other)?.to_bytes();
+            let request = Request::from_parts(parts, Full::new(body));
+            let answer = fetcher.send(request).await.map_err(other)?;
+            Ok(answer.map(Full::new).into())
         })
     }
 }
 
-fn other(error: hyper_util::client::legacy::Error) -> Error {
+fn other(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Other(Box::new(error))
 }
 
-fn late() -> Error {
-    let error = std::io::Error::new(
-        std::io::ErrorKind::TimedOut,
-        format!("no answer within {} seconds", TIMEOUT.as_secs()),
-    );
-    Error::Other(Box::new(error))
-}
-
-/// From the connection to the end of the answer.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// Chains are a few KiB.
-const MAX_ANSWER: usize = 1 << 20;
+const LIMITS: Limits = Limits {
+    timeout: Duration::from_secs(30),
+    // Chains are a few KiB.
+    body: 1 << 20,
+};
