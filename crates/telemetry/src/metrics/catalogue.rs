@@ -79,6 +79,8 @@ families! {
 
     // Who is let in, by `[auth.NAME]`.
     AUTH = Counter "sluice_auth_total" ["auth", "outcome"] "Requests that were asked who they are of, by what came of it.";
+    AUTH_KEY_FETCHES = Counter "sluice_auth_key_fetches_total" ["auth", "outcome"] "Times that the keys of tokens were fetched (`jwks` by URL), by what came of it.";
+    AUTH_KEYS_FETCHED = Gauge "sluice_auth_keys_fetched_timestamp_seconds" ["auth"] "When the keys of tokens were last fetched with success, in Unix time; missing until they were.";
 
     // Copies of requests, by route.
     MIRRORED = Counter "sluice_mirrored_requests_total" ["route", "outcome"] "Requests of a route with `mirror` that were to be copied, by what came of it.";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::checks::CheckMetrics;
+use super::key_sets::KeySetMetrics;
 use super::mirrors::MirrorMetrics;
 use super::process::ProcessMetrics;
 use super::rate_limit::RateLimitMetrics;
@@ -34,6 +35,7 @@ pub struct Registry {
     pub(super) auths: Shards<1, AuthMetrics>,
     pub(super) workers: Shards<0, WorkerMetrics>,
     pub(super) shifts: ShiftMetrics,
+    pub(super) key_sets: KeySetMetrics,
     pub(super) process: ProcessMetrics,
 }
 
@@ -54,6 +56,7 @@ impl Registry {
             auths: Shards::default(),
             workers: Shards::default(),
             shifts: ShiftMetrics::default(),
+            key_sets: KeySetMetrics::default(),
             process: ProcessMetrics::new(version),
         }
     }
@@ -127,6 +130,11 @@ impl Registry {
     /// What is done to splits.
     pub fn shifts(&self) -> &ShiftMetrics {
         &self.shifts
+    }
+
+    /// The keys of tokens that are fetched.
+    pub fn key_sets(&self) -> &KeySetMetrics {
+        &self.key_sets
     }
 
     /// The metrics of the process as a whole.

@@ -35,6 +35,7 @@ impl Registry {
         sides(&mut text, &self.sides.snapshot());
         self.shifts.render(&mut text);
         auths(&mut text, &self.auths.snapshot());
+        self.key_sets.render(&mut text);
         mirrors(&mut text, &self.mirrors.snapshot());
         let (all, names) = (self.listeners.snapshot(), self.server_names.snapshot());
         listeners(&mut text, &all, &names, &self.process);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use prometheus_parse::{Scrape, Value};
 
@@ -38,6 +38,15 @@ fn number(scrape: &Scrape, name: &str, labels: &[(&str, &str)]) -> f64 {
 fn populated() -> Registry {
     let registry = Registry::new("1.2.3");
     registry.auth(0, "ask");
+    let key_sets = registry.key_sets();
+    key_sets.begin("tokens");
+    key_sets.begin("never");
+    key_sets.fetched(
+        "tokens",
+        Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
+    );
+    key_sets.fetched("tokens", None);
+    key_sets.fetched("forgotten", None);
     for worker in 0..2 {
         let route = registry.route(worker, "shop");
         route.requests.increment(200.into());
@@ -423,4 +432,21 @@ fn what_the_codecs_refuse_has_a_word() {
         let error = refused.expect_err(head);
         assert_eq!(BadRequest::from(error).as_str(), word, "{head:?}");
     }
+}
+
+#[test]
+#[expect(clippy::float_cmp, reason = "whole numbers")]
+fn keys_that_never_came_are_of_no_time() {
+    let registry = populated();
+    let told = scrape(&registry);
+    let fetches = |auth, outcome| {
+        let labels = [("auth", auth), ("outcome", outcome)];
+        number(&told, "sluice_auth_key_fetches_total", &labels)
+    };
+    assert_eq!(fetches("tokens", "success"), 1.0);
+    assert_eq!(fetches("tokens", "failure"), 1.0);
+    assert_eq!(fetches("never", "failure"), 0.0);
+    // One sample only.
+    let name = "sluice_auth_keys_fetched_timestamp_seconds";
+    assert_eq!(number(&told, name, &[]), 1_700_000_000.0);
 }
