@@ -92,6 +92,7 @@ impl Form {
             Self::Mail => "an e-mail address",
             Self::HttpsUrl => "an https URL",
             Self::HttpUrl => "an http or https URL",
+            Self::FileOrUrl => "the path of a file or a URL",
             Self::Target | Self::NewTarget | Self::CookiePath => "a path",
             Self::Authority | Self::NewHost => "a host",
             Self::Statuses => "a status or a range of them",
@@ -108,7 +109,8 @@ impl Form {
 
     /// Whether a text is one that holds a secret by mistake.
     pub(crate) fn hides(self, text: &str) -> bool {
-        self == Self::Redis && text.contains('@')
+        let is_url = self == Self::Redis || text.contains("://");
+        is_url && text.contains('@')
     }
 
     /// Parses a text of this form.
@@ -169,6 +171,7 @@ impl Form {
             Self::Mail => acme::mail(text),
             Self::HttpsUrl => acme::https_url(text),
             Self::HttpUrl => url::http_url(text),
+            Self::FileOrUrl => url::file_or_url(text),
             Self::Target => health::target(text),
             Self::Authority => health::authority(text),
             Self::Statuses => health::statuses(text).map(Typed::Statuses),

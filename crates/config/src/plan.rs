@@ -26,8 +26,8 @@ mod upstream;
 use std::path::{Path, PathBuf};
 
 pub use auth::{
-    ApiKeyAuth, Auth, AuthKind, BasicAuth, ForwardAuth, JwtAuth, KeyPlace, RouteAuth, TokenKeys,
-    ToldClaims,
+    ApiKeyAuth, Auth, AuthKind, BasicAuth, ForwardAuth, JwtAuth, KeyPlace, KeySource, RouteAuth,
+    TokenKeys, ToldClaims,
 };
 pub use balance::{Balance, HashKey, LoadReport, Queue};
 pub use circuit_breaker::{CircuitBreaker, FailureKind, Failures};

@@ -329,6 +329,8 @@ pub(crate) enum Form {
     HttpsUrl,
     /// An `http` or `https` URL.
     HttpUrl,
+    /// Where something is read or fetched from.
+    FileOrUrl,
     /// A path with or without a query, as requests name it.
     Target,
     /// The value of `Host`.

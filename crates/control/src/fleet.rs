@@ -31,6 +31,7 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
+use crate::issuers::Issuers;
 use crate::logs;
 use crate::offers::Offers;
 use crate::servers::{Reweighed, Servers};
@@ -53,6 +54,7 @@ pub struct Fleet {
     access_log: Option<(AccessLogSettings, AccessLog)>,
     tls: Offers,
     orders: Orders,
+    issuers: Issuers,
     prober: Prober,
     bound: Vec<(Arc<str>, BoundAddress)>,
 }
@@ -131,6 +133,7 @@ impl Fleet {
             access_log: None,
             tls: Offers::default(),
             orders: Orders::new(registry),
+            issuers: Issuers::new(registry),
             prober: Prober::new(registry),
             bound: Vec::new(),
         })
@@ -180,6 +183,7 @@ impl Fleet {
         endpoints.follow_sessions(&plan.upstreams, plan.runtime.secret_key.as_ref());
         let endpoints = Arc::new(endpoints);
         self.orders.prepare(plan);
+        self.issuers.prepare(plan);
         let tls = self.tls.updated(plan, &self.orders)?;
         check_transparent(plan)?;
         let new_listeners = self.bind_new(plan)?;
@@ -219,6 +223,7 @@ impl Fleet {
                 crowds: self.crowds.clone(),
                 memory: self.memory.clone(),
                 limits: self.limits.clone(),
+                key_sets: self.issuers.key_sets(plan),
                 stores: self.stores.clone(),
                 splits: splits.clone(),
                 workers: self.workers.len(),
@@ -242,6 +247,7 @@ impl Fleet {
             .set_server_states(self.servers.states());
         // Now there are listeners to show authorities what they want to see.
         self.orders.follow(plan);
+        self.issuers.follow(plan);
         self.check_servers(plan);
         Ok(())
     }

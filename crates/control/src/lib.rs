@@ -8,6 +8,7 @@ mod descriptors;
 mod expiry;
 mod files;
 mod fleet;
+mod issuers;
 mod logs;
 mod memory;
 mod offers;

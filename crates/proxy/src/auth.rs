@@ -13,19 +13,28 @@ use sluice_auth::jwt::Claims;
 use sluice_config::plan::Auth;
 use sluice_telemetry::metrics::{AuthMetrics, AuthOutcome};
 
+use crate::key_set::KeySet;
+
 /// An `[auth.NAME]` as one worker sees it.
 #[derive(Debug)]
 pub(crate) struct LiveAuth {
     pub(crate) settings: Auth,
+    /// Where its issuer's keys are, where they are fetched.
+    pub(crate) key_set: Option<Arc<KeySet>>,
     metrics: Arc<AuthMetrics>,
     remembered: RefCell<Remembered>,
     tokens: RefCell<Tokens>,
 }
 
 impl LiveAuth {
-    pub(crate) fn new(settings: &Auth, metrics: Arc<AuthMetrics>) -> Self {
+    pub(crate) fn new(
+        settings: &Auth,
+        key_set: Option<Arc<KeySet>>,
+        metrics: Arc<AuthMetrics>,
+    ) -> Self {
         Self {
             settings: settings.clone(),
+            key_set,
             metrics,
             remembered: RefCell::default(),
             tokens: RefCell::default(),
@@ -36,9 +45,22 @@ impl LiveAuth {
         self.metrics.outcomes.increment(outcome);
     }
 
-    /// The tokens that were verified.
-    pub(crate) fn tokens(&self) -> RefMut<'_, Tokens> {
-        self.tokens.borrow_mut()
+    /// Whether it goes by these settings and this place of keys.
+    pub(crate) fn is_of(&self, settings: &Auth, key_set: Option<&Arc<KeySet>>) -> bool {
+        self.settings == *settings
+            && self.key_set.as_ref().map(Arc::as_ptr) == key_set.map(Arc::as_ptr)
+    }
+
+    /// The tokens that were verified by the keys of this number. Those of other keys are forgotten: one of them may be withdrawn.
+    pub(crate) fn tokens(&self, keys: u64) -> RefMut<'_, Tokens> {
+        let mut tokens = self.tokens.borrow_mut();
+        if tokens.keys != keys {
+            *tokens = Tokens {
+                keys,
+                ..Tokens::default()
+            };
+        }
+        tokens
     }
 
     /// Whether what is shown was right a short while ago.
@@ -63,6 +85,8 @@ pub(crate) struct Verified {
 /// Tokens that were verified, by their SHA-256, each with how many bytes it has.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
+    /// By which keys they were verified.
+    keys: u64,
     known: HashMap<[u8; 32], (Rc<Verified>, usize)>,
     bytes: usize,
 }
@@ -144,6 +168,7 @@ const MOST_BYTES: usize = 8 << 20;
 #[cfg(test)]
 mod tests {
     use sluice_auth::jwt::{Keys, Rules};
+    use sluice_config::plan::{AuthKind, JwtAuth, TokenKeys};
 
     use super::*;
 
@@ -195,6 +220,30 @@ mod tests {
         let before = tokens.bytes;
         tokens.add(b"a", &verified, 50);
         assert_eq!(tokens.bytes, before, "the same one");
+    }
+
+    #[test]
+    fn tokens_are_forgotten_with_the_keys_that_verified_them() {
+        let name = "tokens".into();
+        let kind = AuthKind::Jwt(Arc::new(JwtAuth {
+            keys: TokenKeys::Known {
+                file: None,
+                keys: Keys::secret(b"a"),
+            },
+            rules: Rules {
+                algorithms: Box::default(),
+                issuers: Box::default(),
+                audiences: Box::default(),
+                leeway: 0,
+            },
+            claims: Box::default(),
+            strips: false,
+        }));
+        let auth = LiveAuth::new(&Auth { name, kind }, None, Arc::default());
+        auth.tokens(1).add(b"a", &verified(), 50);
+        assert!(auth.tokens(1).get(b"a", 99).is_some());
+        assert!(auth.tokens(2).get(b"a", 99).is_none());
+        assert!(auth.tokens(1).get(b"a", 99).is_none(), "for good");
     }
 
     #[test]

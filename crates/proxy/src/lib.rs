@@ -20,6 +20,7 @@ mod clock;
 mod connections;
 mod crowd;
 mod deadline;
+mod key_set;
 mod l4;
 mod l7;
 mod limits;
@@ -40,6 +41,7 @@ mod upstream_preface;
 mod worker;
 
 pub use crowd::Crowds;
+pub use key_set::{KeySet, KeySets, Phase};
 pub use limits::Limits;
 pub use memory::Memory;
 pub use split_weights::{SplitWeights, Splits, WeighedSide};

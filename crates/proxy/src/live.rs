@@ -26,6 +26,7 @@ use tokio::sync::futures::Notified;
 
 use crate::auth::LiveAuth;
 use crate::crowd::{Crowd, Crowds, Presence, Room};
+use crate::key_set::KeySets;
 use crate::limits::{Limits, LiveLimit};
 use crate::memory::Memory;
 use crate::mirror::LiveMirror;
@@ -95,22 +96,12 @@ impl Live {
             .iter()
             .map(|route| split::metrics(route, registry, worker))
             .collect();
-        let auths = plan
-            .auths
-            .iter()
-            .map(|auth| {
-                let known = previous.and_then(|previous| previous.auth_like(auth));
-                known.unwrap_or_else(|| {
-                    Rc::new(LiveAuth::new(auth, registry.auth(worker, &auth.name)))
-                })
-            })
-            .collect();
         Self {
             plan,
             clusters,
             routes,
             sides,
-            auths,
+            auths: Vec::new(),
             mirrors: Vec::new(),
             splits: Vec::new(),
             tls: Vec::new(),
@@ -120,6 +111,28 @@ impl Live {
             stores: Vec::new(),
             limits: Vec::new(),
         }
+    }
+
+    /// With the keys of issuers, and what was verified by them. What is held for an `[auth.NAME]` that is as it was is kept.
+    pub(crate) fn with_auths(
+        mut self,
+        key_sets: &KeySets,
+        previous: Option<&Self>,
+        registry: &Registry,
+        worker: usize,
+    ) -> Self {
+        let known = previous.map_or(&[][..], |previous| &previous.auths);
+        let live = |auth: &Auth| {
+            let key_set = key_sets.get(&auth.name);
+            let mut known = known.iter();
+            if let Some(known) = known.find(|known| known.is_of(auth, key_set)) {
+                return Rc::clone(known);
+            }
+            let metrics = registry.auth(worker, &auth.name);
+            Rc::new(LiveAuth::new(auth, key_set.map(Arc::clone), metrics))
+        };
+        self.auths = self.plan.auths.iter().map(live).collect();
+        self
     }
 
     /// With who is connected already.
@@ -252,12 +265,6 @@ impl Live {
 
     pub(crate) fn auth(&self, id: AuthId) -> Option<&Rc<LiveAuth>> {
         self.auths.get(id.0)
-    }
-
-    /// What is held for an `[auth.NAME]` that is as it was.
-    fn auth_like(&self, auth: &Auth) -> Option<Rc<LiveAuth>> {
-        let mut known = self.auths.iter();
-        known.find(|known| known.settings == *auth).map(Rc::clone)
     }
 
     /// The lanes that `next` does not have any more, each with its upstream.

@@ -10,6 +10,7 @@ use sluice_telemetry::metrics::Registry;
 use sluice_upstream::Endpoints;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::key_set::KeySets;
 use crate::live::{ListenerSlot, Live, LiveListener};
 use crate::worker::Worker;
 
@@ -47,6 +48,7 @@ pub(crate) fn live(
 ) -> (Rc<Live>, Endpoints) {
     let endpoints = endpoints.updated(&plan.upstreams).expect("addresses");
     let live = Live::new(Arc::clone(plan), &endpoints, previous, registry, 0);
+    let live = live.with_auths(&KeySets::default(), previous, registry, 0);
     (Rc::new(live), endpoints)
 }
 

@@ -33,6 +33,7 @@ use crate::aside::Aside;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::crowd::Crowds;
+use crate::key_set::KeySets;
 use crate::limits::Limits;
 use crate::live::Live;
 use crate::memory::Memory;
@@ -71,6 +72,8 @@ pub struct Generation {
     pub memory: Memory,
     /// What was used of its rate limits.
     pub limits: Limits,
+    /// The keys of issuers of tokens that are fetched.
+    pub key_sets: KeySets,
     /// What is known of its stores.
     pub stores: Stores,
     /// The weights that sides of splits have now.
@@ -304,6 +307,8 @@ impl Worker {
         let live = live.with_tls(generation.ciphers, &self.tls_workspace);
         let live = live.with_memory(generation.memory);
         let live = live.with_limits(&generation.limits, &self.registry, self.index);
+        let key_sets = &generation.key_sets;
+        let live = live.with_auths(key_sets, previous.as_deref(), &self.registry, self.index);
         let stores = &generation.stores;
         let live = live.with_stores(stores, previous.as_deref(), &self.registry, self.index);
         let live = live.with_splits(&generation.splits);

@@ -94,16 +94,15 @@ impl Keys {
 
     /// A set in JSON. Keys that are not for signatures, or of kinds that are not known here, are passed over (RFC 7517, 5).
     pub fn set(text: &str) -> Result<Self, KeysError> {
-        let set: Value = serde_json::from_str(text).map_err(|_| KeysError::NoSet)?;
-        let set = set
-            .get("keys")
-            .and_then(Value::as_array)
-            .ok_or(KeysError::NoSet)?;
         let mut keys = Vec::new();
-        for (index, key) in set.iter().take(MOST).enumerate() {
+        for (index, key) in items(text)?.iter().take(MOST).enumerate() {
             let read = Key::read(key).map_err(|Malformed| KeysError::Malformed(index + 1))?;
             keys.extend(read);
         }
+        Self::of(keys)
+    }
+
+    fn of(keys: Vec<Key>) -> Result<Self, KeysError> {
         if keys.is_empty() {
             return Err(KeysError::Empty);
         }
@@ -111,14 +110,11 @@ impl Keys {
     }
 
     /// A set that anybody may read, as issuers have it at their `jwks_uri`. A secret in it would be none: whoever reads it could sign
-    /// tokens, so secrets are passed over.
+    /// tokens, so secrets are passed over, and so is what is malformed, as nobody is here to mend it (RFC 7517, 5).
     pub fn published(text: &str) -> Result<Self, KeysError> {
-        let Self(all) = Self::set(text)?;
-        let keys: Vec<_> = all.into_iter().filter(Key::is_public).collect();
-        if keys.is_empty() {
-            return Err(KeysError::Empty);
-        }
-        Ok(Self(keys.into()))
+        let keys = items(text)?.into_iter().take(MOST);
+        let keys = keys.filter_map(|key| Key::read(&key).ok().flatten());
+        Self::of(keys.filter(Key::is_public).collect())
     }
 
     /// How many there are. At least 1.
@@ -233,6 +229,17 @@ impl Key {
                 key.verify(rsa, signed, signature).is_ok()
             }),
         }
+    }
+}
+
+/// What a set in JSON has in its `keys`.
+fn items(text: &str) -> Result<Vec<Value>, KeysError> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(mut set)) => match set.remove("keys") {
+            Some(Value::Array(items)) => Ok(items),
+            _ => Err(KeysError::NoSet),
+        },
+        _ => Err(KeysError::NoSet),
     }
 }
 

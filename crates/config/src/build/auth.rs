@@ -4,6 +4,7 @@ mod claims;
 mod forward;
 mod jwt;
 mod shown;
+mod token_keys;
 
 use super::{Builder, is_wrong};
 use crate::diagnostic::Diagnostic;

@@ -2,7 +2,7 @@
 
 use sluice_model::ServerAddress;
 
-use super::Misfit;
+use super::{Misfit, file};
 use crate::read::Typed;
 
 /// The parts of a URL.
@@ -68,9 +68,43 @@ pub(super) fn http_url(text: &str) -> Result<Typed, Misfit> {
     })
 }
 
+/// What begins with a scheme is a URL, unless it begins with `file:`.
+pub(super) fn file_or_url(text: &str) -> Result<Typed, Misfit> {
+    let has_scheme = text.split_once("://").is_some_and(|(scheme, _)| {
+        scheme != "file" && scheme.bytes().all(|byte| byte.is_ascii_alphabetic())
+    });
+    if !has_scheme {
+        return file(text);
+    }
+    if HttpUrl::parse(text).is_none() {
+        let form = "a URL such as https://idp.example.com/keys, without a user or a fragment";
+        return Err(Misfit::new(form));
+    }
+    Ok(Typed::Text(text.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_url_is_a_file() {
+        let typed = |text| match file_or_url(text) {
+            Ok(Typed::Text(text)) => Some(text),
+            _ => None,
+        };
+        for (text, meant) in [
+            ("file:keys.json", Some("keys.json")),
+            ("file:///etc/keys.json", Some("///etc/keys.json")),
+            ("keys.json", Some("keys.json")),
+            ("https://idp/keys", Some("https://idp/keys")),
+            ("ftp://idp/keys", None),
+            ("https://u@idp/keys", None),
+            ("", None),
+        ] {
+            assert_eq!(typed(text).as_deref(), meant, "{text}");
+        }
+    }
 
     #[test]
     fn urls_have_a_host_and_perhaps_the_rest() {

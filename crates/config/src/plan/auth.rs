@@ -7,7 +7,7 @@ use std::time::Duration;
 use sluice_auth::jwt::{Keys, Rules};
 use sluice_auth::{ApiKeys, Users};
 
-use super::{AuthId, UpstreamId};
+use super::{AuthId, Authorities, UpstreamId};
 
 /// `[auth.NAME]`
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +50,17 @@ impl Auth {
         }
     }
 
+    /// Where the keys of its tokens are fetched from, where they are.
+    pub fn key_source(&self) -> Option<&KeySource> {
+        match &self.kind {
+            AuthKind::Jwt(jwt) => match &jwt.keys {
+                TokenKeys::Shown(source) => Some(source),
+                TokenKeys::Known { .. } => None,
+            },
+            AuthKind::Forward(_) | AuthKind::Basic(_) | AuthKind::ApiKey(_) => None,
+        }
+    }
+
     /// The file it was made from.
     pub fn file(&self) -> Option<&Path> {
         match &self.kind {
@@ -58,6 +69,7 @@ impl Auth {
             AuthKind::ApiKey(key) => Some(&key.file),
             AuthKind::Jwt(jwt) => match &jwt.keys {
                 TokenKeys::Known { file, .. } => file.as_deref(),
+                TokenKeys::Shown(source) => source.authorities.as_ref()?.file.as_deref(),
             },
         }
     }
@@ -150,6 +162,19 @@ pub enum TokenKeys {
         /// The keys.
         keys: Keys,
     },
+    /// By keys that their issuer shows, and may replace at any time.
+    Shown(KeySource),
+}
+
+/// Where an issuer shows its keys: `jwks` with a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySource {
+    /// `http` or `https`, without user or fragment.
+    pub url: Box<str>,
+    /// `ca`, or whom this machine trusts; `None` for `http`.
+    pub authorities: Option<Authorities>,
+    /// `refresh`: how old the keys may become; `None` goes by what the issuer says.
+    pub refresh: Option<Duration>,
 }
 
 /// Claims, and the fields for them.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sluice_config::{Source, Surroundings, load};
 use sluice_net::listen::{Bound, BoundAddress, ListenOptions};
 use sluice_proxy::{
-    Ciphers, Command, Crowds, Generation, Limits, Memory, NewSocket, Splits, WorkerThread,
+    Ciphers, Command, Crowds, Generation, KeySets, Limits, Memory, NewSocket, Splits, WorkerThread,
 };
 use sluice_store::Stores;
 use sluice_telemetry::metrics::Registry;
@@ -83,6 +83,7 @@ impl House {
             crowds: Crowds::default(),
             memory: self.memory.clone(),
             limits: Limits::default(),
+            key_sets: KeySets::default(),
             stores: Stores::default(),
             splits: Splits::default(),
             workers: 1,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{MILLISECOND, MINUTE, duration};
+use super::{DAY, MILLISECOND, MINUTE, SECOND, duration};
 use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
 
 /// `[auth.NAME]`
@@ -191,11 +191,27 @@ pub(crate) static JWT: Shape = Shape {
     keys: &[
         Key::new(
             "jwks",
-            Kind::Text(Form::File),
+            Kind::Text(Form::FileOrUrl),
             Default::Absent("another key is set"),
-            "A file with a set of keys in JSON (RFC 7517), read again when it changes.",
+            "A set of keys in JSON (RFC 7517): a file, read again when it changes, or a URL, from which it is fetched again and again. A token of a \
+             key that is not in it yet has it fetched at once.",
         )
-        .also(&["jwk-set", "jwks-file", "keys"]),
+        .also(&["jwk-set", "jwks-file", "jwks-uri", "jwks-url", "remote-jwks", "keys"]),
+        Key::new(
+            "ca",
+            Kind::Text(Form::File),
+            Default::Absent("the authorities that this machine trusts"),
+            "With `jwks` by https: a PEM file with the certificates by which the issuer is known to be the one it says it is; for private \
+             authorities. Read again when it changes.",
+        )
+        .also(&["ca-file", "roots", "ca-certificates"]),
+        Key::new(
+            "refresh",
+            duration(SECOND, DAY),
+            Default::Depends("what the issuer says by `Cache-Control: max-age`, from 1m to 1h; 10m where it says nothing"),
+            "With `jwks` by URL: how old the keys may become. A key that was withdrawn lets in for so long at most, while the issuer can be reached.",
+        )
+        .also(&["cache-duration", "refresh-interval", "max-age", "interval", "ttl"]),
         Key::new(
             "public-key",
             Kind::Text(Form::File),

@@ -1,16 +1,18 @@
-//! `jwt`: a signed token.
+//! `jwt`: a signed token. Where an issuer shows its keys by URL, a token that none of them verifies waits until they were fetched anew.
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sluice_auth::jwt::Claims;
 use sluice_config::plan::{AuthId, JwtAuth, TokenKeys};
 use sluice_http::h1::edits::write_line;
 
-use super::Verdict;
 use super::denial::Denial;
+use super::{Judged, Verdict};
 use crate::auth::{LiveAuth, Verified};
+use crate::key_set::KeySet;
 use crate::l7::decide::Asked;
 use crate::l7::identity::Identity;
 
@@ -23,22 +25,33 @@ pub(in crate::l7) struct ShownTokens(RefCell<Vec<(AuthId, Result<Rc<Verified>, N
 pub(in crate::l7) enum NoToken {
     /// None was shown.
     Missing,
-    /// It is wrong.
+    /// It is wrong, whatever the keys are.
     Wrong,
+    /// None of the keys of this number verifies it; 0 where none were ever fetched.
+    NoKey(u64),
 }
 
 impl Asked<'_, '_, '_> {
     pub(super) fn judge_by_token(
         &self,
         id: AuthId,
-        auth: &LiveAuth,
-        settings: &JwtAuth,
-    ) -> Verdict {
-        match self.token(id, auth, settings) {
-            Ok(token) => Verdict::In(Identity::of_token(token)),
-            Err(NoToken::Missing) => Verdict::Out(Denial::missing("Bearer")),
-            Err(NoToken::Wrong) => Verdict::Out(Denial::refused("Bearer error=\"invalid_token\"")),
+        auth: &Rc<LiveAuth>,
+        settings: &Arc<JwtAuth>,
+    ) -> Judged {
+        let found = self.token(id, auth, settings);
+        if let Err(NoToken::NoKey(number)) = found
+            && let Some(key_set) = &auth.key_set
+            && let Some(token) = self.shown_token()
+            && key_set.may_differ_from(number)
+        {
+            return Judged::Later(Box::pin(judge_by_newer_keys(
+                Rc::clone(auth),
+                Arc::clone(settings),
+                Arc::clone(key_set),
+                token.to_owned(),
+            )));
         }
+        Judged::Now(verdict(found))
     }
 
     /// What this one finds in the token of the request.
@@ -52,33 +65,71 @@ impl Asked<'_, '_, '_> {
         if let Some((_, found)) = tokens.iter().find(|(asked, _)| *asked == id) {
             return found.clone();
         }
-        let shown = self.only_field("authorization").and_then(token_of);
-        let found = match shown {
+        let found = match self.shown_token() {
             Some(token) => verify(token, auth, settings),
             None => Err(NoToken::Missing),
         };
         tokens.push((id, found.clone()));
         found
     }
+
+    fn shown_token(&self) -> Option<&str> {
+        self.only_field("authorization").and_then(token_of)
+    }
 }
 
+/// Judges a token when the keys of its issuer were fetched anew.
+async fn judge_by_newer_keys(
+    auth: Rc<LiveAuth>,
+    settings: Arc<JwtAuth>,
+    key_set: Arc<KeySet>,
+    token: String,
+) -> Verdict {
+    key_set.renewed().await;
+    verdict(verify(&token, &auth, &settings))
+}
+
+fn verdict(found: Result<Rc<Verified>, NoToken>) -> Verdict {
+    match found {
+        Ok(token) => Verdict::In(Identity::of_token(token)),
+        Err(NoToken::Missing) => Verdict::Out(Denial::missing("Bearer")),
+        Err(NoToken::NoKey(0)) => Verdict::Out(Denial::FAILURE),
+        Err(NoToken::Wrong | NoToken::NoKey(_)) => {
+            Verdict::Out(Denial::refused("Bearer error=\"invalid_token\""))
+        }
+    }
+}
+
+/// Verifies it by the keys that there are now.
 fn verify(token: &str, auth: &LiveAuth, settings: &JwtAuth) -> Result<Rc<Verified>, NoToken> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(u64::MAX, |now| now.as_secs());
-    if let Some(known) = auth.tokens().get(token.as_bytes(), now) {
+    let number = auth.key_set.as_ref().map_or(0, |set| set.number());
+    if let Some(known) = auth.tokens(number).get(token.as_bytes(), now) {
         return Ok(known);
     }
-    let TokenKeys::Known { keys, .. } = &settings.keys;
+    let shown = auth.key_set.as_ref().map(|set| set.shown());
+    let shown = shown.as_deref().and_then(Option::as_ref);
+    let (keys, number) = match (&settings.keys, shown) {
+        (TokenKeys::Known { keys, .. }, _) => (keys, 0),
+        (TokenKeys::Shown(_), Some(shown)) => (&shown.keys, shown.number),
+        (TokenKeys::Shown(_), None) => return Err(NoToken::NoKey(0)),
+    };
     match settings.rules.verify(token, keys, now) {
         Ok(claims) => {
             let lines = lines(settings, &claims).into();
             let verified = Rc::new(Verified { claims, lines });
-            auth.tokens().add(token.as_bytes(), &verified, now);
+            auth.tokens(number).add(token.as_bytes(), &verified, now);
             Ok(verified)
         }
         Err(error) => {
             tracing::debug!(auth = %auth.settings.name, %error, "a token does not let in");
-            Err(NoToken::Wrong)
+            let may_be_of_others = auth.key_set.is_some() && error.may_be_for_other_keys();
+            Err(if may_be_of_others {
+                NoToken::NoKey(number)
+            } else {
+                NoToken::Wrong
+            })
         }
     }
 }

@@ -159,7 +159,7 @@ impl Asked<'_, '_, '_> {
             AuthKind::Forward(settings) => self.judge_by_service(settings, request_id),
             AuthKind::Basic(settings) => self.judge_by_password(auth, settings),
             AuthKind::ApiKey(settings) => Judged::Now(self.judge_by_key(settings)),
-            AuthKind::Jwt(settings) => Judged::Now(self.judge_by_token(id, auth, settings)),
+            AuthKind::Jwt(settings) => self.judge_by_token(id, auth, settings),
         }
     }
 

@@ -1,0 +1,114 @@
+//! The life of one set of keys: it is fetched, kept, and fetched again in time, or when a token needs another key.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sluice_config::plan::KeySource;
+use sluice_proxy::{KeySet, Phase};
+use sluice_telemetry::metrics::Registry;
+use tokio::time::{Instant, sleep_until};
+
+use super::fetching::{Fetches, KeySetError};
+use super::schedule;
+
+/// What keys are kept, and all that is needed for it.
+pub(super) struct Keeper<F> {
+    pub(super) auth: Arc<str>,
+    pub(super) source: KeySource,
+    pub(super) key_set: Arc<KeySet>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) fetches: F,
+}
+
+impl<F: Fetches> Keeper<F> {
+    /// Goes on until it is aborted. The keys that are known stay in use whatever becomes of the next ones.
+    pub(super) async fn run(mut self) {
+        let mut failures = 0;
+        let mut rests_until = None;
+        loop {
+            self.key_set.begin();
+            let came = self.attempt(failures).await;
+            failures = match came {
+                Some(_) => 0,
+                None => failures.saturating_add(1),
+            };
+            let refresh = self.source.refresh;
+            let pause = came.unwrap_or_else(|| schedule::pause(failures, refresh, fastrand::f64()));
+            let now = Instant::now();
+            rests_until = rests_until.filter(|until| *until > now);
+            self.key_set.end(match rests_until {
+                Some(_) => Phase::Resting,
+                None => Phase::Idle,
+            });
+            if self.was_asked_for(now + pause, rests_until).await {
+                rests_until = Some(Instant::now() + REST);
+            }
+        }
+    }
+
+    /// Fetches once. Where keys came: how long until the next time.
+    async fn attempt(&mut self, failures: u32) -> Option<Duration> {
+        let fetched = self.fetches.fetch().await;
+        let came_at = fetched.is_ok().then(SystemTime::now);
+        self.registry.key_sets().fetched(&self.auth, came_at);
+        let fetched = fetched
+            .inspect_err(|error| self.tell(error, failures))
+            .ok()?;
+        let count = fetched.keys.len();
+        if self.key_set.put(fetched.keys) {
+            tracing::info!(
+                auth = %self.auth,
+                url = %self.source.url,
+                keys = count,
+                "tokens are verified by keys that were fetched"
+            );
+        } else if failures > 0 {
+            tracing::info!(auth = %self.auth, url = %self.source.url, "keys can be fetched again");
+        }
+        let told = fetched.cache_control.as_deref();
+        Some(schedule::refresh(
+            self.source.refresh,
+            told,
+            fastrand::f64(),
+        ))
+    }
+
+    /// Waits until `due`, or until somebody asks for the keys, which nobody may before `rests_until`.
+    async fn was_asked_for(&self, due: Instant, rests_until: Option<Instant>) -> bool {
+        if let Some(until) = rests_until {
+            sleep_until(until.min(due)).await;
+            if due <= until {
+                return false;
+            }
+            self.key_set.rested();
+        }
+        tokio::select! {
+            () = sleep_until(due) => false,
+            () = self.key_set.wanted() => true,
+        }
+    }
+
+    /// The first of several failures in a row is worth a warning; metrics count all of them.
+    fn tell(&self, error: &KeySetError, failures: u32) {
+        let (auth, url) = (&self.auth, &self.source.url);
+        if failures > 0 {
+            tracing::debug!(%auth, %url, %error, failures, "keys of tokens still cannot be fetched");
+        } else if self.key_set.is_empty() {
+            tracing::warn!(
+                %auth, %url, %error,
+                "keys of tokens cannot be fetched: until they are, requests with tokens are answered by 503"
+            );
+        } else {
+            tracing::warn!(
+                %auth, %url, %error,
+                "keys of tokens cannot be fetched: those that are known stay in use"
+            );
+        }
+    }
+}
+
+/// How long nobody can ask for keys after somebody has: made-up tokens must not make us a burden to the issuer.
+const REST: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests;
