@@ -6,6 +6,7 @@ use std::time::Duration;
 use sluice_limit::{Quota, QuotaError, Rate};
 
 use sluice_model::Share;
+use sluice_route::Conditions;
 
 use super::Builder;
 use super::matching::{conditions, items};
@@ -141,14 +142,35 @@ impl Builder<'_> {
             return None;
         };
         let class = |read: &crate::read::Read| match &read.typed {
-            Typed::Table(class) => Some(LimitClass {
-                conditions: conditions(class.table("match")?)?,
-                quota: self.quota(class, limit)?,
-            }),
+            Typed::Table(class) => self.class(class, limit),
             _ => None,
         };
         let classes: Vec<_> = classes.iter().map(class).collect();
         classes.into_iter().collect()
+    }
+
+    fn class(&mut self, class: &Section, limit: &Section) -> Option<LimitClass> {
+        let quota = self.quota(class, limit);
+        if class
+            .set_at("match")
+            .or(class.set_at("auth-name"))
+            .is_none()
+        {
+            let message = "this class does not say for whom it is";
+            let report = Diagnostic::error(class.span.clone(), message);
+            let help = "set `match`, or `auth-name`, or both";
+            self.findings.push(report.help(help));
+            return None;
+        }
+        Some(LimitClass {
+            conditions: match class.table("match") {
+                Some(table) => conditions(table)?,
+                None if class.set_at("match").is_some() => return None,
+                None => Conditions::default(),
+            },
+            names: items(class, "auth-name")?,
+            quota: quota?,
+        })
     }
 
     /// Of a limit itself or of one of its classes.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde_json::Value;
 use sluice_limit::Quota;
-use sluice_route::{Conditions, Facts, IdentityLookup};
+use sluice_route::{Conditions, Facts, IdentityLookup, Pattern};
 
 /// `[rate-limits.NAME]`
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +51,8 @@ pub struct SharedLimit {
 pub struct LimitClass {
     /// `match`
     pub conditions: Conditions,
+    /// `auth-name`: one of these; empty: any, and none.
+    pub names: Vec<Pattern>,
     /// What they may have.
     pub quota: Quota,
 }
@@ -69,11 +71,24 @@ pub enum Over {
     },
 }
 
+impl LimitClass {
+    fn holds(&self, facts: &Facts<'_>) -> bool {
+        let name = facts.identity.and_then(IdentityLookup::name);
+        let is_of = |name: &str| self.names.iter().any(|one| one.matches(name.as_bytes()));
+        (self.names.is_empty() || name.is_some_and(is_of)) && self.conditions.hold(facts)
+    }
+
+    /// Whether it has to be known who the client is.
+    fn goes_by_identity(&self) -> bool {
+        !self.names.is_empty() || self.conditions.go_by_claims()
+    }
+}
+
 impl RateLimit {
     /// The quota that holds for a request, with its place among [`Self::quotas`].
     pub fn quota_of(&self, facts: &Facts<'_>) -> Option<(usize, &Quota)> {
         let mut classes = self.classes.iter();
-        match classes.position(|class| class.conditions.hold(facts)) {
+        match classes.position(|class| class.holds(facts)) {
             Some(place) => Some((place, &self.classes.get(place)?.quota)),
             None => Some((self.classes.len(), self.quota.as_ref()?)),
         }
@@ -83,10 +98,7 @@ impl RateLimit {
     pub fn goes_by_identity(&self) -> bool {
         let is_of_identity = |part: &KeyPart| matches!(part, KeyPart::Claim(_) | KeyPart::AuthName);
         self.key.parts.iter().any(is_of_identity)
-            || self
-                .classes
-                .iter()
-                .any(|class| class.conditions.go_by_claims())
+            || self.classes.iter().any(LimitClass::goes_by_identity)
     }
 
     /// Those of the classes, and then that of all others.

@@ -137,6 +137,11 @@ impl Surroundings for World {
                 let key = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
                 Ok((path.to_owned(), format!("{{\"keys\":[{key}]}}")))
             }
+            Some("idp.pem") => {
+                let key = "MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+                let pem = format!("-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n");
+                Ok((path.to_owned(), pem))
+            }
             Some("plain.keys") => Ok((path.to_owned(), "shop hunter2\n".to_owned())),
             _ => Err("there is no such file".to_owned()),
         }

@@ -93,7 +93,7 @@ impl Builder<'_> {
                     ),
                     KeyPart::AuthName if !has_names => (
                         "no `auth` of this route lets in under a name",
-                        "`basic`, `api-key` and `jwt` do: name one in `auth`".to_owned(),
+                        HELP_WITH_NAMES.to_owned(),
                     ),
                     _ => continue,
                 };
@@ -107,7 +107,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Classes of limits that go by claims, where no route that names the limit has tokens.
+    /// Classes of limits that go by who the client is, where no route that names the limit knows.
     pub(in crate::build) fn idle_classes(&mut self, routes: &[Option<HalfRoute>]) {
         let Some(routes) = routes
             .iter()
@@ -118,24 +118,17 @@ impl Builder<'_> {
         };
         for (index, section) in self.rate_limits.iter().enumerate() {
             let uses = |half: &&&HalfRoute| half.route.rate_limits.contains(&LimitId(index));
-            let mut users = routes.iter().filter(uses).peekable();
-            if users.peek().is_none() || users.any(|half| self.has_tokens(half)) {
+            let users: Vec<_> = routes.iter().filter(uses).collect();
+            if users.is_empty() {
                 continue;
             }
-            let mut spans = Vec::new();
-            let classes = section
-                .set_at("classes")
-                .and_then(|_| section.read("classes"));
-            if let Some(Typed::List(classes)) = classes.map(|read| &read.typed) {
-                for class in classes {
-                    if let Typed::Table(class) = &class.typed
-                        && let Some(conditions) = class.table("match")
-                    {
-                        places_of(conditions, "claims", &mut spans);
-                    }
-                }
-            }
-            for span in spans {
+            let knows = |known: fn(&AuthKind) -> bool| {
+                let mut kinds = users.iter().flat_map(|half| self.kinds_of(half));
+                kinds.any(known)
+            };
+            let (has_tokens, has_names) = (knows(verifies_tokens), knows(has_names));
+            let (claims, names) = places_in_classes(section);
+            for span in claims.into_iter().filter(|_| !has_tokens) {
                 let message = format!(
                     "no route that names `{}` has an `auth` that verifies tokens, so there are no claims to go by",
                     section.name
@@ -144,21 +137,56 @@ impl Builder<'_> {
                 self.findings
                     .push(Diagnostic::error(span, message).help(help));
             }
+            for span in names.into_iter().filter(|_| !has_names) {
+                let message = format!(
+                    "no route that names `{}` has an `auth` that lets in under a name",
+                    section.name
+                );
+                self.findings
+                    .push(Diagnostic::error(span, message).help(HELP_WITH_NAMES));
+            }
         }
     }
 
-    fn has_tokens(&self, half: &HalfRoute) -> bool {
-        let ids = half.route.auth.iter().flat_map(|auth| auth.any.iter());
-        let mut auths = ids.filter_map(|id| self.auths.get(id.0)?.as_ref());
-        auths.any(|auth| matches!(auth.kind, AuthKind::Jwt(_)))
+    fn kinds_of(&self, half: &HalfRoute) -> impl Iterator<Item = &AuthKind> {
+        let ids = half.route.auth.iter().flat_map(|auth| auth.any.to_vec());
+        ids.filter_map(|id| Some(&self.auths.get(id.0)?.as_ref()?.kind))
     }
 
     fn help_with_tokens(&self) -> String {
         let mut auths = self.auths.iter().flatten();
-        let known = auths.find(|auth| matches!(auth.kind, AuthKind::Jwt(_)));
+        let known = auths.find(|auth| verifies_tokens(&auth.kind));
         match known {
             Some(auth) => format!("`auth = \"{}\"` of the route has them verified", auth.name),
             None => "a table `[auth.NAME]` with `jwt` verifies them, and `auth = \"NAME\"` of the route names it".to_owned(),
         }
     }
 }
+
+fn verifies_tokens(kind: &AuthKind) -> bool {
+    matches!(kind, AuthKind::Jwt(_))
+}
+
+fn has_names(kind: &AuthKind) -> bool {
+    !matches!(kind, AuthKind::Forward(_))
+}
+
+/// Where the classes of a limit speak of claims, and where of names.
+fn places_in_classes(limit: &Section) -> (Vec<Span>, Vec<Span>) {
+    let (mut claims, mut names) = (Vec::new(), Vec::new());
+    let classes = limit.set_at("classes").and_then(|_| limit.read("classes"));
+    if let Some(Typed::List(classes)) = classes.map(|read| &read.typed) {
+        for class in classes {
+            let Typed::Table(class) = &class.typed else {
+                continue;
+            };
+            if let Some(conditions) = class.table("match") {
+                places_of(conditions, "claims", &mut claims);
+            }
+            names.extend(class.set_at("auth-name").cloned());
+        }
+    }
+    (claims, names)
+}
+
+const HELP_WITH_NAMES: &str = "`basic`, `api-key` and `jwt` do: name one in `auth`";

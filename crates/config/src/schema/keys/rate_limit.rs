@@ -149,10 +149,17 @@ static CLASS: Shape = Shape {
         Key::new(
             "match",
             Kind::Table(&MATCH),
-            Default::Required("{ headers = { x-tier = \"premium\" } }"),
-            "The conditions, as of a route.",
+            Default::Absent("any request"),
+            "The conditions, as of a route; claims are those of the token by which the client was let in.",
         )
         .also(&["when", "if"]),
+        Key::new(
+            "auth-name",
+            Kind::OneOrList(&Kind::Text(Form::Pattern)),
+            Default::Absent("whoever the client is"),
+            "The names under which clients were let in by `auth` of the route: a literal, a glob if it holds `*`, a regular expression if it begins with `~`.",
+        )
+        .also(&["name", "names", "user", "users", "consumer"]),
         Key::new(
             "rate",
             Kind::Text(Form::RequestRate),
