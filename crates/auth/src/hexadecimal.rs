@@ -14,6 +14,11 @@ pub(crate) fn digest(text: &str) -> Option<[u8; 32]> {
     Some(digest)
 }
 
+/// Bytes as digits in lower case, two for each.
+pub(crate) fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,6 +30,8 @@ mod tests {
             digest(&text).map(|digest| digest[..3].to_vec()),
             Some(vec![0x0a, 0xff, 0])
         );
+        let lower = text.to_lowercase();
+        assert_eq!(digest(&text).map(|bytes| digits(&bytes)), Some(lower));
         for wrong in [
             "",
             "00",

@@ -70,6 +70,13 @@ impl ApiKeys {
         Ok(Self { by_start })
     }
 
+    /// The line for a key under a name, as [`Self::parse`] reads it.
+    pub fn line(name: &str, key: &[u8]) -> Result<String, KeysError> {
+        let digits = hexadecimal::digits(digest(&SHA256, key).as_ref());
+        let line = format!("{name} {digits}");
+        Self::parse(&line).map(|_| line)
+    }
+
     /// The name of a key; `None` where it is none of these.
     pub fn name_of(&self, key: &[u8]) -> Option<&Arc<str>> {
         let shown = digest(&SHA256, key);
@@ -112,6 +119,18 @@ mod tests {
             assert_eq!(keys.name_of(wrong.as_bytes()), None, "{wrong}");
         }
         assert!(!format!("{keys:?}").contains("2b"), "digests are not shown");
+    }
+
+    #[test]
+    fn lines_are_written_as_they_are_read() {
+        assert_eq!(
+            ApiKeys::line("shop", b"secret"),
+            Ok(format!("shop {SECRET}"))
+        );
+        assert_eq!(ApiKeys::line("", b"a"), Err(KeysError::Line(1)));
+        assert_eq!(ApiKeys::line("a b", b"a"), Err(KeysError::Line(1)));
+        assert_eq!(ApiKeys::line("a:b", b"a"), Err(KeysError::Name(1)));
+        assert_eq!(ApiKeys::line("#", b"a"), Err(KeysError::Empty));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) enum Command {
     Run(RunArguments),
     Check(CheckArguments),
     Explain(ExplainArguments),
+    HashKey(HashKeyArguments),
     /// Print the JSON Schema of the configuration file, for editors
     ///
     /// Editors with TOML support complete and check `sluice.toml` with it:
@@ -118,6 +119,22 @@ pub(crate) struct ExplainArguments {
     /// The listener it comes in by [default: the one with the URL's port, else the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) listener: Option<String>,
+}
+
+/// Write the line that lets a key in, for the file that `keys` of an `api-key` names
+///
+/// Reads the key from standard input, up to the end of its line, and prints its name and hash. With `--generate` it makes a
+/// key, which it tells on standard error: it is nowhere else.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    sluice hash-key shop --generate >> keys.txt\n  \
+    sluice hash-key shop < shop.key >> keys.txt")]
+pub(crate) struct HashKeyArguments {
+    /// The name under which it lets in: letters, digits and `-_.@`
+    pub(crate) name: String,
+    /// Make a key at random
+    #[arg(long)]
+    pub(crate) generate: bool,
 }
 
 /// Which server of which running sluice.

@@ -14,6 +14,7 @@ mod check;
 mod command_line;
 mod demo;
 mod explain;
+mod hash_key;
 mod live_servers;
 mod run;
 mod shift;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Explain(arguments) => explain::explain(&arguments),
+        Command::HashKey(arguments) => hash_key::hash_key(&arguments),
         Command::Schema => {
             println!("{}", sluice_config::schema_json());
             ExitCode::SUCCESS

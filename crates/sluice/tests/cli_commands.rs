@@ -31,8 +31,8 @@ fn without(text: &str, path: &str) -> String {
 #[test]
 fn help_is_worth_reading() {
     for command in [
-        "", "run", "check", "explain", "schema", "drain", "down", "up", "weight", "shift",
-        "status", "simulate", "demo",
+        "", "run", "check", "explain", "hash-key", "schema", "drain", "down", "up", "weight",
+        "shift", "status", "simulate", "demo",
     ] {
         let arguments: Vec<_> = [command, "--help"]
             .into_iter()
@@ -352,6 +352,114 @@ fn explain_says_which_way_and_why() {
         .expect("a string");
     }
     assert_snapshot!("explain", said);
+}
+
+#[test]
+fn explain_takes_claims_for_right() {
+    let folder = TempDir::new().expect("a folder");
+    let file = r#"
+[listeners.web]
+address = ":8080"
+
+[auth.tokens]
+jwt = { secret = "0123456789abcdef0123456789abcdef" }
+
+[[routes]]
+name = "admin"
+match.claims = { role = "admin" }
+auth = "tokens"
+rewrite.path = "/{claim:sub}"
+upstream = "app"
+
+[[routes]]
+name = "rest"
+auth = "tokens"
+rate-limits = ["one", "two"]
+upstream = "app"
+
+[rate-limits.one]
+rate = "10/s"
+key = ["jwt:sub", "auth-name"]
+classes = [{ match.claims = { plan = "gold" }, rate = "100/s" }]
+
+[rate-limits.two]
+rate = "10/s"
+classes = [{ auth-name = "b*", rate = "50/s" }]
+
+[upstreams.app]
+servers = ["127.0.0.1:9001"]
+"#;
+    let path = folder.path().join("sluice.toml");
+    std::fs::write(&path, file).expect("writing");
+    let path = path.to_str().expect("UTF-8");
+    let mut said = String::new();
+    for claims in [
+        &[][..],
+        &[
+            "--claim",
+            "role=user",
+            "--claim",
+            "role=admin",
+            "--claim",
+            "sub=ann",
+        ],
+        &[
+            "--claim",
+            "role=user",
+            "--claim",
+            "sub=ben",
+            "--claim",
+            "plan=gold",
+        ],
+        &["--claim", "role"],
+    ] {
+        let question = ["explain", "-c", path, "GET", "http://a:8080/"];
+        let finished = sluice(&[&question, claims].concat());
+        write!(
+            said,
+            "── {}\n{}{}\n",
+            claims.join(" "),
+            finished.stdout,
+            finished.stderr
+        )
+        .expect("a string");
+    }
+    assert_snapshot!("explain-claims", said);
+}
+
+#[test]
+fn keys_become_lines() {
+    let script = |text: &str, name: &str| {
+        let line = format!("printf '{text}' | \"$0\" hash-key '{name}'");
+        run("sh", &["-c", &line, SLUICE])
+    };
+    let long = script("a key that nobody tries out\\r\\nmore\\n", "shop");
+    let line = "shop f452e7fba84e768394386fde91f1937e3d01c8f40b5bd6dd1721bc381b2f578d\n";
+    assert_eq!((&*long.stdout, &*long.stderr, long.code()), (line, "", 0));
+    let mut said = String::new();
+    for (text, name) in [
+        ("secret", "shop"),
+        ("", "shop"),
+        ("\\n", "shop"),
+        (" a key that begins with a space", "shop"),
+        ("a key\\ta tab", "shop"),
+        ("secret", "the shop"),
+        ("secret", "shop:1"),
+    ] {
+        let finished = script(text, name);
+        write!(
+            said,
+            "── {text:?} {name}: {}\n{}{}\n",
+            finished.code(),
+            finished.stdout,
+            finished.stderr
+        )
+        .expect("a string");
+    }
+    assert_snapshot!("hash-key", said);
+    let made = [(); 2].map(|()| sluice(&["hash-key", "shop", "--generate"]));
+    assert_ne!(made[0].stdout, made[1].stdout);
+    assert_ne!(made[0].stderr, made[1].stderr);
 }
 
 #[test]
