@@ -5,12 +5,15 @@
 #![expect(clippy::float_cmp, reason = "counters are whole numbers")]
 
 mod example;
+#[expect(dead_code, reason = "only `sluice check` looks at its key here")]
+mod jwt_kit;
 #[expect(dead_code, reason = "only `sluice check` looks at certificates here")]
 mod tls_kit;
 
 use std::net::SocketAddr;
 
 use example::{Example, folder};
+use jwt_kit::Issuer;
 use testkit::{
     Balancer, EchoReply, EchoServer, Frame, Http2Client, Options, RawClient, Response, Script,
     ScriptedServer, TcpEchoServer, UdpClient, UdpServer, flag, kind, request,
@@ -19,12 +22,16 @@ use tls_kit::Authority;
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
-/// The files, each with its test below or in the file of its subject: `examples_tls.rs`, `acme.rs`, `health_checks.rs`,
+/// `secret`
+const KEYS: &str = "shop 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\n";
+
+/// The files, each with its test below or in the file of its subject: `auth_examples.rs`, `examples_tls.rs`, `acme.rs`, `health_checks.rs`,
 /// `http_conditions.rs`, `http_hedge.rs`, `http_mirror.rs`, `http_rewrite_examples.rs`, `http_split.rs`, `overload_queue.rs`,
 /// `rate_limits_examples.rs`, `shift.rs`, `sticky_cookie.rs`, `sticky_store.rs`, `sticky_table.rs`.
-const EXAMPLES: [&str; 33] = [
+const EXAMPLES: [&str; 35] = [
     "ab-test.toml",
     "acme.toml",
+    "api-keys-with-limits.toml",
     "api-limits.toml",
     "balancing.toml",
     "blue-green.toml",
@@ -36,6 +43,7 @@ const EXAMPLES: [&str; 33] = [
     "hosts-for-tenants.toml",
     "http3-servers.toml",
     "http3.toml",
+    "jwt.toml",
     "layer7.toml",
     "legacy-app-cookie.toml",
     "microservices-by-path.toml",
@@ -86,6 +94,8 @@ fn every_example_is_good_without_a_warning() {
         std::fs::copy(authority.ca(), authority.path(name)).expect("to copy");
     }
     std::os::unix::fs::symlink(authority.path(""), beside.path().join("certs")).expect("a link");
+    std::fs::write(beside.path().join("idp.pem"), Issuer::new().pem()).expect("to write");
+    std::fs::write(beside.path().join("keys.txt"), KEYS).expect("to write");
     for name in EXAMPLES {
         let path = beside.path().join(name);
         std::fs::copy(folder().join(name), &path).expect("to copy");
