@@ -1,8 +1,13 @@
 //! Names of header fields, as a set: whole names, and globs such as `x-internal-*`.
+//!
+//! Servers that hand fields to programs as variables (CGI, WSGI, PHP) make the same name of `x-user` and `x_user`. So whoever
+//! sets the one means the other too, or clients could say beside it what they like.
+
+use std::borrow::Cow;
 
 use crate::glob::Glob;
 
-/// Names of header fields, in any case.
+/// Names of header fields, in any case, and with `_` for `-`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldNames {
     names: Box<[Box<str>]>,
@@ -19,7 +24,7 @@ impl FieldNames {
         let (mut whole, mut globs) = (Vec::<Box<str>>::new(), Vec::new());
         let mut written = Vec::new();
         for name in names {
-            match Glob::new(name, true) {
+            match Glob::new(&with_hyphens(name), true) {
                 Some(glob) => {
                     globs.push(glob);
                     written.push(name.into());
@@ -40,8 +45,14 @@ impl FieldNames {
     /// Whether the field of this name is meant.
     pub fn contains(&self, name: &str) -> bool {
         (self.lengths & length_bit(name) != 0
-            && self.names.iter().any(|one| one.eq_ignore_ascii_case(name)))
-            || self.globs.iter().any(|glob| glob.matches(name.as_bytes()))
+            && self.names.iter().any(|one| is_taken_for(one, name)))
+            || (!self.globs.is_empty() && self.is_of_a_glob(name))
+    }
+
+    fn is_of_a_glob(&self, name: &str) -> bool {
+        let name = with_hyphens(name);
+        let mut globs = self.globs.iter();
+        globs.any(|glob| glob.matches(name.as_bytes()))
     }
 
     /// The names, and then the globs, as they were written.
@@ -52,6 +63,24 @@ impl FieldNames {
     /// Whether no field is meant.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty() && self.globs.is_empty()
+    }
+}
+
+/// Whether servers may take one name of a field for the other: in any case, and `_` for `-` too, as many do.
+pub fn is_taken_for(ours: &str, name: &str) -> bool {
+    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte };
+    ours.len() == name.len()
+        && ours
+            .bytes()
+            .zip(name.bytes())
+            .all(|(ours, theirs)| plain(ours).eq_ignore_ascii_case(&plain(theirs)))
+}
+
+fn with_hyphens(name: &str) -> Cow<'_, str> {
+    if name.contains('_') {
+        Cow::Owned(name.replace('_', "-"))
+    } else {
+        Cow::Borrowed(name)
     }
 }
 
@@ -71,7 +100,10 @@ mod tests {
         for (name, expected) in [
             ("x-a", true),
             ("X-A", true),
-            ("x_a", false),
+            ("x_a", true),
+            ("X_b", false),
+            ("server_", false),
+            ("x_internal_user", true),
             ("x-ab", false),
             ("Server", true),
             ("x-internal-", true),

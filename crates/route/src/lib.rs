@@ -39,7 +39,7 @@ pub use conditions::{
 };
 pub use explain::{Aspect, Mismatch, Verdict};
 pub use facts::{CountryLookup, Facts, FieldLookup, IdentityLookup, NoFields, Scheme};
-pub use field_names::FieldNames;
+pub use field_names::{FieldNames, is_taken_for};
 pub use host::{HostError, HostPattern};
 pub use host_map::HostMap;
 pub use normalise::{PathError, normalise_path};

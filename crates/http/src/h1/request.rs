@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::IpAddr;
 
+use sluice_route::is_taken_for;
 use sluice_wire::h1::{Field, FieldKind, Fields, Framing, RequestHead, Target, Version};
 
 use super::cookies;
@@ -262,16 +263,6 @@ fn is_of_certificate(name: &str) -> bool {
     [CERTIFICATE_SUBJECT, CERTIFICATE_FINGERPRINT]
         .iter()
         .any(|ours| is_taken_for(ours, name))
-}
-
-/// Whether servers may take one name for the other: in any case, and `_` for `-` too, as many do.
-fn is_taken_for(ours: &str, name: &str) -> bool {
-    let plain = |byte: u8| if byte == b'_' { b'-' } else { byte };
-    ours.len() == name.len()
-        && ours
-            .bytes()
-            .zip(name.bytes())
-            .all(|(ours, theirs)| plain(ours).eq_ignore_ascii_case(&plain(theirs)))
 }
 
 const CERTIFICATE_SUBJECT: &str = "X-Client-Cert-Subject";

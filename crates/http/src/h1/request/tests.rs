@@ -454,7 +454,7 @@ fn edits_are_of_what_came_and_of_what_is_added() {
         }),
         ..USUAL
     };
-    let head = "GET / HTTP/1.1\nX-Debug: 1\nHost: a.example\nX-Real-IP: 1.1.1.1\nX-Env: theirs\nTE: trailers";
+    let head = "GET / HTTP/1.1\nX-Debug: 1\nX_Debug: 2\nHost: a.example\nX-Real-IP: 1.1.1.1\nX-Env: theirs\nTE: trailers";
     assert_eq!(
         composed(head, &edited),
         "GET / HTTP/1.1\nHost: a.example\nX-Env: theirs\nX-Forwarded-For: 192.0.2.7\nX-Forwarded-Proto: http\nX-Forwarded-Host: a.example\nx-kept: 1\nx-env: prod\nx-env: eu\nConnection: te\nTE: trailers"
