@@ -3,7 +3,7 @@
 mod acme;
 
 use sluice_model::{BindAddress, ServerAddress};
-use sluice_route::PathPattern;
+use sluice_route::{Conditions, PathPattern};
 
 use crate::build::{HalfListener, HalfRoute};
 use crate::diagnostic::{Diagnostic, Findings, Span};
@@ -221,10 +221,10 @@ fn redirect_loops(routes: &[Option<HalfRoute>], findings: &mut Findings) {
             continue;
         };
         let conditions = &half.conditions;
-        // Other fields may come with the second request. Its method is GET where the first one's was.
+        // The second request is a GET where the first one was, from the same client and to the same host.
         let again =
             conditions.methods.is_empty() || conditions.methods.iter().any(|m| &**m == "GET");
-        if !conditions.fields.is_empty() || !again {
+        if may_change(conditions) || !again {
             continue;
         }
         let takes = |path: &Option<PathPattern>, target: &str| {
@@ -232,6 +232,7 @@ fn redirect_loops(routes: &[Option<HalfRoute>], findings: &mut Findings) {
         };
         let Some(target) = redirect
             .to
+            .template()
             .as_literal()
             .filter(|to| to.starts_with('/') && !to.starts_with("//"))
         else {
@@ -250,6 +251,17 @@ fn redirect_loops(routes: &[Option<HalfRoute>], findings: &mut Findings) {
             );
         }
     }
+}
+
+/// Whether there are conditions on what may be otherwise when a client asks again: it follows `/?old=1` to `/`, or comes with a
+/// cookie that it did not have.
+fn may_change(conditions: &Conditions) -> bool {
+    !(conditions.fields.is_empty()
+        && conditions.cookies.is_empty()
+        && conditions.parameters.is_empty()
+        && conditions.json.is_empty()
+        && conditions.not.is_empty()
+        && conditions.any.is_empty())
 }
 
 /// A server that is the very listener its requests come from.
