@@ -297,6 +297,15 @@ fn location(text: &str) -> Result<Typed, Misfit> {
     let whole = ["/", "{", "http://", "https://"]
         .iter()
         .any(|start| text.starts_with(start));
+    let by_the_client = ["{header:", "{cookie:", "{query}"]
+        .iter()
+        .any(|start| text.starts_with(start));
+    if by_the_client {
+        return Err(
+            Misfit::new("whoever sends the request would say to which site it leads")
+                .help(format!("a path stays on this site: \"/{text}\"")),
+        );
+    }
     if whole {
         return Ok(Typed::Text(text.to_owned()));
     }

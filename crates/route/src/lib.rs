@@ -23,6 +23,7 @@ mod glob;
 mod host;
 mod host_map;
 mod index;
+mod location;
 mod normalise;
 mod origins;
 mod path;
@@ -42,6 +43,7 @@ pub use facts::{CountryLookup, Facts, FieldLookup, IdentityLookup, NoFields, Sch
 pub use field_names::{FieldNames, is_taken_for};
 pub use host::{HostError, HostPattern};
 pub use host_map::HostMap;
+pub use location::Location;
 pub use normalise::{PathError, normalise_path};
 pub use origins::{Origin, Origins};
 pub use path::{PathPattern, PathPatternError};

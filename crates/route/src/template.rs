@@ -108,6 +108,20 @@ impl Template {
         }
     }
 
+    /// The text before the first variable; and where there is none, that variable.
+    pub(crate) fn start(&self) -> (&str, Option<&Variable>) {
+        match self.parts.first() {
+            Some(Part::Text(text)) => (text, None),
+            Some(Part::Variable(variable)) => ("", Some(variable)),
+            None => ("", None),
+        }
+    }
+
+    /// Whether nothing stands behind this variable.
+    pub(crate) fn ends_with(&self, variable: &Variable) -> bool {
+        matches!(self.parts.last(), Some(Part::Variable(last)) if last == variable)
+    }
+
     /// The variables in the order they stand, repeated ones too.
     pub fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.parts.iter().filter_map(|part| match part {

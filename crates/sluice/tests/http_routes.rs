@@ -225,6 +225,10 @@ match.host = "*.old.example"
 redirect = { to = "https://{host}{path}", status = 301 }
 
 [[routes]]
+match.host = "slash.example"
+redirect = { to = "{path}/" }
+
+[[routes]]
 upstream = "app"
 "#;
     let balancer = start(
@@ -240,11 +244,21 @@ upstream = "app"
         (308, Some("/new/thing?x=1"))
     );
     assert_eq!(response.text(), "");
+    let response = ask(&balancer, "GET", "/old/thing", "Host: a\r\n");
+    assert_eq!(response.field("location"), Some("/new/thing"));
     let response = ask(&balancer, "HEAD", "/a/b", "Host: www.old.example\r\n");
     assert_eq!(
         (response.status, response.field("location")),
         (301, Some("https://www.old.example/a/b"))
     );
+    // What browsers would take for another site.
+    for target in ["//evil.example", "/\\evil.example", "/%5Cevil.example"] {
+        let response = ask(&balancer, "GET", target, "Host: slash.example\r\n");
+        let location = response.field("location").map(str::to_owned);
+        let location = location.expect("where it leads");
+        assert!(!location.starts_with("//"), "{location}");
+        assert!(!location.contains('\\'), "{location}");
+    }
     assert_eq!(server.requests(), 0);
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sluice_route::{Conditions, PathPattern, Template, TemplateError};
+use sluice_route::{Conditions, Location, PathPattern, Template, TemplateError};
 
 use super::access::access;
 use super::matching::conditions;
@@ -344,7 +344,7 @@ impl Builder<'_> {
     fn redirect(&mut self, section: &Section, captures: Option<&[Box<str>]>) -> Option<Redirect> {
         let to = self.template(section, "to", captures);
         Some(Redirect {
-            to: to?,
+            to: Location::new(to?),
             status: section.value("status")?,
         })
     }
@@ -409,7 +409,9 @@ impl Builder<'_> {
                     .iter()
                     .map(|name| &**name)
                     .chain(Template::VARIABLES.iter().copied());
-                let help = match closest(name, known) {
+                // What `/*` stands for is meant, and no word that looks like it.
+                let meant = closest(name, known).filter(|_| name != "rest");
+                let help = match meant {
                     Some(meant) => format!("did you mean `{{{meant}}}`?"),
                     None if captures.is_empty() => format!(
                         "the path of this route captures nothing; if the braces are meant as they are, write `{{{{{name}}}}}`"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sluice_model::{Priority, Share};
-use sluice_route::Template;
+use sluice_route::{Location, Template};
 
 use super::{Access, Hedge, LimitId, Mirror, RouteAuth, RouteEdits, Split, UpstreamId};
 
@@ -195,7 +195,7 @@ pub enum RespondBody {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Redirect {
     /// The `Location`; captures and variables are filled in.
-    pub to: Template,
+    pub to: Location,
     /// 301, 302, 303, 307 or 308; 308 by default.
     pub status: u16,
 }

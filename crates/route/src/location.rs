@@ -1,0 +1,125 @@
+//! Where a redirect leads (RFC 9110, 10.2.2).
+
+use crate::normalise::{is_unreserved, write_escape};
+use crate::template::{Template, Variable};
+
+/// A text with variables that comes out as a URL, or as a path on the host that was asked.
+///
+/// Clients choose what paths and fields hold. So a text that begins as a path stays one: `/{rest}` is never `//other.example`, which
+/// browsers take for another host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    text: Template,
+    is_path: bool,
+}
+
+impl Location {
+    /// That of a template.
+    pub fn new(text: Template) -> Self {
+        let is_path = match text.start() {
+            (start, _) if !start.is_empty() => start.starts_with('/') && !start.starts_with("//"),
+            (_, Some(Variable::Path | Variable::Capture(_))) => true,
+            _ => false,
+        };
+        Self { text, is_path }
+    }
+
+    /// The template.
+    pub fn template(&self) -> &Template {
+        &self.text
+    }
+
+    /// Appends it to `out`. `value` appends what a variable stands for; what cannot stand in a URL is escaped. A `?` behind
+    /// which no query comes is left away.
+    pub fn render(&self, mut value: impl FnMut(&Variable, &mut Vec<u8>), out: &mut Vec<u8>) {
+        let start = out.len();
+        let mut raw = Vec::new();
+        let escaped = |variable: &Variable, out: &mut Vec<u8>| {
+            raw.clear();
+            value(variable, &mut raw);
+            out.extend_from_slice(escape(&raw).as_bytes());
+        };
+        self.text.render(escaped, out);
+        if out.ends_with(b"?") && self.text.ends_with(&Variable::Query) {
+            out.pop();
+        }
+        if self.is_path {
+            let rest = out.split_off(start);
+            let slashes = rest.iter().take_while(|byte| **byte == b'/').count();
+            out.push(b'/');
+            out.extend(rest.iter().skip(slashes));
+        }
+    }
+}
+
+/// Escapes what no URL holds (RFC 3986, 2), the `\` too that browsers take for a `/`. A `%` is of an escape that came.
+fn escape(raw: &[u8]) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for &byte in raw {
+        if is_unreserved(byte) || b"%:/?#[]@!$&'()*+,;=".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            write_escape(byte, &mut out);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_on_its_host() {
+        for (template, value, expected) in [
+            ("{path}/", "//evil.example", "/evil.example/"),
+            ("{path}", "/a//b", "/a//b"),
+            ("{path}", "*", "/*"),
+            ("/{rest}", "/evil.example", "/evil.example"),
+            ("/{rest}", "\\evil.example", "/%5Cevil.example"),
+            ("/{header:x}", "\t/evil.example", "/%09/evil.example"),
+            ("/{header:x}", "///a", "/a"),
+            ("/new{rest}", "//a", "/new//a"),
+            ("{rest}", "https:/evil.example", "/https:/evil.example"),
+            ("{rest}", "/a", "/a"),
+            ("//cdn.example{path}", "/a", "//cdn.example/a"),
+            ("https://cdn.example{path}", "//a", "https://cdn.example//a"),
+            ("{scheme}://a/", "https", "https://a/"),
+        ] {
+            assert_eq!(rendered(template, value), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn what_no_url_holds_is_escaped() {
+        for (value, expected) in [
+            ("a b\r\nc: d", "/%3Fx=a%20b%0D%0Ac:%20d"),
+            ("\u{e9}\"<>", "/%3Fx=%C3%A9%22%3C%3E"),
+            ("%C3%A9?&=#", "/%3Fx=%C3%A9?&=#"),
+        ] {
+            assert_eq!(rendered("/%3Fx={header:x}", value), expected);
+        }
+    }
+
+    #[test]
+    fn no_query_no_question_mark() {
+        for (template, value, expected) in [
+            ("/new?{query}", "", "/new"),
+            ("/new?{query}", "a=b", "/new?a=b"),
+            ("/new?", "", "/new?"),
+            ("/new?a=b&{query}", "", "/new?a=b&"),
+        ] {
+            assert_eq!(rendered(template, value), expected, "{template}");
+        }
+    }
+
+    fn rendered(template: &str, value: &str) -> String {
+        let template = Template::parse(template, &["rest"]).expect("a template");
+        let mut out = b"Location: ".to_vec();
+        let write = |_: &_, out: &mut Vec<u8>| out.extend_from_slice(value.as_bytes());
+        Location::new(template).render(write, &mut out);
+        let text = String::from_utf8(out).expect("text");
+        let text = text.strip_prefix("Location: ");
+        text.expect("what stood there stays").to_owned()
+    }
+}
