@@ -27,6 +27,12 @@ cors.origins = "*"
 cors.expose-headers = ["x-a", "x-b"]
 
 [[routes]]
+match.path = "/inside"
+respond.body = "ok\n"
+deny = ["127.0.0.0/8"]
+cors.origins = ["https://app.example.com"]
+
+[[routes]]
 match.path = "/fixed"
 respond.body = "ok\n"
 cors.origins = ["https://app.example.com"]
@@ -205,4 +211,20 @@ fn answers_of_ours_say_it_too() {
         &refused,
         &[("allow-origin", &[APP]), ("allow-credentials", &["true"])],
     );
+}
+
+#[test]
+fn pages_may_read_that_the_client_is_denied() {
+    let server = EchoServer::start("a");
+    let balancer = begin(server.address());
+    let answer = send(&balancer, "GET", "/inside", &format!("Origin: {APP}\r\n"));
+    assert_eq!(
+        (answer.status, answer.fields("vary")),
+        (403, vec!["Origin"])
+    );
+    says(&answer, &[("allow-origin", &[APP])]);
+    // A browser that asks beforehand hears no either, and of no methods.
+    let answer = preflight(&balancer, "/inside", APP);
+    assert_eq!(answer.status, 403);
+    says(&answer, &[("allow-methods", &[])]);
 }

@@ -9,15 +9,11 @@ use super::respond;
 use crate::trip::Trip;
 
 impl Asked<'_, '_, '_> {
-    /// Has the answer say whose pages may read it. The answer itself where a browser asks what a page may do.
-    pub(super) fn cors(&self, cors: &Cors, trip: &mut Trip) -> Option<(Decision, usize)> {
-        let fields = &self.head.fields;
-        let origin = fields.named("origin");
-        let method = fields.named("access-control-request-method");
-        let is_preflight =
-            self.head.method == Method::Options && origin.is_some() && method.is_some();
+    /// Has the answer say whose pages may read it.
+    pub(super) fn tell_origin(&self, cors: &Cors, trip: &mut Trip) {
+        let origin = self.head.fields.named("origin");
         let allowed = origin.filter(|origin| cors.allows(origin));
-
+        let is_preflight = self.is_preflight();
         let told = trip.for_client.get_or_insert_default();
         match (&cors.origins, allowed) {
             (Origins::Any, _) => told.add("Access-Control-Allow-Origin", b"*"),
@@ -32,17 +28,25 @@ impl Asked<'_, '_, '_> {
         if allowed.is_some() && cors.credentials {
             told.add("Access-Control-Allow-Credentials", b"true");
         }
-        if !is_preflight {
-            if let Some(names) = &cors.expose
-                && allowed.is_some()
-            {
-                told.add("Access-Control-Expose-Headers", names.as_bytes());
-            }
+        if let Some(names) = &cors.expose
+            && allowed.is_some()
+            && !is_preflight
+        {
+            told.add("Access-Control-Expose-Headers", names.as_bytes());
+        }
+    }
+
+    /// The answer where a browser asks what a page may do.
+    pub(super) fn preflight(&self, cors: &Cors, trip: &mut Trip) -> Option<(Decision, usize)> {
+        if !self.is_preflight() {
             return None;
         }
-        if allowed.is_none() {
+        let fields = &self.head.fields;
+        let origin = fields.named("origin");
+        if !origin.is_some_and(|origin| cors.allows(origin)) {
             return Some(self.answer(trip, 403, |reply, out| respond::plain(403, reply, out)));
         }
+        let told = trip.for_client.get_or_insert_default();
         told.add("Access-Control-Allow-Methods", cors.methods.as_bytes());
         let asked = fields.named("access-control-request-headers");
         let headers = cors.headers.as_deref().map(str::as_bytes).or(asked);
@@ -52,6 +56,11 @@ impl Asked<'_, '_, '_> {
         let max_age = cors.max_age.to_string();
         told.add("Access-Control-Max-Age", max_age.as_bytes());
         Some(self.answer(trip, 204, |reply, out| respond::empty(204, reply, out)))
+    }
+
+    fn is_preflight(&self) -> bool {
+        let has = |name| self.head.fields.named(name).is_some();
+        self.head.method == Method::Options && has("origin") && has("access-control-request-method")
     }
 }
 

@@ -70,12 +70,14 @@ impl Asked<'_, '_, '_> {
         trip: &mut Trip,
     ) -> Result<Admittance, Refused> {
         let facts = values.facts;
+        let cors = route.edits.cors.as_ref();
+        if let Some(cors) = cors {
+            self.tell_origin(cors, trip);
+        }
         if !route.access.admits(facts) {
             return Err(Refused::Denied);
         }
-        if let Some(cors) = &route.edits.cors
-            && let Some(answered) = self.cors(cors, trip)
-        {
+        if let Some(answered) = cors.and_then(|cors| self.preflight(cors, trip)) {
             return Ok(Admittance::Decided(answered));
         }
         if self.is_too_much(route) {
