@@ -58,6 +58,15 @@ impl Leases {
         });
     }
 
+    /// Gives back one that was taken and not used, to be used as long as the lease lasts.
+    pub fn give_back(&self, key: u64, now: Moment) {
+        let now = milliseconds(now);
+        self.table.change_known(key, |word| {
+            let holds = !is_over(word, now) && word & REFUSED == 0;
+            word + u64::from(holds && word & COUNT < COUNT)
+        });
+    }
+
     /// There is none before `wait` has passed. What another request has leased in the meantime is used up first.
     pub fn refuse(&self, key: u64, now: Moment, wait: Duration) {
         let (until, now) = (milliseconds(now + wait), milliseconds(now));

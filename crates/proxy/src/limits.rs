@@ -109,6 +109,22 @@ impl Used {
         Moment::default() + now.saturating_duration_since(self.begun)
     }
 
+    /// A request is not served after all.
+    pub(crate) fn give_back(&self, taken: Taking) {
+        match taken {
+            Taking::Token(quota, key, at) => {
+                if let Some(limiter) = self.limiter(quota) {
+                    limiter.give_back(key, at);
+                }
+            }
+            Taking::Lease(quota, key, at) => {
+                if let Some(leases) = self.leases(quota) {
+                    leases.give_back(key, at);
+                }
+            }
+        }
+    }
+
     /// One more request of a key is under way, where there are less than `most`.
     pub(crate) fn enter(self: &Arc<Self>, key: u64, most: u32) -> Option<Place> {
         self.concurrent.enter(key, most).then(|| Place {
@@ -124,6 +140,15 @@ impl Used {
         let has_room = self.waiting.fetch_update(order, failure, more).is_ok();
         has_room.then(|| Waiting(Arc::clone(self)))
     }
+}
+
+/// What a request has taken: from which quota, by which key, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Taking {
+    /// Of what is counted here.
+    Token(usize, u64, Moment),
+    /// Of what was leased.
+    Lease(usize, u64, Moment),
 }
 
 /// That a request is under way; ends when dropped.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use sluice_config::plan::RouteId;
+use sluice_config::plan::{LimitId, RouteId};
 use sluice_telemetry::End;
 use sluice_telemetry::metrics::BadRequest;
 use sluice_upstream::{Cluster, Lane};
@@ -44,6 +44,8 @@ pub(crate) struct Trip {
     pub(crate) early: bool,
     /// Its places among those of its key that are under way.
     pub(crate) places: Vec<Place>,
+    /// The rate limit that refused it.
+    pub(crate) limited_by: Option<LimitId>,
     /// Why it ended.
     pub(crate) end: End,
     /// Why it was refused.
@@ -86,6 +88,7 @@ impl Trip {
             response_body: 0,
             early: false,
             places: Vec::new(),
+            limited_by: None,
             end: End::Ok,
             refused: None,
             words: None,

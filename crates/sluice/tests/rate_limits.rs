@@ -42,6 +42,21 @@ fn outcomes(balancer: &Balancer, limit: &str, outcome: &str) -> usize {
 }
 
 #[test]
+fn the_access_log_names_the_limit_that_refused() {
+    let log = "[logs]\naccess = { format = \"json\", to = \"stdout\" }\n";
+    let limits = "[rate-limits.wide]\nrate = \"9/d\"\n[rate-limits.narrow]\nrate = \"1/d\"\n";
+    let balancer = start("[\"wide\", \"narrow\"]", &format!("{limits}{log}"));
+    assert_eq!(statuses(&balancer, 2, ""), [200, 429]);
+    let passed = balancer.wait_for_stdout("\"status\":200");
+    assert!(!passed.contains("\"limit\""), "{passed}");
+    let refused = balancer.wait_for_stdout("\"status\":429");
+    assert!(
+        refused.contains("\"end\":\"rate-limited\",\"limit\":\"narrow\""),
+        "{refused}"
+    );
+}
+
+#[test]
 fn eight_clients_at_once_get_what_the_limit_holds_and_no_more() {
     for (algorithm, tables) in [
         ("token-bucket", "rate = \"1/d\"\nburst = 500\n"),

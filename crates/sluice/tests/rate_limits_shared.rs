@@ -1,6 +1,6 @@
 //! Rate limits that balancers share by a real Redis.
 
-use testkit::{Balancer, RawClient, RedisServer};
+use testkit::{Balancer, RawClient, RedisServer, Script, ScriptedServer};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
@@ -9,7 +9,7 @@ fn start(redis: &RedisServer, limit: &str) -> Balancer {
         SLUICE,
         &format!(
             "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n\
-             [[routes]]\nrespond = {{ body = \"here\" }}\nrate-limits = [\"one\"]\n\
+             [[routes]]\nmatch.host = \"a\"\nrespond = {{ body = \"here\" }}\nrate-limits = [\"one\"]\n\
              [runtime]\nworkers = 2\n\
              [stores.main]\nredis = \"{}\"\ntimeout = \"1s\"\n\
              [rate-limits.one]\nstore = \"main\"\nkey = \"global\"\n{limit}\n",
@@ -95,4 +95,52 @@ fn without_the_store_a_share_holds_and_nobody_fails() {
     });
     let served = (0..20).filter(|_| status(&balancer) == 200).count();
     assert_eq!(served, 10, "it knows of nothing");
+}
+
+#[test]
+fn what_other_limits_gave_comes_back_where_the_store_refuses() {
+    for limits in ["[\"one\", \"here\"]", "[\"here\", \"one\"]"] {
+        let redis = RedisServer::start();
+        let balancer = start(
+            &redis,
+            &format!(
+                "rate = \"2/d\"\n[rate-limits.here]\nrate = \"5/d\"\n\
+                 [logs]\naccess = {{ format = \"json\", to = \"stdout\" }}\n\
+                 [[routes]]\nmatch.host = \"both\"\nrespond = {{ body = \"here\" }}\nrate-limits = {limits}\n\
+                 [[routes]]\nmatch.host = \"here\"\nrespond = {{ body = \"here\" }}\nrate-limits = [\"here\"]\n",
+            ),
+        );
+        let statuses = |host: &str, count: usize| -> Vec<u16> {
+            let request = format!("GET /a HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            (0..count).map(|_| balancer.ask(&request).status).collect()
+        };
+        assert_eq!(statuses("both", 4), [200, 200, 429, 429]);
+        assert_eq!(statuses("here", 4), [200, 200, 200, 429], "{limits}");
+        let log = balancer.wait_for_stdout("\"limit\":\"one\"");
+        assert!(log.contains("\"host\":\"both\""), "{log}");
+        let labels = [("limit", "here"), ("outcome", "allowed")];
+        let allowed = "sluice_rate_limit_requests_total";
+        assert_eq!(balancer.metrics().count(allowed, &labels), 5);
+    }
+}
+
+#[test]
+fn whoever_tries_out_passwords_is_limited_by_the_store_too() {
+    let no = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n";
+    let service = ScriptedServer::start([Script::new().read_request().write(no).forever()]);
+    let redis = RedisServer::start();
+    let balancer = start(
+        &redis,
+        &format!(
+            "rate = \"2/d\"\n[[routes]]\nauth = \"ask\"\nrespond = {{ body = \"here\" }}\nrate-limits = [\"one\"]\n\
+             [auth.ask]\nforward = {{ url = \"http://{}/verify\" }}\n",
+            service.address()
+        ),
+    );
+    let statuses: Vec<_> = (0..4)
+        .map(|_| balancer.ask("GET /a HTTP/1.1\r\nHost: b\r\n\r\n").status)
+        .collect();
+    assert_eq!(statuses, [401, 401, 429, 429]);
+    let labels = [("auth", "ask"), ("outcome", "refused")];
+    assert_eq!(balancer.metrics().count("sluice_auth_total", &labels), 2);
 }

@@ -112,6 +112,7 @@ fn fenced(language: &str, format: Format) -> String {
         server_name: Some("example.com"),
         early_data: false,
         end: End::Ok,
+        limit: None,
         user_agent: Some(b"curl/8.5.0"),
         referer: Some(b"https://example.com/"),
     };
@@ -131,6 +132,7 @@ fn fenced(language: &str, format: Format) -> String {
         tls: None,
         server_name: None,
         end: End::BadRequest,
+        limit: None,
         user_agent: None,
         referer: None,
         ..request

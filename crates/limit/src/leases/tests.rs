@@ -22,6 +22,24 @@ fn what_was_leased_is_used_up_or_ends() {
 }
 
 #[test]
+fn what_was_not_used_is_there_again() {
+    let leases = Leases::new(64);
+    leases.add(7, 1, at(0), SECOND);
+    for _ in 0..3 {
+        assert_eq!(leases.take(7, at(10)), Lease::Taken);
+        leases.give_back(7, at(20));
+    }
+    assert_eq!(leases.take(7, at(30)), Lease::Taken);
+    assert_eq!(leases.take(7, at(30)), Lease::Ended);
+    // What is over is lost, and nobody gets one who is known to have none.
+    leases.give_back(7, at(1_000));
+    assert_eq!(leases.take(7, at(1_000)), Lease::Ended);
+    leases.refuse(7, at(1_000), SECOND);
+    leases.give_back(7, at(1_500));
+    assert_eq!(leases.take(7, at(1_500)), Lease::Refused(SECOND / 2));
+}
+
+#[test]
 fn who_has_none_is_not_asked_for_again_before_the_time() {
     let leases = Leases::new(64);
     leases.refuse(7, at(100), SECOND);

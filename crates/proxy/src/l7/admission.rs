@@ -7,7 +7,9 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
+use sluice_config::plan::LimitId;
 use sluice_telemetry::End;
 use sluice_wire::h1::{Method, Version};
 
@@ -38,6 +40,23 @@ pub(super) struct Refusal {
     /// The body; where it is empty, the status and its reason.
     pub(super) body: Vec<u8>,
     pub(super) end: End,
+    /// The rate limit that it is over.
+    pub(super) limit: Option<LimitId>,
+}
+
+impl Refusal {
+    /// 429, to be tried again in so long: in seconds, rounded up, one at least.
+    pub(super) fn limited(by: LimitId, retry_after: Duration) -> Box<Self> {
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        let seconds = seconds.max(1).to_string();
+        Box::new(Self {
+            status: 429,
+            fields: vec![("Retry-After".into(), seconds.into_bytes().into())],
+            body: Vec::new(),
+            end: End::RateLimited,
+            limit: Some(by),
+        })
+    }
 }
 
 /// A request that waits.
@@ -66,7 +85,7 @@ impl Asked<'_, '_, '_> {
 
     /// The answer to a request that does not go on, where that is known at once.
     pub(super) fn denied(&self, refusal: &Refusal, trip: &mut Trip) -> (Decision, usize) {
-        trip.end = refusal.end;
+        (trip.end, trip.limited_by) = (refusal.end, refusal.limit);
         let status = respond::said_to(refusal.status, self.is_grpc());
         self.answer(trip, status, |reply, out| {
             respond::refused(refusal, reply, out);
@@ -97,7 +116,7 @@ pub(super) async fn settle(
         match admitted {
             Admitted::On => {}
             Admitted::Refused(refusal) => {
-                trip.end = refusal.end;
+                (trip.end, trip.limited_by) = (refusal.end, refusal.limit);
                 // It came nowhere.
                 (trip.cluster, trip.side) = (None, None);
                 let mut bytes = downstream.worker.buffers().take();

@@ -10,7 +10,7 @@ use sluice_config::plan::RouteId;
 use sluice_http::h1::relay::Relay;
 use sluice_telemetry::End;
 
-use super::admission::{Refusal, Step};
+use super::admission::{Admitted, Refusal, Step};
 use super::decide::{Asked, Decision};
 use super::identity::Identity;
 use super::receive;
@@ -24,14 +24,27 @@ pub(super) type Outcome = Result<Identity, Box<Refusal>>;
 /// An outcome that is waited for. It has to come to an end by itself.
 pub(super) type Finding = Pin<Box<dyn Future<Output = Outcome>>>;
 
+/// The same once these steps have let the request on, and their refusal where one of them does not.
+pub(super) fn behind(steps: Vec<Step>, finding: Finding) -> Finding {
+    if steps.is_empty() {
+        return finding;
+    }
+    Box::pin(async move {
+        for step in steps {
+            if let Admitted::Refused(refusal) = step.await {
+                return Err(refusal);
+            }
+        }
+        finding.await
+    })
+}
+
 /// A request whose client is to be found out about.
 pub(super) struct Inquiry {
     finding: Finding,
     /// The route that asks.
     route: Option<RouteId>,
     request_id: Box<str>,
-    /// What the request waits for after that.
-    steps: Vec<Step>,
     /// Whether all of the request is here, so that a client which sends nothing more has gone.
     is_whole: bool,
 }
@@ -41,7 +54,6 @@ pub(super) struct FoundOut {
     pub(super) outcome: Outcome,
     pub(super) route: Option<RouteId>,
     pub(super) request_id: Box<str>,
-    pub(super) steps: Vec<Step>,
 }
 
 impl Asked<'_, '_, '_> {
@@ -50,7 +62,6 @@ impl Asked<'_, '_, '_> {
         &self,
         finding: Finding,
         request_id: &str,
-        steps: Vec<Step>,
         trip: &Trip,
     ) -> (Decision, usize) {
         let mut body = Relay::of_request(self.head.framing, None);
@@ -59,7 +70,6 @@ impl Asked<'_, '_, '_> {
             finding,
             route: trip.route,
             request_id: request_id.into(),
-            steps,
             is_whole: used.is_ok() && body.is_received(),
         };
         (Decision::Inquire(Box::new(inquiry)), 0)
@@ -77,7 +87,6 @@ pub(super) async fn settle(
         mut finding,
         route,
         request_id,
-        steps,
         is_whole,
     } = *inquiry;
     let outcome = poll_fn(|cx| {
@@ -97,7 +106,6 @@ pub(super) async fn settle(
         outcome,
         route,
         request_id,
-        steps,
     }));
     receive::again(downstream, listener, trip)
 }

@@ -2,24 +2,91 @@
 //!
 //! What it gives is a lease: a few at a time, which later requests of the same key use up without asking, on whatever worker. Who
 //! is told that there is none is not asked for again before the time. While the store is away a share of the quota holds here.
+//!
+//! A route may have other limits. What they gave is pending meanwhile, and is given back where the store refuses or the client goes.
 
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use sluice_config::plan::RateLimit;
+use sluice_config::plan::{LimitId, RateLimit};
 use sluice_limit::{Algorithm, Quota, Verdict};
 use sluice_model::Moment;
 use sluice_store::{Script, Store};
-use sluice_telemetry::End;
 use sluice_telemetry::metrics::{LimitOutcome, RateLimitMetrics};
 
 use super::admission::{Admitted, Refusal, Step};
-use crate::limits::{LiveLimit, Used};
+use crate::limits::{LiveLimit, Taking, Used};
+
+/// What a request has got of its limits while others have yet to be asked for. Given back where it is dropped before it is settled.
+#[derive(Default)]
+pub(super) struct Pending {
+    asks: Vec<Ask>,
+    got: Vec<Got>,
+}
+
+/// What one limit gave.
+struct Got {
+    used: Arc<Used>,
+    metrics: Arc<RateLimitMetrics>,
+    outcome: LimitOutcome,
+    taken: Option<Taking>,
+}
+
+impl Pending {
+    /// Whether there is something to ask for.
+    pub(super) fn asks(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    pub(super) fn ask(&mut self, ask: Ask) {
+        self.asks.push(ask);
+    }
+
+    pub(super) fn took(&mut self, limit: &LiveLimit, outcome: LimitOutcome, taken: Option<Taking>) {
+        self.got.push(Got {
+            used: Arc::clone(&limit.used),
+            metrics: Arc::clone(&limit.metrics),
+            outcome,
+            taken,
+        });
+    }
+
+    /// Asks for one after the other.
+    pub(super) fn step(self) -> Step {
+        Box::pin(async move {
+            let mut pending = self;
+            while let Some(ask) = pending.asks.pop() {
+                let by = ask.limit;
+                match ask.answer().await {
+                    Ok(got) => pending.got.push(got),
+                    Err(retry_after) => {
+                        return Admitted::Refused(Refusal::limited(by, retry_after));
+                    }
+                }
+            }
+            for got in pending.got.drain(..) {
+                got.metrics.requests.increment(got.outcome);
+            }
+            Admitted::On
+        })
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        for got in &self.got {
+            if let Some(taken) = got.taken {
+                got.used.give_back(taken);
+            }
+        }
+    }
+}
 
 /// A request that needs another lease.
 pub(super) struct Ask {
+    limit: LimitId,
     store: Rc<Store>,
     used: Arc<Used>,
     metrics: Arc<RateLimitMetrics>,
@@ -35,7 +102,7 @@ pub(super) struct Ask {
 impl Ask {
     pub(super) fn new(
         store: &Rc<Store>,
-        limit: &LiveLimit,
+        (id, limit): (LimitId, &LiveLimit),
         settings: &RateLimit,
         (position, quota): (usize, &Quota),
         (words, key): (&[u8], u64),
@@ -43,6 +110,7 @@ impl Ask {
     ) -> Self {
         let begin = format!("limit:{}:{position}:", settings.name);
         Self {
+            limit: id,
             store: Rc::clone(store),
             used: Arc::clone(&limit.used),
             metrics: Arc::clone(&limit.metrics),
@@ -55,11 +123,8 @@ impl Ask {
         }
     }
 
-    pub(super) fn step(self) -> Step {
-        Box::pin(self.admit())
-    }
-
-    async fn admit(self) -> Admitted {
+    /// What there is, or in what time there is some.
+    async fn answer(self) -> Result<Got, Duration> {
         let rate = self.quota.rate();
         let wanted = lease_of(&self.quota);
         let arguments = [
@@ -81,10 +146,12 @@ impl Ask {
         let leases = self.used.leases(self.position);
         if granted > 0 {
             let more = u32::try_from(granted - 1).unwrap_or_default();
-            if let Some(leases) = leases.filter(|_| more > 0) {
-                leases.add(self.key, more, self.now, LASTS.min(rate.per()));
+            let lasts = LASTS.min(rate.per());
+            if let Some(leases) = leases {
+                leases.add(self.key, more, self.now, lasts);
             }
-            return self.allowed(LimitOutcome::Allowed);
+            let taken = Taking::Lease(self.position, self.key, self.now);
+            return Ok(self.got(LimitOutcome::Allowed, Some(taken)));
         }
         if let Some(leases) = leases {
             leases.refuse(self.key, self.now, wait);
@@ -93,7 +160,7 @@ impl Ask {
     }
 
     /// The store is away.
-    fn alone(&self) -> Admitted {
+    fn alone(self) -> Result<Got, Duration> {
         let taken = self
             .used
             .limiter(self.position)
@@ -102,28 +169,28 @@ impl Ask {
             Some(taken) if taken.verdict == Verdict::Refused => {
                 self.refused(taken.standing.retry_after)
             }
-            _ => self.allowed(LimitOutcome::Alone),
+            _ => {
+                let taken = Taking::Token(self.position, self.key, self.now);
+                Ok(self.got(LimitOutcome::Alone, Some(taken)))
+            }
         }
     }
 
-    fn allowed(&self, outcome: LimitOutcome) -> Admitted {
-        self.metrics.requests.increment(outcome);
-        Admitted::On
-    }
-
-    fn refused(&self, wait: Duration) -> Admitted {
+    fn refused(self, wait: Duration) -> Result<Got, Duration> {
         if self.dry_run {
-            return self.allowed(LimitOutcome::WouldRefuse);
+            return Ok(self.got(LimitOutcome::WouldRefuse, None));
         }
         self.metrics.requests.increment(LimitOutcome::Refused);
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let seconds = seconds.max(1).to_string();
-        Admitted::Refused(Box::new(Refusal {
-            status: 429,
-            fields: vec![("Retry-After".into(), seconds.into_bytes().into())],
-            body: Vec::new(),
-            end: End::RateLimited,
-        }))
+        Err(wait)
+    }
+
+    fn got(self, outcome: LimitOutcome, taken: Option<Taking>) -> Got {
+        Got {
+            used: self.used,
+            metrics: self.metrics,
+            outcome,
+            taken,
+        }
     }
 }
 

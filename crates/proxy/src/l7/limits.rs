@@ -1,22 +1,21 @@
 //! Holds requests against the rate limits of their route.
 //!
 //! A request passes when all of them let it pass; what it took of one is given back when another refuses it. Whoever has to
-//! wait has a [`Turn`].
+//! wait has a [`Turn`]. Where a store has to be asked, what the others gave is [`Pending`] until it is known.
 
 use std::time::{Duration, Instant};
 
 use sluice_config::plan::{LimitId, Over, RateLimit, Route};
 use sluice_limit::{Lease, Quota, Standing, Taken, Verdict};
-use sluice_model::Moment;
 use sluice_route::Facts;
 use sluice_telemetry::metrics::LimitOutcome;
 
 use super::admission::Step;
 use super::decide::Asked;
-use super::lease::Ask;
+use super::lease::{Ask, Pending};
 use super::refuse::Refused;
 use super::turn::Turn;
-use crate::limits::{LiveLimit, Place};
+use crate::limits::{LiveLimit, Place, Taking};
 use crate::trip::Trip;
 
 impl Asked<'_, '_, '_> {
@@ -38,33 +37,52 @@ impl Asked<'_, '_, '_> {
         facts: &Facts<'_>,
         trip: &mut Trip,
     ) -> Result<Vec<Step>, Refused> {
+        let passed = self.keep_within(limits, false, route, facts, trip)?;
+        let Passed {
+            pending,
+            turns: mut steps,
+        } = passed;
+        if pending.asks() {
+            // Whoever is refused in the end waits for no turn.
+            steps.insert(0, pending.step());
+        }
+        Ok(steps)
+    }
+
+    /// `asks` is whether a store is to be asked for a limit before these.
+    fn keep_within(
+        &self,
+        limits: &[LimitId],
+        asks: bool,
+        route: &Route,
+        facts: &Facts<'_>,
+        trip: &mut Trip,
+    ) -> Result<Passed, Refused> {
         let Some((first, others)) = limits.split_first() else {
-            return Ok(Vec::new());
+            return Ok(Passed::default());
         };
         let live = &self.listener.live;
         let settings = live.plan.rate_limits.get(first.0);
         let Some((limit, settings)) = live.limit(*first).zip(settings) else {
-            return self.limit(others, route, facts, trip);
+            return self.keep_within(others, asks, route, facts, trip);
         };
-        let held = match self.hold(limit, settings, route, facts, trip.now) {
+        let held = match self.hold(*first, limit, settings, route, facts, trip.now) {
             Ok(held) => held,
             Err(over) => {
                 limit.metrics.requests.increment(over.outcome);
+                trip.limited_by = Some(*first);
                 over.tell(settings, trip);
                 return Err(Refused::Limited(over.retry_after()));
             }
         };
-        let mut steps = match self.limit(others, route, facts, trip) {
-            Ok(steps) => steps,
+        let asks = asks || held.ask.is_some();
+        let mut passed = match self.keep_within(others, asks, route, facts, trip) {
+            Ok(passed) => passed,
             Err(refused) => {
                 held.give_back(limit);
                 return Err(refused);
             }
         };
-        // Of what is asked for the outcome is not known yet.
-        if held.ask.is_none() {
-            limit.metrics.requests.increment(held.outcome);
-        }
         if held.forgot {
             limit.metrics.forgotten.increment();
         }
@@ -72,14 +90,23 @@ impl Asked<'_, '_, '_> {
             tell(settings, quota, &standing, trip);
         }
         trip.places.extend(held.place);
-        steps.extend(held.turn.map(Turn::step));
-        steps.extend(held.ask.map(Ask::step));
-        Ok(steps)
+        if let Some(ask) = held.ask {
+            passed.pending.ask(ask);
+        } else if asks || passed.pending.asks() {
+            // A turn gives back by itself.
+            let taken = held.taken.filter(|_| held.turn.is_none());
+            passed.pending.took(limit, held.outcome, taken);
+        } else {
+            limit.metrics.requests.increment(held.outcome);
+        }
+        passed.turns.extend(held.turn.map(Turn::step));
+        Ok(passed)
     }
 
     /// Takes from one limit, or says why not.
     fn hold<'p>(
         &self,
+        id: LimitId,
         limit: &LiveLimit,
         settings: &'p RateLimit,
         route: &Route,
@@ -117,13 +144,13 @@ impl Asked<'_, '_, '_> {
             && store.is_here()
         {
             match leases.take(key, moment) {
-                Lease::Taken => {}
+                Lease::Taken => held.taken = Some(Taking::Lease(position, key, moment)),
                 Lease::Refused(_) if settings.dry_run => held.outcome = LimitOutcome::WouldRefuse,
                 Lease::Refused(wait) => return Err(TooMuch::until(quota, wait)),
                 Lease::Ended => {
                     let whose = (&words[..], key);
                     let of = (position, quota);
-                    held.ask = Some(Ask::new(store, limit, settings, of, whose, moment));
+                    held.ask = Some(Ask::new(store, (id, limit), settings, of, whose, moment));
                 }
             }
             return Ok(held);
@@ -137,7 +164,7 @@ impl Asked<'_, '_, '_> {
         }
         let taken = limiter.take(key, moment, patience);
         held.forgot = taken.forgot;
-        held.taken = Some((position, key, moment));
+        held.taken = Some(Taking::Token(position, key, moment));
         held.judge(&taken, settings, quota, limit, now)
     }
 }
@@ -145,8 +172,7 @@ impl Asked<'_, '_, '_> {
 /// What a request has taken of a limit.
 struct Held<'p> {
     outcome: LimitOutcome,
-    /// From which quota, by which key, and when.
-    taken: Option<(usize, u64, Moment)>,
+    taken: Option<Taking>,
     place: Option<Place>,
     turn: Option<Turn>,
     /// What a store is to be asked for.
@@ -216,12 +242,17 @@ impl<'p> Held<'p> {
         if self.turn.take().is_some() {
             return;
         }
-        if let Some((quota, key, taken)) = self.taken
-            && let Some(limiter) = limit.used.limiter(quota)
-        {
-            limiter.give_back(key, taken);
+        if let Some(taken) = self.taken {
+            limit.used.give_back(taken);
         }
     }
+}
+
+/// What a request got, when no limit has refused it so far.
+#[derive(Default)]
+struct Passed {
+    pending: Pending,
+    turns: Vec<Step>,
 }
 
 /// Why a request is refused.

@@ -149,6 +149,9 @@ fn write(
     let route = trip
         .route
         .and_then(|id| listener.live.plan.routes.get(id.0));
+    let limit = trip
+        .limited_by
+        .and_then(|id| listener.live.plan.rate_limits.get(id.0));
     log.http(&AccessRecord {
         time: client.worker.clock().time_of(trip.started),
         listener: listener.settings().map_or("", |settings| &settings.name),
@@ -172,6 +175,7 @@ fn write(
         tls: client.tls.map(log_record),
         early_data: trip.early,
         end: trip.end,
+        limit: limit.map(|limit| &*limit.name),
         user_agent: word(Word::UserAgent),
         referer: word(Word::Referer),
     });

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use sluice_model::Moment;
 use sluice_telemetry::metrics::RateLimitMetrics;
 use tokio::time::sleep_until;
 
 use super::admission::{Admitted, Step};
-use crate::limits::{LiveLimit, Used, Waiting};
+use crate::limits::{LiveLimit, Taking, Used, Waiting};
 
 /// That it is a request's turn at some time. What it took for that is given back where it is dropped before.
 #[derive(Debug)]
@@ -16,18 +15,13 @@ pub(super) struct Turn {
     at: Instant,
     used: Arc<Used>,
     metrics: Arc<RateLimitMetrics>,
-    /// From which quota, by which key, and when; `None` once it had its turn.
-    taken: Option<(usize, u64, Moment)>,
+    /// `None` once it had its turn.
+    taken: Option<Taking>,
     _waiting: Waiting,
 }
 
 impl Turn {
-    pub(super) fn new(
-        at: Instant,
-        waiting: Waiting,
-        limit: &LiveLimit,
-        taken: (usize, u64, Moment),
-    ) -> Self {
+    pub(super) fn new(at: Instant, waiting: Waiting, limit: &LiveLimit, taken: Taking) -> Self {
         limit.metrics.waiting.increment();
         Self {
             at,
@@ -52,10 +46,8 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.metrics.waiting.decrement();
-        if let Some((quota, key, taken)) = self.taken
-            && let Some(limiter) = self.used.limiter(quota)
-        {
-            limiter.give_back(key, taken);
+        if let Some(taken) = self.taken {
+            self.used.give_back(taken);
         }
     }
 }

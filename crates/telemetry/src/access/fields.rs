@@ -58,6 +58,7 @@ fields! {
     TLS_CIPHER = "tls_cipher" both "The cipher suite, by its IANA name.";
     EARLY_DATA = "early_data" http "`true` for a request that was served before the TLS handshake was done (0-RTT). Absent otherwise.";
     END = "end" both "Why it ended, one of the words below.";
+    LIMIT = "limit" http "The rate limit that refused the request. Absent otherwise.";
     USER_AGENT = "user_agent" http "The field `User-Agent`.";
     REFERER = "referer" http "The field `Referer`.";
 }

@@ -44,6 +44,7 @@ pub(super) fn http(out: &mut Vec<u8>, record: &AccessRecord<'_>) {
         line.literal(fields::EARLY_DATA, |out| out.extend_from_slice(b"true"));
     }
     line.text(fields::END, record.end.as_str());
+    optional_text(&mut line, fields::LIMIT, record.limit);
     optional_bytes(&mut line, fields::USER_AGENT, record.user_agent);
     optional_bytes(&mut line, fields::REFERER, record.referer);
     line.end();

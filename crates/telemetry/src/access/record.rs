@@ -48,6 +48,8 @@ pub struct AccessRecord<'a> {
     pub early_data: bool,
     /// Why it ended.
     pub end: End,
+    /// The rate limit that refused it.
+    pub limit: Option<&'a str>,
     /// The field `User-Agent`.
     pub user_agent: Option<&'a [u8]>,
     /// The field `Referer`.

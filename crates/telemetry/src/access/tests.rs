@@ -40,6 +40,7 @@ fn request() -> AccessRecord<'static> {
         tls: None,
         early_data: false,
         end: End::Ok,
+        limit: None,
         user_agent: Some(b"curl/8.5.0"),
         referer: None,
     }
@@ -78,6 +79,7 @@ fn unreadable() -> AccessRecord<'static> {
         attempts: 0,
         request_id: None,
         end: End::BadRequest,
+        limit: None,
         user_agent: None,
         ..request()
     }
@@ -189,6 +191,7 @@ fn every_field_is_in_the_list_and_in_its_order() {
         server_name: Some("s"),
         tls,
         early_data: true,
+        limit: Some("l"),
         ..request()
     };
     let session = TcpRecord { tls, ..session() };

@@ -106,6 +106,7 @@ impl Denials {
             } else {
                 End::Unauthorized
             },
+            limit: None,
         }
     }
 }

@@ -23,7 +23,7 @@ use self::denial::{Denial, Denials};
 use super::admission::Step;
 use super::decide::{Asked, Decision, of_identity};
 use super::identity::Identity;
-use super::inquiry::{Finding, FoundOut, Outcome};
+use super::inquiry::{Finding, FoundOut, Outcome, behind};
 use super::refuse::Refused;
 use super::values::Values;
 use crate::auth::LiveAuth;
@@ -97,7 +97,8 @@ impl Asked<'_, '_, '_> {
             Judgement::Later(finding) => {
                 let (before, _) = self.limits_of(route);
                 let steps = self.limit(before, route, facts, trip)?;
-                let inquiry = self.inquire(finding, values.request_id, steps, trip);
+                let finding = behind(steps, finding);
+                let inquiry = self.inquire(finding, values.request_id, trip);
                 Ok(Admittance::Decided(inquiry))
             }
         }
@@ -121,8 +122,7 @@ impl Asked<'_, '_, '_> {
             Ok(identity) => {
                 let facts = of_identity(values.facts, &identity);
                 let (_, after) = self.limits_of(route);
-                let mut steps = found_out.steps;
-                steps.extend(self.limit(after, route, &facts, trip)?);
+                let steps = self.limit(after, route, &facts, trip)?;
                 Ok(Admittance::In(identity, steps))
             }
             Err(refusal) => Ok(Admittance::Decided(self.denied(&refusal, trip))),
