@@ -2,6 +2,7 @@
 //!
 //! Fields that frame a message or concern one connection are none of these; who makes the edits sees to that.
 
+use memchr::memchr;
 use sluice_route::FieldNames;
 use sluice_wire::h1::{Field, FieldKind, Fields};
 
@@ -67,9 +68,9 @@ impl Edits<'_> {
         }
         let mut at = start;
         while let Some(rest) = out.get(at..).filter(|rest| !rest.is_empty()) {
-            let line = rest.iter().position(|byte| *byte == b'\n');
-            let end = at + line.map_or(rest.len(), |line| line + 1);
-            let name = rest.split(|byte| *byte == b':').next();
+            let line = memchr(b'\n', rest).map_or(rest.len(), |line| line + 1);
+            let end = at + line;
+            let name = memchr(b':', rest).and_then(|colon| rest.get(..colon));
             let name = name.and_then(|name| std::str::from_utf8(name).ok());
             if name.is_some_and(|name| self.removes(name)) {
                 out.drain(at..end);

@@ -54,7 +54,7 @@ impl ForClient {
         id: RouteId,
     ) -> Self {
         let mut gaps = Vec::new();
-        let mut lines = Vec::new();
+        let mut lines = room_for(edits);
         write_lines(edits, &mut lines, |variable, out| {
             let gap = Gap::of(variable);
             let is_open = gap.is_some();
@@ -134,12 +134,17 @@ impl fmt::Debug for ForClient {
 
 /// The lines that a server gets of its route.
 pub(super) fn lines_for_server(edits: &HeadEdits, values: &Values<'_>) -> Vec<u8> {
-    let mut lines = Vec::new();
+    let mut lines = room_for(edits);
     write_lines(edits, &mut lines, |variable, out| {
         values.write(variable, out);
         false
     });
     lines
+}
+
+/// Taken at once, and not bit by bit as lines are added.
+fn room_for(edits: &HeadEdits) -> Vec<u8> {
+    Vec::with_capacity(edits.lines.len() * USUAL_LINE)
 }
 
 /// Appends the lines, without those of which nothing comes. `value` appends what a variable stands for, and says whether that is
@@ -187,6 +192,9 @@ fn drop_empty(lines: &mut Vec<u8>) {
         }
     }
 }
+
+/// Bytes of a field line; most have less.
+const USUAL_LINE: usize = 64;
 
 #[cfg(test)]
 mod tests {
