@@ -361,6 +361,11 @@ fn accepts_trailers(fields: &Fields<'_, '_>) -> bool {
             .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
+/// Appends an IP address as text.
+pub fn write_address(address: IpAddr, out: &mut Vec<u8>) {
+    out.extend_from_slice(AddressText { bytes: [0; 48] }.write(address));
+}
+
 /// An IP address as text, without an allocation.
 struct AddressText {
     bytes: [u8; 48],

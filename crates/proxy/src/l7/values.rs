@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use sluice_http::h1::request::write_address;
 use sluice_route::{Captures, Facts, Variable};
 use sluice_tls::Facts as TlsFacts;
 use sluice_wire::h1::{FieldKind, RequestHead};
@@ -33,11 +34,11 @@ impl Values<'_> {
         let head = self.head;
         let text: &[u8] = match variable {
             Variable::ClientIp => {
-                // Writing to a vector cannot fail.
-                let _ = write!(out, "{}", self.facts.client.to_canonical());
+                write_address(self.facts.client.to_canonical(), out);
                 return;
             }
             Variable::ClientPort => {
+                // Writing to a vector cannot fail.
                 let _ = write!(out, "{}", self.client_port);
                 return;
             }
