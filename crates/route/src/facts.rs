@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use serde_json::Value;
 use sluice_model::Country;
 
+use crate::cookies::{cookie_pairs, cookie_value};
+
 /// What is known of a request when its route is looked for. Nothing is copied into it.
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
@@ -61,11 +63,9 @@ impl Facts<'_> {
     /// whether it did.
     pub fn any_cookie(&self, name: &str, holds: &mut dyn FnMut(&[u8]) -> bool) -> bool {
         self.fields.any("cookie", &mut |field| {
-            field.split(|byte| *byte == b';').any(|pair| {
-                let value = pair.trim_ascii().strip_prefix(name.as_bytes());
-                let value = value.and_then(|value| value.strip_prefix(b"="));
-                value.is_some_and(&mut *holds)
-            })
+            cookie_pairs(field)
+                .filter_map(|pair| cookie_value(pair, name))
+                .any(&mut *holds)
         })
     }
 

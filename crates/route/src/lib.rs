@@ -15,6 +15,7 @@
 
 mod captures;
 mod conditions;
+mod cookies;
 mod covers;
 mod explain;
 mod facts;
@@ -38,6 +39,7 @@ pub use captures::Captures;
 pub use conditions::{
     ClaimCondition, Conditions, CookieCondition, FieldCondition, JsonCondition, ParameterCondition,
 };
+pub use cookies::{cookie_pairs, cookie_value};
 pub use explain::{Aspect, Mismatch, Verdict};
 pub use facts::{CountryLookup, Facts, FieldLookup, IdentityLookup, NoFields, Scheme};
 pub use field_names::{FieldNames, is_taken_for};

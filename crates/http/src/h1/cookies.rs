@@ -1,5 +1,6 @@
 //! The cookies of a request without one that is ours (RFC 6265, 4.2.1).
 
+use sluice_route::{cookie_pairs, cookie_value};
 use sluice_wire::h1::{FieldKind, Fields};
 
 /// Appends a line with all cookies but those of that name; none where no others are left.
@@ -11,14 +12,8 @@ pub(super) fn write_without(name: &str, fields: &Fields<'_, '_>, out: &mut Vec<u
     let lines = fields
         .iter()
         .filter(|field| field.kind == FieldKind::Cookie);
-    let pairs = lines.flat_map(|field| field.value.split(|byte| *byte == b';'));
-    for pair in pairs.map(<[u8]>::trim_ascii) {
-        let is_ours = pair
-            .strip_prefix(name.as_bytes())
-            .is_some_and(|rest| rest.first() == Some(&b'='));
-        if pair.is_empty() || is_ours {
-            continue;
-        }
+    let pairs = lines.flat_map(|field| cookie_pairs(field.value));
+    for pair in pairs.filter(|pair| cookie_value(pair, name).is_none()) {
         if out.len() > before {
             out.extend_from_slice(b"; ");
         }

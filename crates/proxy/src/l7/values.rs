@@ -5,7 +5,7 @@ use std::io::Write as _;
 use sluice_http::h1::request::write_address;
 use sluice_route::{Captures, Facts, Variable};
 use sluice_tls::Facts as TlsFacts;
-use sluice_wire::h1::{FieldKind, RequestHead};
+use sluice_wire::h1::RequestHead;
 
 use super::identity::Identity;
 
@@ -72,7 +72,13 @@ impl Values<'_> {
             // It is chosen when all that is written of the request is written.
             Variable::Server => b"",
             Variable::Header(name) => head.fields.named(name).unwrap_or_default(),
-            Variable::Cookie(name) => cookie(head, name).unwrap_or_default(),
+            Variable::Cookie(name) => {
+                self.facts.any_cookie(name, &mut |value| {
+                    out.extend_from_slice(value);
+                    true
+                });
+                return;
+            }
             Variable::Capture(index) => self
                 .captures
                 .get(*index, self.facts.path)
@@ -103,19 +109,6 @@ fn write_escaped(text: &str, out: &mut Vec<u8>) {
             other => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
-}
-
-/// RFC 6265, 4.2.1
-fn cookie<'a>(head: &RequestHead<'_, 'a>, name: &str) -> Option<&'a [u8]> {
-    head.fields
-        .iter()
-        .filter(|field| field.kind == FieldKind::Cookie)
-        .flat_map(|field| field.value.split(|byte| *byte == b';'))
-        .find_map(|pair| {
-            let pair = pair.trim_ascii();
-            let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-            Some(value)
-        })
 }
 
 #[cfg(test)]
