@@ -235,6 +235,11 @@ impl Shifts {
         if current.running(route).is_some() {
             let says = "taken back by hand".to_owned();
             self.end(&mut current, route, ShiftEnd::Stopped, says);
+        } else if let Some(last) = current.shifts.get_mut(route)
+            && last.told.ended != Some(ShiftEnd::WentBack)
+        {
+            // What it did is undone.
+            last.told.says = "taken back by hand since".to_owned();
         }
         tracing::info!(
             route,

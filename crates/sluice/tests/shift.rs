@@ -132,7 +132,11 @@ fn all_at_once_and_back() {
     let of_file = run(SLUICE, &["explain", "-c", path, url[0], url[1]]);
     let side = "side      v2 (weight 10 of 100: 10.0%)\n";
     assert!(of_file.stdout.contains(side), "{}", of_file.stdout);
-    shift(&balancer, &["shop", "--back"]);
+    let back = shift(&balancer, &["shop", "--back"]);
+    assert!(
+        back.ends_with("shift     to v2: completed, taken back by hand since\n"),
+        "{back}"
+    );
     assert_eq!(answering(&balancer, 200), ["1", "2"]);
     // What the file says anew holds.
     shift(&balancer, &["shop", "--to", "v2"]);
@@ -369,7 +373,7 @@ fn over_the_admin_address() {
             { "upstream": "v1", "weight": 90, "weight-of-file": 90, "share": 0.9 },
             { "upstream": "v2", "weight": 10, "weight-of-file": 10, "share": 0.1 },
         ],
-        "shift": { "to": "v2", "state": "completed", "says": "all at once", "steps": null, "abort-if": [] },
+        "shift": { "to": "v2", "state": "completed", "says": "taken back by hand since", "steps": null, "abort-if": [] },
     }] });
     assert_eq!(shown, expected);
     assert_eq!(balancer.admin("/api/shifts/none").status, 404);
