@@ -69,6 +69,17 @@ impl Facts<'_> {
         })
     }
 
+    /// The value of a parameter of the path (RFC 3986, 3.3), such as `/cart;jsessionid=7`: the one called `name`, in any case, of the last segment that
+    /// has one.
+    pub fn path_parameter(&self, name: &str) -> Option<&str> {
+        let segments = self.path.rsplit('/');
+        let mut parameters = segments.flat_map(|segment| segment.split(';').skip(1));
+        parameters.find_map(|parameter| {
+            let (found, value) = parameter.split_once('=')?;
+            found.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
     /// The query's parameters: names and values, as received. One without `=` has an empty value.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         let pairs = self.query.into_iter().flat_map(|query| query.split('&'));
@@ -121,5 +132,41 @@ impl<N: AsRef<str>, V: AsRef<[u8]>> FieldLookup for Vec<(N, V)> {
         self.iter()
             .filter(|(field, _)| field.as_ref().eq_ignore_ascii_case(name))
             .any(|(_, value)| holds(value.as_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn parameters_of_paths() {
+        for (path, expected) in [
+            ("/a/b;jsessionid=7", Some("7")),
+            ("/a;x=1;JSESSIONID=7.n1/b", Some("7.n1")),
+            ("/a;jsessionid=1/b;jsessionid=2", Some("2")),
+            ("/a;jsessionid=", Some("")),
+            ("/a;jsessionid", None),
+            ("/jsessionid=7", None),
+            ("/a;jsessionids=7", None),
+            ("*", None),
+        ] {
+            let facts = Facts {
+                host: "a",
+                path,
+                query: Some("jsessionid=9"),
+                method: "GET",
+                fields: &NoFields,
+                client: Ipv4Addr::LOCALHOST.into(),
+                scheme: Scheme::Http,
+                tls_subject: None,
+                countries: None,
+                json: None,
+                identity: None,
+            };
+            assert_eq!(facts.path_parameter("JSESSIONID"), expected, "{path}");
+        }
     }
 }

@@ -105,7 +105,17 @@ fn a_session_of_the_application_is_learned() {
             assert_eq!(ask_as(session), session);
         }
     }
-    let metrics = balancer.metrics_after(12);
+    // As servers of Java write it into links, for clients without cookies.
+    let by_link = |session: &str| {
+        let mut client = RawClient::connect(balancer.address("web"));
+        let target = format!("/cart;jsessionid={session}?a=b");
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client.response("GET").text().to_owned()
+    };
+    for session in ["one", "two", "one", "two"] {
+        assert_eq!(by_link(session), session);
+    }
+    let metrics = balancer.metrics_after(16);
     let started = metrics.count("sluice_upstream_sticky_started_total", &[]);
     assert_eq!(started, 4, "not those that were set again");
     // One that nobody has set here is remembered from now on.

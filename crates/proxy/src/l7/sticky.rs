@@ -285,7 +285,13 @@ fn name_of(by: &SessionKey, sessions: &Sessions, facts: &Facts<'_>) -> Option<Se
             std::net::IpAddr::V6(address) => found(&address.octets()),
         },
         SessionKey::Header(field) => facts.fields.any(field, &mut found),
-        SessionKey::AppCookie(cookie) => facts.any_cookie(cookie, &mut found),
+        // Applications write it into their links for clients without cookies.
+        SessionKey::AppCookie(cookie) => {
+            facts.any_cookie(cookie, &mut found)
+                || facts
+                    .path_parameter(cookie)
+                    .is_some_and(|value| found(value.as_bytes()))
+        }
     };
     name
 }

@@ -29,7 +29,7 @@ pub(super) fn describe(
                 ),
                 SessionKey::AppCookie(name) => (
                     format!("cookie {name}"),
-                    facts.any_cookie(name, &mut |_| true),
+                    facts.any_cookie(name, &mut |_| true) || facts.path_parameter(name).is_some(),
                 ),
             };
             let said = if has_one {

@@ -20,7 +20,7 @@ pub(crate) static STICKY: Shape = Shape {
             "app-cookie",
             Kind::Text(Form::CookieName),
             Default::Absent("the application's cookies do not matter"),
-            "The name of a cookie that the application sets, such as `JSESSIONID`: whoever brings it along goes to the server that set it.",
+            "The name of a cookie that the application sets, such as `JSESSIONID`: whoever brings it along, or has it in the path (`;jsessionid=…`), goes to the server that set it.",
         )
         .also(&["appsession", "application-cookie", "learn", "session-cookie"]),
         Key::new(
