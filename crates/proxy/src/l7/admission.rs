@@ -46,16 +46,16 @@ pub(super) struct Refusal {
 
 impl Refusal {
     /// 429, to be tried again in so long: in seconds, rounded up, one at least.
-    pub(super) fn limited(by: LimitId, retry_after: Duration) -> Box<Self> {
+    pub(super) fn limited(by: LimitId, retry_after: Duration) -> Self {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         let seconds = seconds.max(1).to_string();
-        Box::new(Self {
+        Self {
             status: 429,
             fields: vec![("Retry-After".into(), seconds.into_bytes().into())],
             body: Vec::new(),
             end: End::RateLimited,
             limit: Some(by),
-        })
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl Pending {
                 match ask.answer().await {
                     Ok(got) => pending.got.push(got),
                     Err(retry_after) => {
-                        return Admitted::Refused(Refusal::limited(by, retry_after));
+                        return Admitted::Refused(Box::new(Refusal::limited(by, retry_after)));
                     }
                 }
             }
