@@ -8,11 +8,12 @@ mod routes;
 mod serve;
 mod servers;
 mod shifts;
+mod stores;
 mod token;
 
 use std::sync::Arc;
 
-use sluice_control::{Servers, Shifts};
+use sluice_control::{LiveStores, Servers, Shifts};
 use sluice_telemetry::{Readiness, Registry};
 
 pub use listener::AdminListener;
@@ -28,6 +29,8 @@ pub struct AdminState {
     pub readiness: Arc<Readiness>,
     /// The servers behind `/api/upstreams`.
     pub servers: Arc<Servers>,
+    /// The stores behind `/api/stores`.
+    pub stores: Arc<LiveStores>,
     /// The splits behind `/api/shifts`.
     pub shifts: Arc<Shifts>,
     /// What a client must know for everything but `/livez` and `/readyz`; `None` lets everybody in.

@@ -9,7 +9,7 @@ use axum::routing::get;
 use sluice_telemetry::ReadyState;
 use sluice_telemetry::metrics::CONTENT_TYPE;
 
-use crate::{AdminState, servers, shifts, token};
+use crate::{AdminState, servers, shifts, stores, token};
 
 /// All paths. `/livez` and `/readyz` are for whoever runs the process and need no token; anything else does, unknown
 /// paths too, so that nobody learns which there are.
@@ -22,6 +22,7 @@ pub(crate) fn routes(state: AdminState) -> Router {
             "/api/upstreams/{upstream}/servers/{address}",
             get(servers::show).put(servers::set),
         )
+        .route("/api/stores", get(stores::list))
         .route("/api/shifts", get(shifts::list))
         .route("/api/shifts/{route}", get(shifts::show).put(shifts::set))
         .layer(DefaultBodyLimit::max(servers::BODY_MAX))
@@ -97,6 +98,7 @@ sluice
 /livez          200 as long as the process runs
 /readyz         200 while it takes traffic, else 503 and why
 /api/upstreams  every server and its state, as JSON
+/api/stores     every store that balancers share, and whether it is here, as JSON
 /api/shifts     every split, the shares of its sides, and what shifts them, as JSON
 
 PUT /api/upstreams/NAME/servers/ADDRESS with {\"state\": \"drain\"}, \"down\" or \"up\" sets what a server takes,

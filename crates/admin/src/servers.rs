@@ -15,17 +15,20 @@ use crate::routes::FRESH;
 
 /// `GET /api/upstreams`
 pub(crate) async fn list(State(state): State<AdminState>) -> Response {
-    let mut upstreams: Vec<(String, Vec<Value>)> = Vec::new();
-    for (server, admission) in state.servers.admissions() {
-        let shown = shown(&server, admission);
-        match upstreams.last_mut() {
-            Some((name, servers)) if name == server.upstream() => servers.push(shown),
-            _ => upstreams.push((server.upstream().to_owned(), vec![shown])),
-        }
-    }
-    let upstreams: Vec<_> = upstreams
-        .into_iter()
-        .map(|(name, servers)| json!({ "name": name, "servers": servers }))
+    let all = state.servers.admissions();
+    let of_upstream = |servers: &[(LiveServer, Admission)]| {
+        let name = servers.first().map(|(server, _)| server.upstream());
+        let known: Vec<_> = servers.iter().map(|(server, _)| server).collect();
+        let mut sessions = state.servers.sessions(&known).map(Vec::into_iter);
+        let shown = servers.iter().map(|(server, admission)| {
+            let sessions = sessions.as_mut().and_then(Iterator::next);
+            shown(server, *admission, sessions)
+        });
+        json!({ "name": name, "servers": shown.collect::<Vec<_>>() })
+    };
+    let upstreams: Vec<_> = all
+        .chunk_by(|(one, _), (next, _)| one.upstream() == next.upstream())
+        .map(of_upstream)
         .collect();
     said(&json!({ "upstreams": upstreams }))
 }
@@ -36,7 +39,7 @@ pub(crate) async fn show(
     Path((upstream, address)): Path<(String, String)>,
 ) -> Response {
     match state.servers.get(&upstream, &address) {
-        Some(server) => said(&shown(&server, state.servers.admission(&server))),
+        Some(server) => said(&shown_now(&state, &server)),
         None => no_server(&state, &upstream, &address),
     }
 }
@@ -82,7 +85,7 @@ pub(crate) async fn set(
     if let Some(weight) = weight {
         state.servers.set_weight(&server, weight).await;
     }
-    said(&shown(&server, state.servers.admission(&server)))
+    said(&shown_now(&state, &server))
 }
 
 /// Browsers say from which page a request comes that changes something. No page has any business here, whatever its host
@@ -139,7 +142,13 @@ enum Wish {
     Down,
 }
 
-fn shown(server: &LiveServer, admission: Admission) -> Value {
+fn shown_now(state: &AdminState, server: &LiveServer) -> Value {
+    let sessions = state.servers.sessions(&[server]);
+    let sessions = sessions.and_then(|counts| counts.first().copied());
+    shown(server, state.servers.admission(server), sessions)
+}
+
+fn shown(server: &LiveServer, admission: Admission, sessions: Option<usize>) -> Value {
     json!({
         "address": server.address(),
         "state": server.state().as_str(),
@@ -148,6 +157,7 @@ fn shown(server: &LiveServer, admission: Admission) -> Value {
         "in-flight": server.in_flight(),
         "weight": server.weight().value(),
         "weight-by-hand": server.weight_by_hand().map(Weight::value),
+        "sessions": sessions,
     })
 }
 

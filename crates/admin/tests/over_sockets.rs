@@ -44,6 +44,7 @@ impl Admin {
             readiness: Arc::clone(&readiness),
             shifts: Arc::default(),
             servers: Arc::default(),
+            stores: Arc::default(),
             token: token.map(Token::new),
         };
         let (shutdown, told) = oneshot::channel();

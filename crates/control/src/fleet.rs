@@ -36,6 +36,7 @@ use crate::logs;
 use crate::offers::Offers;
 use crate::servers::{Reweighed, Servers};
 use crate::shifts::Shifts;
+use crate::stores::LiveStores;
 
 /// The running workers.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ pub struct Fleet {
     limits: Limits,
     stores: Stores,
     servers: Arc<Servers>,
+    live_stores: Arc<LiveStores>,
     shifts: Arc<Shifts>,
     reweighed: mpsc::Receiver<Reweighed>,
     access_log: Option<(AccessLogSettings, AccessLog)>,
@@ -128,6 +130,7 @@ impl Fleet {
             limits: Limits::default(),
             stores: Stores::default(),
             servers: Arc::new(servers),
+            live_stores: Arc::default(),
             shifts: Arc::new(Shifts::new(registry)),
             reweighed,
             access_log: None,
@@ -157,6 +160,11 @@ impl Fleet {
     /// The servers, to be looked at and set by hand.
     pub fn servers(&self) -> &Arc<Servers> {
         &self.servers
+    }
+
+    /// The stores, to be looked at.
+    pub fn stores(&self) -> &Arc<LiveStores> {
+        &self.live_stores
     }
 
     /// The splits, to be looked at and shifted.
@@ -241,6 +249,7 @@ impl Fleet {
         self.tls = tls;
         self.forget_old_metrics(plan);
         self.servers.replace(plan, &self.endpoints);
+        self.live_stores.replace(&self.stores);
         self.shifts.replace(splits);
         self.registry
             .process()

@@ -16,6 +16,7 @@ mod ports;
 mod servers;
 mod shifts;
 mod source;
+mod stores;
 mod supervisor;
 
 pub use fleet::{ApplyError, Fleet};
@@ -23,4 +24,5 @@ pub use logs::{log_format, log_level};
 pub use servers::{LiveServer, Servers};
 pub use shifts::{ConditionError, OrderError, Shift, ShiftError, Shifts, Side, SplitState, Wanted};
 pub use source::{LoadError, Source};
+pub use stores::LiveStores;
 pub use supervisor::{StartError, Stopped, Supervisor};

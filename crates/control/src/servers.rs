@@ -14,6 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 #[derive(Debug)]
 pub struct Servers {
     current: Mutex<Vec<LiveServer>>,
+    /// What knows of their sessions.
+    endpoints: Mutex<Arc<Endpoints>>,
     reweighed: mpsc::Sender<Reweighed>,
 }
 
@@ -42,6 +44,7 @@ impl Servers {
         let (reweighed, changes) = mpsc::channel(CHANGES);
         let servers = Self {
             current: Mutex::default(),
+            endpoints: Mutex::default(),
             reweighed,
         };
         (servers, changes)
@@ -68,6 +71,19 @@ impl Servers {
         found.map_or(Admission::Nothing, |(_, admission)| admission)
     }
 
+    /// How many sessions each of these servers of one upstream has, where a table remembers them.
+    pub fn sessions(&self, servers: &[&LiveServer]) -> Option<Vec<usize>> {
+        let upstream = servers.first()?.upstream();
+        let addresses: Vec<_> = servers.iter().map(|server| server.address()).collect();
+        let endpoints = Arc::clone(
+            &self
+                .endpoints
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        endpoints.sessions_by_server(upstream, &addresses)
+    }
+
     /// The one with this address in the upstream of this name.
     pub fn get(&self, upstream: &str, address: &str) -> Option<LiveServer> {
         let all = self.lock();
@@ -75,7 +91,7 @@ impl Servers {
         of_upstream.find(|one| one.address() == address).cloned()
     }
 
-    pub(crate) fn replace(&self, plan: &Plan, endpoints: &Endpoints) {
+    pub(crate) fn replace(&self, plan: &Plan, endpoints: &Arc<Endpoints>) {
         let of_upstream = |upstream: &sluice_config::plan::Upstream| {
             let breaker = upstream.circuit_breaker.as_ref();
             let breaker = breaker.map(|breaker| breaker.settings);
@@ -96,6 +112,10 @@ impl Servers {
                 .collect::<Vec<_>>()
         };
         *self.lock() = plan.upstreams.iter().flat_map(of_upstream).collect();
+        *self
+            .endpoints
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::clone(endpoints);
     }
 
     /// Sets a server's weight, or gives it that of the file again. It stays so over reloads, for as long as the server stays in the

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use sluice_admin::{AdminListener, AdminState, Limits, Token, serve};
 use sluice_config::{Plan, plan};
-use sluice_control::{Fleet, Servers, Shifts};
+use sluice_control::{Fleet, LiveStores, Servers, Shifts};
 use sluice_model::BindAddress;
 use sluice_net::listen::{Bound, ListenOptions};
 use sluice_telemetry::{Readiness, Registry};
@@ -20,6 +20,7 @@ pub(crate) struct Admin {
     registry: Arc<Registry>,
     readiness: Arc<Readiness>,
     servers: Arc<Servers>,
+    stores: Arc<LiveStores>,
     shifts: Arc<Shifts>,
 }
 
@@ -32,6 +33,7 @@ impl Admin {
             registry: Arc::clone(registry),
             readiness: Arc::clone(readiness),
             servers: Arc::clone(fleet.servers()),
+            stores: Arc::clone(fleet.stores()),
             shifts: Arc::clone(fleet.shifts()),
         }
     }
@@ -82,6 +84,7 @@ impl Admin {
             registry: Arc::clone(&self.registry),
             readiness: Arc::clone(&self.readiness),
             servers: Arc::clone(&self.servers),
+            stores: Arc::clone(&self.stores),
             shifts: Arc::clone(&self.shifts),
             token: settings
                 .token

@@ -20,18 +20,30 @@ pub(crate) struct LiveServer {
     pub(crate) weight: u32,
     pub(crate) weight_by_hand: Option<u32>,
     pub(crate) in_flight: u32,
+    /// How many sessions it has, where those are remembered.
+    pub(crate) sessions: Option<u64>,
+}
+
+/// A store that balancers share.
+#[derive(Deserialize)]
+pub(crate) struct LiveStore {
+    pub(crate) name: String,
+    /// `here` or `away`.
+    pub(crate) state: String,
+}
+
+impl LiveStore {
+    /// All of them; what went wrong is told.
+    pub(crate) fn all(admin: &AdminClient) -> Result<Vec<Self>, ExitCode> {
+        read::<ToldStores>(&admin.get(STORES)?).map(|told| told.stores)
+    }
 }
 
 impl LiveServer {
     /// All of them, in the order of the file; what went wrong is told.
     pub(crate) fn all(admin: &AdminClient) -> Result<Vec<Self>, ExitCode> {
         let body = admin.get(PATH)?;
-        let told: Told = serde_json::from_str(&body).map_err(|error| {
-            eprintln!(
-                "error: the admin address said what this sluice does not understand: {error}"
-            );
-            ExitCode::FAILURE
-        })?;
+        let told: Told = read(&body)?;
         let of_upstream = |upstream: ToldUpstream| {
             let name = upstream.name;
             upstream.servers.into_iter().map(move |server| Self {
@@ -42,6 +54,7 @@ impl LiveServer {
                 weight: server.weight,
                 weight_by_hand: server.weight_by_hand,
                 in_flight: server.in_flight,
+                sessions: server.sessions,
             })
         };
         Ok(told.upstreams.into_iter().flat_map(of_upstream).collect())
@@ -56,6 +69,18 @@ impl LiveServer {
     pub(crate) fn is_last_resort(&self) -> bool {
         self.takes == "last-resort"
     }
+}
+
+fn read<'b, T: Deserialize<'b>>(body: &'b str) -> Result<T, ExitCode> {
+    serde_json::from_str(body).map_err(|error| {
+        eprintln!("error: the admin address said what this sluice does not understand: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+#[derive(Deserialize)]
+struct ToldStores {
+    stores: Vec<LiveStore>,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +103,9 @@ struct ToldServer {
     weight: u32,
     weight_by_hand: Option<u32>,
     in_flight: u32,
+    sessions: Option<u64>,
 }
 
 /// Where they are told of.
 pub(crate) const PATH: &str = "/api/upstreams";
+const STORES: &str = "/api/stores";

@@ -1,11 +1,11 @@
-//! `sluice status`: how the servers of a running sluice are.
+//! `sluice status`: how the servers of a running sluice are, and the stores that it shares with others.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use crate::admin_client::AdminClient;
 use crate::command_line::StatusArguments;
-use crate::live_servers::LiveServer;
+use crate::live_servers::{LiveServer, LiveStore};
 
 pub(crate) fn status(arguments: &StatusArguments) -> ExitCode {
     match AdminClient::of(&arguments.admin).and_then(|admin| shown(&admin, arguments.json)) {
@@ -21,12 +21,18 @@ fn shown(admin: &AdminClient, json: bool) -> Result<String, ExitCode> {
     if json {
         return admin.get(crate::live_servers::PATH);
     }
-    Ok(table(&LiveServer::all(admin)?))
+    let servers = servers(&LiveServer::all(admin)?);
+    let stores = stores(&LiveStore::all(admin)?);
+    Ok(if stores.is_empty() {
+        servers
+    } else {
+        format!("{servers}\n{stores}")
+    })
 }
 
-/// A line for each server, the columns as wide as what stands in them.
-fn table(servers: &[LiveServer]) -> String {
-    let heads = [
+/// A line for each server.
+fn servers(servers: &[LiveServer]) -> String {
+    let mut heads = vec![
         "UPSTREAM",
         "SERVER",
         "STATE",
@@ -34,13 +40,37 @@ fn table(servers: &[LiveServer]) -> String {
         "WEIGHT",
         "IN FLIGHT",
     ];
-    let mut rows = vec![heads.map(str::to_owned)];
-    rows.extend(servers.iter().map(row));
+    let remembers = servers.iter().any(|server| server.sessions.is_some());
+    if remembers {
+        heads.push("SESSIONS");
+    }
+    let row = |server| {
+        let mut row = row(server);
+        row.truncate(heads.len());
+        row
+    };
+    table(&heads, servers.iter().map(row))
+}
+
+/// A line for each store; nothing where there is none.
+fn stores(stores: &[LiveStore]) -> String {
+    if stores.is_empty() {
+        return String::new();
+    }
+    let row = |store: &LiveStore| vec![store.name.clone(), store.state.clone()];
+    table(&["STORE", "STATE"], stores.iter().map(row))
+}
+
+/// The columns as wide as what stands in them.
+fn table(heads: &[&str], lines: impl Iterator<Item = Vec<String>>) -> String {
+    let heads: Vec<_> = heads.iter().map(|head| (*head).to_owned()).collect();
+    let columns = heads.len();
+    let rows: Vec<_> = std::iter::once(heads).chain(lines).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
-    let widths: Vec<_> = (0..heads.len()).map(width).collect();
+    let widths: Vec<_> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in &rows {
         let mut line = String::new();
@@ -53,18 +83,20 @@ fn table(servers: &[LiveServer]) -> String {
     text
 }
 
-fn row(server: &LiveServer) -> [String; 6] {
+fn row(server: &LiveServer) -> Vec<String> {
     let weight = match server.weight_by_hand {
         Some(weight) => format!("{weight} by hand"),
         None => server.weight.to_string(),
     };
-    [
+    let sessions = server.sessions;
+    vec![
         server.upstream.clone(),
         server.address.clone(),
         server.state.clone(),
         server.takes.clone(),
         weight,
         server.in_flight.to_string(),
+        sessions.map_or_else(|| "-".to_owned(), |count| count.to_string()),
     ]
 }
 
@@ -74,7 +106,7 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_what_stands_in_them() {
-        let server = |upstream: &str, address: &str, weight_by_hand| LiveServer {
+        let server = |upstream: &str, address: &str, weight_by_hand, sessions| LiveServer {
             upstream: upstream.to_owned(),
             address: address.to_owned(),
             state: "half-open".to_owned(),
@@ -82,16 +114,27 @@ mod tests {
             weight: 1,
             weight_by_hand,
             in_flight: 1_000,
+            sessions,
         };
         let servers = [
-            server("app", "127.0.0.1:9001", None),
-            server("a-longer-name", "unix:/run/app.sock", Some(12)),
+            server("app", "127.0.0.1:9001", None, None),
+            server("a-longer-name", "unix:/run/app.sock", Some(12), None),
         ];
         let expected = "\
 UPSTREAM       SERVER              STATE      TAKES   WEIGHT      IN FLIGHT
 app            127.0.0.1:9001      half-open  trials  1           1000
 a-longer-name  unix:/run/app.sock  half-open  trials  12 by hand  1000
 ";
-        assert_eq!(table(&servers), expected);
+        assert_eq!(super::servers(&servers), expected);
+        let sticky = [
+            server("app", "127.0.0.1:9001", None, None),
+            server("old", "127.0.0.1:9002", None, Some(7)),
+        ];
+        let expected = "\
+UPSTREAM  SERVER          STATE      TAKES   WEIGHT  IN FLIGHT  SESSIONS
+app       127.0.0.1:9001  half-open  trials  1       1000       -
+old       127.0.0.1:9002  half-open  trials  1       1000       7
+";
+        assert_eq!(super::servers(&sticky), expected);
     }
 }

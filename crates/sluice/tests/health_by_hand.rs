@@ -51,7 +51,7 @@ fn shown(server: &EchoServer, state: &str) -> Value {
         "drain" => "sessions",
         _ => "nothing",
     };
-    json!({ "address": address, "by-hand": state, "in-flight": 0, "state": state, "takes": takes, "weight": 1, "weight-by-hand": null })
+    json!({ "address": address, "by-hand": state, "in-flight": 0, "sessions": null, "state": state, "takes": takes, "weight": 1, "weight-by-hand": null })
 }
 
 /// The servers that answer a number of requests, each once.

@@ -6,7 +6,7 @@ mod sticky_kit;
 
 use example::Example;
 use sticky_kit::{SLUICE, application, ask, configuration, served_by};
-use testkit::{Balancer, EchoServer, RedisServer, wait_until};
+use testkit::{Balancer, EchoServer, RedisServer, run, wait_until};
 
 const OPERATIONS: &str = "sluice_store_operations_total";
 
@@ -40,6 +40,14 @@ fn wait_operations(balancer: &Balancer, count: usize) {
     balancer.wait_for_metrics("operations of the store", |metrics| {
         metrics.count(OPERATIONS, &[("outcome", "ok")]) >= count
     });
+}
+
+/// What `sluice status` says.
+fn status(balancer: &Balancer) -> String {
+    let file = balancer.file();
+    let finished = run(SLUICE, &["status", "-c", file.to_str().expect("UTF-8")]);
+    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
+    finished.stdout
 }
 
 fn operations(balancer: &Balancer) -> usize {
@@ -125,6 +133,19 @@ fn without_the_store_each_goes_on_by_what_it_knows() {
     for (fields, server) in &users {
         assert_eq!(&served_by(&two, fields), server);
     }
+    let told = status(&one);
+    assert!(told.ends_with("\n\nSTORE  STATE\nmain   here\n"), "{told}");
+    let kept = told
+        .lines()
+        .filter(|line| line.starts_with("app "))
+        .map(|line| {
+            let sessions = line
+                .rsplit(' ')
+                .next()
+                .and_then(|word| word.parse::<usize>().ok());
+            sessions.expect("a number of sessions")
+        });
+    assert_eq!(kept.sum::<usize>(), users.len(), "{told}");
     redis.kill();
     for balancer in [&one, &two] {
         // A worker notices when it asks the next time.
@@ -136,6 +157,7 @@ fn without_the_store_each_goes_on_by_what_it_knows() {
             metrics.count("sluice_store_connected", &[]) == 0
         });
         balancer.wait_for_stderr("the store is away");
+        assert!(status(balancer).ends_with("main   away\n"));
         for (fields, server) in &users {
             assert_eq!(&served_by(balancer, fields), server);
         }

@@ -21,6 +21,17 @@ impl Stores {
         Self(all.collect())
     }
 
+    /// Each store's name, and whether it is away, in the order of their names.
+    pub fn states(&self) -> Vec<(Arc<str>, bool)> {
+        let state = |(name, standing): (&Arc<str>, &Arc<Standing>)| {
+            let is_away = standing.is_away.load(Ordering::Relaxed);
+            (Arc::clone(name), is_away)
+        };
+        let mut states: Vec<_> = self.0.iter().map(state).collect();
+        states.sort_unstable();
+        states
+    }
+
     /// That of a store; a new one where there is none of that name.
     pub fn get(&self, store: &str) -> Arc<Standing> {
         self.0.get(store).map(Arc::clone).unwrap_or_default()

@@ -95,6 +95,14 @@ impl Endpoints {
         self.sessions.live = live.collect();
     }
 
+    /// How many sessions of an upstream each of these servers has, where a table remembers them.
+    pub fn sessions_by_server(&self, upstream: &str, servers: &[&str]) -> Option<Vec<usize>> {
+        let sessions = self.sessions(upstream)?;
+        let signer = sessions.signer();
+        let names: Vec<_> = servers.iter().map(|server| signer.server(server)).collect();
+        Some(sessions.table()?.count_by_server(&names, self.now()))
+    }
+
     /// The sessions of an upstream, where they stay on their servers.
     pub fn sessions(&self, upstream: &str) -> Option<&Arc<Sessions>> {
         self.sessions.live.get(upstream)
