@@ -16,7 +16,9 @@ pub(crate) fn digest(text: &str) -> Option<[u8; 32]> {
 
 /// Bytes as digits in lower case, two for each.
 pub(crate) fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    let pairs = bytes.iter().map(|byte| [byte >> 4, byte & 0xF]);
+    pairs.flatten().map(digit).collect()
 }
 
 #[cfg(test)]

@@ -44,10 +44,10 @@ fn line(arguments: &HashKeyArguments) -> anyhow::Result<String> {
 
 /// As many random bits as nobody tries out, in digits that any field can hold.
 fn generated() -> anyhow::Result<String> {
-    let mut bytes = [0; 24];
+    let mut bytes = [0; 16];
     let filled = SystemRandom::new().fill(&mut bytes);
     filled.ok().context("there is nothing random to be had")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 /// The first line of standard input.

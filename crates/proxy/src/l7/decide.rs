@@ -180,7 +180,7 @@ impl<'b> Asked<'_, '_, 'b> {
         };
         let (identity, steps) = match admittance {
             Admittance::In(identity, steps) => (identity, steps),
-            Admittance::Decided(decided) => return Ok(decided),
+            Admittance::Decided(decided) => return Ok(*decided),
         };
         self.check_length(route)?;
         if let Some(for_client) = &mut trip.for_client {

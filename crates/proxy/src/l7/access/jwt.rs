@@ -18,7 +18,10 @@ use crate::l7::identity::Identity;
 
 /// What was found in the tokens of one request: each `[auth.NAME]` is asked once.
 #[derive(Default)]
-pub(in crate::l7) struct ShownTokens(RefCell<Vec<(AuthId, Result<Rc<Verified>, NoToken>)>>);
+pub(in crate::l7) struct ShownTokens(RefCell<Vec<(AuthId, Shown)>>);
+
+/// What is found in a token.
+type Shown = Result<Rc<Verified>, NoToken>;
 
 /// Why there is no token that lets in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,12 +58,7 @@ impl Asked<'_, '_, '_> {
     }
 
     /// What this one finds in the token of the request.
-    pub(in crate::l7) fn token(
-        &self,
-        id: AuthId,
-        auth: &LiveAuth,
-        settings: &JwtAuth,
-    ) -> Result<Rc<Verified>, NoToken> {
+    pub(in crate::l7) fn token(&self, id: AuthId, auth: &LiveAuth, settings: &JwtAuth) -> Shown {
         let mut tokens = self.tokens.0.borrow_mut();
         if let Some((_, found)) = tokens.iter().find(|(asked, _)| *asked == id) {
             return found.clone();
@@ -101,7 +99,7 @@ fn verdict(found: Result<Rc<Verified>, NoToken>) -> Verdict {
 }
 
 /// Verifies it by the keys that there are now.
-fn verify(token: &str, auth: &LiveAuth, settings: &JwtAuth) -> Result<Rc<Verified>, NoToken> {
+fn verify(token: &str, auth: &LiveAuth, settings: &JwtAuth) -> Shown {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(u64::MAX, |now| now.as_secs());
     let number = auth.key_set.as_ref().map_or(0, |set| set.number());

@@ -51,7 +51,7 @@ pub(super) enum Admittance {
     /// It does, with what it has to wait for.
     In(Identity, Vec<Step>),
     /// It does not, or not yet.
-    Decided((Decision, usize)),
+    Decided(Box<(Decision, usize)>),
 }
 
 /// As whom a client is let in.
@@ -78,7 +78,7 @@ impl Asked<'_, '_, '_> {
             return Err(Refused::Denied);
         }
         if let Some(answered) = cors.and_then(|cors| self.preflight(cors, trip)) {
-            return Ok(Admittance::Decided(answered));
+            return Ok(Admittance::Decided(Box::new(answered)));
         }
         if self.is_too_much(route) {
             return Err(Refused::NoMemory);
@@ -93,13 +93,15 @@ impl Asked<'_, '_, '_> {
                 let steps = self.limit(&route.rate_limits, route, &facts, trip)?;
                 Ok(Admittance::In(identity, steps))
             }
-            Judgement::Now(Err(refusal)) => Ok(Admittance::Decided(self.denied(&refusal, trip))),
+            Judgement::Now(Err(refusal)) => {
+                Ok(Admittance::Decided(Box::new(self.denied(&refusal, trip))))
+            }
             Judgement::Later(finding) => {
                 let (before, _) = self.limits_of(route);
                 let steps = self.limit(before, route, facts, trip)?;
                 let finding = behind(steps, finding);
                 let inquiry = self.inquire(finding, values.request_id, trip);
-                Ok(Admittance::Decided(inquiry))
+                Ok(Admittance::Decided(Box::new(inquiry)))
             }
         }
     }
@@ -125,7 +127,7 @@ impl Asked<'_, '_, '_> {
                 let steps = self.limit(after, route, &facts, trip)?;
                 Ok(Admittance::In(identity, steps))
             }
-            Err(refusal) => Ok(Admittance::Decided(self.denied(&refusal, trip))),
+            Err(refusal) => Ok(Admittance::Decided(Box::new(self.denied(&refusal, trip)))),
         }
     }
 
