@@ -1,6 +1,9 @@
 //! Weights by hand through the real binary, and how servers are shown then.
 
-use testkit::{Balancer, EchoReply, EchoServer, Finished, RawClient, refused_address, run};
+use testkit::{
+    Balancer, EchoReply, EchoServer, Finished, Gate, RawClient, Script, ScriptedServer,
+    refused_address, run, wait_until,
+};
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 
@@ -118,6 +121,43 @@ fn servers_are_shown_as_they_are_now() {
     said(&balancer, &["down", &format!("app/{second}")]);
     let all_down = "all down  refused";
     assert!(explained().contains(all_down), "{}", explained());
+}
+
+#[test]
+fn explain_names_the_server_that_is_chosen_now_and_why() {
+    let gate = Gate::default();
+    let held = || {
+        let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        let script = Script::new().read_request().wait(&gate).write(answer);
+        ScriptedServer::start([script])
+    };
+    let [a, b] = [held(), held()];
+    let balancer = Balancer::start(
+        SLUICE,
+        &format!(
+            "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n\
+             [upstreams.app]\nbalance = \"least-connections\"\nservers = [\"{}\", \"{}\"]\n\
+             [admin]\naddress = \"127.0.0.1:<port:admin>\"\n",
+            a.address(),
+            b.address()
+        ),
+    );
+    let explained = || said(&balancer, &["explain", "--live", "GET", "http://a/"]);
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_until("a request to be under way", || {
+        explained().contains("1 in flight")
+    });
+    let text = explained();
+    let idle = [&a, &b].map(|server| server.address().to_string());
+    let idle = idle
+        .iter()
+        .find(|address| text.contains(&format!("{address} (weight 1 of 2; up, 0 in flight)")))
+        .expect("the other one");
+    let pick = format!("pick      {idle} now: no other has fewer in flight for its weight\n");
+    assert!(text.contains(&pick), "{text}");
+    gate.open();
+    assert_eq!(client.response("GET").status, 200);
 }
 
 #[test]

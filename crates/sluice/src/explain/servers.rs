@@ -98,7 +98,8 @@ impl Servers {
         Ok(())
     }
 
-    /// Which server the request's key leads to, where the policy goes by one.
+    /// Which server the request's key leads to, where the policy goes by one; else which one is chosen now, where servers are known as they
+    /// are, or by what.
     pub(super) fn describe_choice(
         &self,
         upstream: &Upstream,
@@ -106,7 +107,7 @@ impl Servers {
         text: &mut String,
     ) -> std::fmt::Result {
         let Some(key) = &upstream.balance.key else {
-            return Ok(());
+            return self.describe_pick(upstream, text);
         };
         let Some(hash) = key.of_request(facts) else {
             return writeln!(
@@ -118,22 +119,7 @@ impl Servers {
             key: Some(hash),
             ..Ask::default()
         };
-        let mut shapes = upstream.shapes();
-        for (shape, server) in shapes.iter_mut().zip(&upstream.servers) {
-            shape.weight = self.weight(upstream, server);
-        }
-        let idle = Idle(
-            upstream
-                .servers
-                .iter()
-                .map(|server| (self.takes_requests(upstream, server), Load::default()))
-                .collect(),
-        );
-        let mut policy = Policy::new(upstream.balance.settings, &shapes, 0);
-        let chosen = policy
-            .pick(&idle, &ask)
-            .and_then(|position| upstream.servers.get(position));
-        match chosen {
+        match self.picked(upstream, &ask) {
             Some(server) => writeln!(
                 text,
                 "key       {key}: goes to {}, unless that cannot take it",
@@ -141,6 +127,56 @@ impl Servers {
             ),
             None => Ok(()),
         }
+    }
+
+    fn describe_pick(&self, upstream: &Upstream, text: &mut String) -> std::fmt::Result {
+        let can = |server: &&Server| self.takes_requests(upstream, server);
+        if self.live.is_none() || upstream.servers.iter().filter(can).count() < 2 {
+            return Ok(());
+        }
+        let by = match upstream.balance.settings.kind {
+            Kind::LeastConnections(_) => {
+                let Some(server) = self.picked(upstream, &Ask::default()) else {
+                    return Ok(());
+                };
+                let address = &server.address;
+                let why = "no other has fewer in flight for its weight";
+                return writeln!(text, "pick      {address} now: {why}");
+            }
+            Kind::PowerOfTwo => "the one with fewer in flight of two that are drawn",
+            Kind::LeastResponseTime(_) => {
+                "the lowest product of average response time and requests in flight"
+            }
+            Kind::PeakEwma(_) => "the lowest product of peak response time and requests in flight",
+            Kind::C3 { .. } => "the lowest score of response time and requests in flight",
+            Kind::Prequal(_) => {
+                "the fastest, by its probes, of those that are not busier than most"
+            }
+            Kind::LeastBandwidth(_) => "the fewest bytes a second",
+            // The lines of the servers say so, or a key does.
+            _ => return Ok(()),
+        };
+        writeln!(text, "pick      {by}, as each worker has measured")
+    }
+
+    /// Which one the policy chooses, by the requests that servers have in flight.
+    fn picked<'u>(&self, upstream: &'u Upstream, ask: &Ask) -> Option<&'u Server> {
+        let mut shapes = upstream.shapes();
+        for (shape, server) in shapes.iter_mut().zip(&upstream.servers) {
+            shape.weight = self.weight(upstream, server);
+        }
+        let as_now = |server: &Server| {
+            let load = Load::default();
+            let live = self.of(upstream, server);
+            for _ in 0..live.map_or(0, |live| live.in_flight.min(MOST_IN_FLIGHT)) {
+                load.try_enter(None);
+            }
+            (self.takes_requests(upstream, server), load)
+        };
+        let servers = Loaded(upstream.servers.iter().map(as_now).collect());
+        let mut policy = Policy::new(upstream.balance.settings, &shapes, 0);
+        let position = policy.pick(&servers, ask)?;
+        upstream.servers.get(position)
     }
 
     fn of(&self, upstream: &Upstream, server: &Server) -> Option<&LiveServer> {
@@ -191,10 +227,13 @@ fn share_of(upstream: &Upstream, weight: u32, all: u32, what: &str) -> String {
     }
 }
 
-/// Servers without load, and whether each takes requests.
-struct Idle(Vec<(bool, Load)>);
+/// Beyond that it makes no difference here.
+const MOST_IN_FLIGHT: u32 = 100_000;
 
-impl sluice_balance::Servers for Idle {
+/// Servers as they are loaded, and whether each takes requests.
+struct Loaded(Vec<(bool, Load)>);
+
+impl sluice_balance::Servers for Loaded {
     fn is_eligible(&self, server: usize) -> bool {
         self.0.get(server).is_some_and(|(takes, _)| *takes)
     }
