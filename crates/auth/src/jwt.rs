@@ -62,7 +62,7 @@ pub enum JwtError {
 }
 
 impl JwtError {
-    /// Whether other keys than those that are known may verify the token. Of an issuer that signs by a new key under an old name, too.
+    /// Whether the token may be right by other keys than those that are known: new ones, under a new name or an old one.
     pub fn may_be_for_other_keys(self) -> bool {
         matches!(self, Self::NoKey | Self::Signature)
     }
@@ -71,8 +71,15 @@ impl JwtError {
 impl Rules {
     /// What a token claims, where it is signed by one of `keys` and right at `now`, in seconds since 1970.
     pub fn verify(&self, token: &str, keys: &Keys, now: u64) -> Result<Claims, JwtError> {
-        let payload = self.verify_signature(token, keys)?;
-        let claims = object(&payload).ok_or(JwtError::Malformed)?;
+        let (payload, signature) = self.read(token, keys)?;
+        // First what is wrong whatever the keys are, so that nobody looks for others in vain.
+        let claims = self.check(&payload, now)?;
+        signature.map(|()| claims)
+    }
+
+    /// What a payload claims, where that is right.
+    fn check(&self, payload: &[u8], now: u64) -> Result<Claims, JwtError> {
+        let claims = object(payload).ok_or(JwtError::Malformed)?;
         let claims = Claims::new(claims, self.leeway)?;
         claims.check_time(now, self.leeway)?;
         if !self.issuers.is_empty() && !claims.has_text("iss", &self.issuers) {
@@ -86,6 +93,12 @@ impl Rules {
 
     /// What was signed, where the signature is that of one of the keys.
     pub fn verify_signature(&self, token: &str, keys: &Keys) -> Result<Vec<u8>, JwtError> {
+        let (payload, signature) = self.read(token, keys)?;
+        signature.map(|()| payload)
+    }
+
+    /// What a token says, and whether one of the keys has signed it.
+    fn read(&self, token: &str, keys: &Keys) -> Result<(Vec<u8>, Result<(), JwtError>), JwtError> {
         if token.len() > LONGEST {
             return Err(JwtError::Malformed);
         }
@@ -109,13 +122,17 @@ impl Rules {
             Some(id) => Some(id.as_str().ok_or(JwtError::Malformed)?),
         };
         let mut fitting = keys.fitting(algorithm, id).peekable();
-        fitting.peek().ok_or(JwtError::NoKey)?;
+        if fitting.peek().is_none() {
+            return Ok((payload, Err(JwtError::NoKey)));
+        }
         let mut fitting = fitting.take(MOST_TRIED);
-        if fitting.any(|key| key.verifies(algorithm, signed.as_bytes(), &signature)) {
-            Ok(payload)
+        let verifies = fitting.any(|key| key.verifies(algorithm, signed.as_bytes(), &signature));
+        let signature = if verifies {
+            Ok(())
         } else {
             Err(JwtError::Signature)
-        }
+        };
+        Ok((payload, signature))
     }
 }
 

@@ -209,6 +209,26 @@ fn sets_have_keys_by_their_ids() {
 }
 
 #[test]
+fn other_keys_are_worth_a_look_only_where_the_claims_are_right() {
+    let other = Keys::secret(b"another secret");
+    for (claims, error) in [
+        (
+            r#"{"iss":"idp","aud":"api","exp":1000060}"#,
+            JwtError::Signature,
+        ),
+        (r#"{"iss":"idp","aud":"api","exp":999}"#, JwtError::Expired),
+        (r#"{"iss":"x","aud":"api","exp":1000060}"#, JwtError::Issuer),
+        (
+            r#"{"iss":"idp","aud":"x","exp":1000060}"#,
+            JwtError::Audience,
+        ),
+    ] {
+        assert_eq!(rules().verify(&token(claims), &other, NOW), Err(error));
+        assert_eq!(error.may_be_for_other_keys(), error == JwtError::Signature);
+    }
+}
+
+#[test]
 fn secrets_that_anybody_may_read_are_no_keys() {
     let secret = r#"{"kty":"oct","k":"AAAA"}"#;
     let public =

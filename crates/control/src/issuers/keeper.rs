@@ -49,13 +49,19 @@ impl<F: Fetches> Keeper<F> {
     /// Fetches once. Where keys came: how long until the next time.
     async fn attempt(&mut self, failures: u32) -> Option<Duration> {
         let fetched = self.fetches.fetch().await;
-        let came_at = fetched.is_ok().then(SystemTime::now);
-        self.registry.key_sets().fetched(&self.auth, came_at);
-        let fetched = fetched
-            .inspect_err(|error| self.tell(error, failures))
-            .ok()?;
+        let metrics = self.registry.key_sets();
+        let fetched = match fetched {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                metrics.fetched(&self.auth, None);
+                self.tell(&error, failures);
+                return None;
+            }
+        };
         let count = fetched.keys.len();
-        if self.key_set.put(fetched.keys) {
+        let are_new = self.key_set.put(fetched.keys);
+        metrics.fetched(&self.auth, Some(SystemTime::now()));
+        if are_new {
             tracing::info!(
                 auth = %self.auth,
                 url = %self.source.url,

@@ -21,7 +21,7 @@ use super::client::client;
 use super::for_client::ForClient;
 use super::grpc;
 use super::identity::Identity;
-use super::inquiry::{FoundOut, Inquiry};
+use super::inquiry::{FoundClient, FoundOut, Inquiry};
 use super::outgoing::{Onward, Outgoing};
 use super::refuse::{MaxForwards, Refused};
 use super::respond::{self, Answer};
@@ -131,6 +131,12 @@ impl<'b> Asked<'_, '_, 'b> {
         };
         let mut captures = Captures::new();
         let found = self.http.router.find(&facts, &mut captures);
+        if found_out.is_none()
+            && let Some(finding) = self.newer_keys()
+        {
+            return Ok(self.inquire(finding, request_id, trip));
+        }
+        let found_client = found_out.and_then(|found_out| found_out.client);
         let found = found.and_then(|found| self.http.routes.get(found));
         let id = *found.ok_or(Refused::NoRoute)?;
         let route = self.listener.live.plan.routes.get(id.0);
@@ -138,12 +144,12 @@ impl<'b> Asked<'_, '_, 'b> {
         trip.route = Some(id);
         let values = self.values(&facts, &captures, request_id, &route.name);
         if let Some(edits) = &route.edits.response
-            && found_out.is_none()
+            && found_client.is_none()
         {
             let for_client = ForClient::of_route(edits, &values, self.listener, id);
             trip.for_client = Some(Box::new(for_client));
         }
-        self.follow(route, values, max_forwards, found_out, trip)
+        self.follow(route, values, max_forwards, found_client, trip)
     }
 
     /// What is answered whatever the routes say.
@@ -171,12 +177,12 @@ impl<'b> Asked<'_, '_, 'b> {
         route: &Route,
         values: Values<'_>,
         max_forwards: Option<MaxForwards>,
-        found_out: Option<Box<FoundOut>>,
+        found_client: Option<FoundClient>,
         trip: &mut Trip,
     ) -> Result<(Decision, usize), Refused> {
-        let admittance = match found_out {
+        let admittance = match found_client {
             None => self.admit(route, &values, trip)?,
-            Some(found_out) => self.admit_later(route, &values, *found_out, trip)?,
+            Some(found_client) => self.admit_later(route, &values, found_client, trip)?,
         };
         let (identity, steps) = match admittance {
             Admittance::In(identity, steps) => (identity, steps),

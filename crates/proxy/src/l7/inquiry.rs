@@ -21,8 +21,9 @@ use crate::trip::Trip;
 /// As whom a client is let in, or what it is told.
 pub(super) type Outcome = Result<Identity, Box<Refusal>>;
 
-/// An outcome that is waited for. It has to come to an end by itself.
-pub(super) type Finding = Pin<Box<dyn Future<Output = Outcome>>>;
+/// An outcome that is waited for; `None` where all begins anew, with keys of tokens that are known now. It has to come to an end by
+/// itself.
+pub(super) type Finding = Pin<Box<dyn Future<Output = Option<Outcome>>>>;
 
 /// The same once these steps have let the request on, and their refusal where one of them does not.
 pub(super) fn behind(steps: Vec<Step>, finding: Finding) -> Finding {
@@ -32,7 +33,7 @@ pub(super) fn behind(steps: Vec<Step>, finding: Finding) -> Finding {
     Box::pin(async move {
         for step in steps {
             if let Admitted::Refused(refusal) = step.await {
-                return Err(refusal);
+                return Some(Err(refusal));
             }
         }
         finding.await
@@ -51,9 +52,15 @@ pub(super) struct Inquiry {
 
 /// What was found out, for the request to be decided upon once more.
 pub(super) struct FoundOut {
+    pub(super) request_id: Box<str>,
+    /// `None` where it was only waited for keys.
+    pub(super) client: Option<FoundClient>,
+}
+
+/// What was found out about a client.
+pub(super) struct FoundClient {
     pub(super) outcome: Outcome,
     pub(super) route: Option<RouteId>,
-    pub(super) request_id: Box<str>,
 }
 
 impl Asked<'_, '_, '_> {
@@ -102,10 +109,7 @@ pub(super) async fn settle(
         trip.end = End::ClientClosed;
         return None;
     };
-    downstream.found_out = Some(Box::new(FoundOut {
-        outcome,
-        route,
-        request_id,
-    }));
+    let client = outcome.map(|outcome| FoundClient { outcome, route });
+    downstream.found_out = Some(Box::new(FoundOut { request_id, client }));
     receive::again(downstream, listener, trip)
 }

@@ -44,8 +44,11 @@ pub(super) async fn run(downstream: &mut Downstream, received: usize) -> (After,
     // From here on it is recorded, however it ends.
     *begun = true;
 
-    // Who the client is, where that has to be found out.
-    if let Decision::Inquire(inquiry) = decision {
+    // Who the client is, where that has to be found out: perhaps after the keys that verify its token.
+    for _ in 0..INQUIRIES {
+        let Decision::Inquire(inquiry) = decision else {
+            break;
+        };
         let settled = Box::pin(inquiry::settle(downstream, &listener, trip, inquiry)).await;
         let Some(settled) = settled else {
             return (After::Close, under_way.ended());
@@ -68,9 +71,12 @@ pub(super) async fn run(downstream: &mut Downstream, received: usize) -> (After,
         Decision::Forward(request) => forward::run(downstream, &listener, trip, request).await,
         // An answer of our own: a fixed one, a redirect, or a refusal.
         Decision::Answer(answer) => respond::send(downstream, trip, answer).await,
-        // Nothing waits twice.
+        // Nothing waits more often.
         Decision::Wait(_) | Decision::Inquire(_) => After::Close,
     };
 
     (after, under_way.ended())
 }
+
+/// How often it is found out who a client is: the second time by newer keys.
+const INQUIRIES: usize = 2;

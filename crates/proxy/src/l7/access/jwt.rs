@@ -15,6 +15,7 @@ use crate::auth::{LiveAuth, Verified};
 use crate::key_set::KeySet;
 use crate::l7::decide::Asked;
 use crate::l7::identity::Identity;
+use crate::l7::inquiry::Finding;
 
 /// What was found in the tokens of one request: each `[auth.NAME]` is asked once.
 #[derive(Default)]
@@ -71,6 +72,32 @@ impl Asked<'_, '_, '_> {
         found
     }
 
+    /// Where routes have looked for claims in a token which none of the keys verifies: has newer ones fetched, if they may be had.
+    pub(in crate::l7) fn newer_keys(&self) -> Option<Finding> {
+        let tokens = self.tokens.0.borrow();
+        let key_sets: Vec<_> = tokens
+            .iter()
+            .filter_map(|(id, found)| match found {
+                Err(NoToken::NoKey(number)) => {
+                    let key_set = self.listener.live.auth(*id)?.key_set.as_ref()?;
+                    key_set
+                        .may_differ_from(*number)
+                        .then(|| Arc::clone(key_set))
+                }
+                _ => None,
+            })
+            .collect();
+        if key_sets.is_empty() {
+            return None;
+        }
+        Some(Box::pin(async move {
+            for key_set in key_sets {
+                key_set.renewed().await;
+            }
+            None
+        }))
+    }
+
     fn shown_token(&self) -> Option<&str> {
         self.only_field("authorization").and_then(token_of)
     }
@@ -87,7 +114,7 @@ async fn judge_by_newer_keys(
     verdict(verify(&token, &auth, &settings))
 }
 
-fn verdict(found: Result<Rc<Verified>, NoToken>) -> Verdict {
+fn verdict(found: Shown) -> Verdict {
     match found {
         Ok(token) => Verdict::In(Identity::of_token(token)),
         Err(NoToken::Missing) => Verdict::Out(Denial::missing("Bearer")),

@@ -23,7 +23,7 @@ use self::denial::{Denial, Denials};
 use super::admission::Step;
 use super::decide::{Asked, Decision, of_identity};
 use super::identity::Identity;
-use super::inquiry::{Finding, FoundOut, Outcome, behind};
+use super::inquiry::{Finding, FoundClient, Outcome, behind};
 use super::refuse::Refused;
 use super::values::Values;
 use crate::auth::LiveAuth;
@@ -111,12 +111,12 @@ impl Asked<'_, '_, '_> {
         &self,
         route: &Route,
         values: &Values<'_>,
-        found_out: FoundOut,
+        found_client: FoundClient,
         trip: &mut Trip,
     ) -> Result<Admittance, Refused> {
         // A token may have expired meanwhile, and with it what led to the route that has asked.
-        let outcome = if found_out.route == trip.route {
-            found_out.outcome
+        let outcome = if found_client.route == trip.route {
+            found_client.outcome
         } else {
             Err(Box::new(Denials::from(Denial::FAILURE).refusal()))
         };
@@ -185,12 +185,12 @@ fn name_lines(field: Option<&str>, name: &str) -> Vec<u8> {
 }
 
 /// Waits for one verdict after the other, until one lets in.
-async fn any_of(later: Vec<(Rc<LiveAuth>, Judging)>, mut denials: Denials) -> Outcome {
+async fn any_of(later: Vec<(Rc<LiveAuth>, Judging)>, mut denials: Denials) -> Option<Outcome> {
     for (auth, judging) in later {
         match judging.await {
             Verdict::In(identity) => {
                 auth.count(AuthOutcome::Allowed);
-                return Ok(identity);
+                return Some(Ok(identity));
             }
             Verdict::Out(denial) => {
                 auth.count(denial.outcome);
@@ -198,5 +198,5 @@ async fn any_of(later: Vec<(Rc<LiveAuth>, Judging)>, mut denials: Denials) -> Ou
             }
         }
     }
-    Err(Box::new(denials.refusal()))
+    Some(Err(Box::new(denials.refusal())))
 }
