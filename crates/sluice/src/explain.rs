@@ -1,6 +1,7 @@
 //! `sluice explain`: which route, upstream and server a request would get, and why.
 
 mod access;
+mod auth;
 mod changes;
 mod identity;
 mod limits;
@@ -272,7 +273,7 @@ fn answer(
             if !changes::describe_cors(route, &facts, &mut text)? {
                 return Ok(text);
             }
-            describe_auth(plan, route, &mut text)?;
+            auth::describe(plan, route, &mut text)?;
             limits::describe(plan, route, &facts, &mut text)?;
             changes::describe(route, &facts, &captures, &mut text)?;
             describe(plan, route, &facts, servers, &mut text)?;
@@ -314,17 +315,6 @@ fn has_port(listener: &Listener, port: u16) -> bool {
         BindAddress::Ip(address) => address.port() == port,
         BindAddress::Unix(_) => false,
     }
-}
-
-/// Who is let in. What is shown is not looked at: it is a secret.
-fn describe_auth(plan: &Plan, route: &Route, text: &mut String) -> std::fmt::Result {
-    let Some(auth) = &route.auth else {
-        return Ok(());
-    };
-    let named = auth.any.iter().filter_map(|id| plan.auths.get(id.0));
-    let named: Vec<&str> = named.map(|auth| &*auth.name).collect();
-    let quantity = if named.len() > 1 { "one of " } else { "" };
-    writeln!(text, "auth      asks for {quantity}{}", named.join(", "))
 }
 
 fn describe(

@@ -2,6 +2,7 @@
 
 mod http_proxy;
 mod jwt_kit;
+#[expect(dead_code, reason = "no client of openssl here")]
 mod tls_kit;
 
 use std::net::SocketAddr;
