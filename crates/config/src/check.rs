@@ -365,6 +365,8 @@ fn key_of_connections(
         HashKey::Header(_) => "header",
         HashKey::Cookie(_) => "cookie",
         HashKey::Query(_) => "query",
+        HashKey::Claim(_) => "token",
+        HashKey::AuthName => "name",
         HashKey::Path => "path",
     };
     findings.push(

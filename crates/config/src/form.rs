@@ -373,17 +373,33 @@ fn hash_key(text: &str) -> Result<HashKey, Misfit> {
         None if text == "path" => Ok(HashKey::Path),
         Some(("header", of)) => Ok(HashKey::Header(name(of)?.to_ascii_lowercase().into())),
         Some(("cookie", of)) => Ok(HashKey::Cookie(name(of)?.into())),
+        None if text == "auth-name" => Ok(HashKey::AuthName),
         Some(("query", "")) => Err(Misfit::new("the name is missing")),
+        Some(("jwt", "")) => Err(Misfit::new("the name of the claim is missing")),
+        Some(("jwt", of)) => Ok(HashKey::Claim(of.into())),
         Some(("query", of)) => Ok(HashKey::Query(of.into())),
         _ => Err(no_hash_key(text)),
     }
 }
 
 fn no_hash_key(text: &str) -> Misfit {
-    let misfit = Misfit::new("it is client-ip, path, header:NAME, cookie:NAME or query:NAME");
+    let misfit = Misfit::new(
+        "it is client-ip, path, header:NAME, cookie:NAME, query:NAME, jwt:CLAIM or auth-name",
+    );
     let (word, name) = text.split_once(':').unwrap_or((text, "NAME"));
-    match closest(word, ["client-ip", "path", "header", "cookie", "query"]) {
-        Some(meant @ ("client-ip" | "path")) => misfit.help(format!("did you mean \"{meant}\"?")),
+    let known = [
+        "client-ip",
+        "path",
+        "header",
+        "cookie",
+        "query",
+        "jwt",
+        "auth-name",
+    ];
+    match closest(word, known) {
+        Some(meant @ ("client-ip" | "path" | "auth-name")) => {
+            misfit.help(format!("did you mean \"{meant}\"?"))
+        }
         Some(meant) => misfit.help(format!("did you mean \"{meant}:{name}\"?")),
         None if field_name(text).is_ok() => misfit.help(format!("did you mean \"header:{text}\"?")),
         None => misfit,

@@ -307,6 +307,74 @@ classes = [{{ match.claims = {{ plan = "gold" }}, rate = "3/d" }}]
 }
 
 #[test]
+fn clients_stay_on_their_side_and_server_by_what_their_tokens_say() {
+    let house = House::new();
+    let servers = ["1", "2", "3"].map(EchoServer::start);
+    let addresses = servers
+        .each_ref()
+        .map(|server| server.address().to_string());
+    let balancer = house.start(&format!(
+        r#"
+[[routes]]
+match.path = "/split"
+auth = ["tokens", "keys"]
+split = [{{ upstream = "app" }}, {{ upstream = "hashed" }}]
+split-by = "jwt:org"
+
+[[routes]]
+match.path = "/hashed"
+auth = ["tokens", "keys"]
+upstream = "hashed"
+{REST}
+[upstreams.hashed]
+servers = {addresses:?}
+balance = {{ policy = "maglev", key = "auth-name" }}
+"#
+    ));
+    let server = |target: &str, fields: &str| {
+        EchoReply::from_response(&ask(&balancer, target, fields)).server
+    };
+    let servers_of = |target: &str, claim: &str| {
+        let mut all = Vec::new();
+        for number in 0..16 {
+            let of = |other: u32| {
+                let token = format!(r#"{{"{claim}":"{number}","other":{other}}}"#);
+                server(target, &house.issuer.shows(&token))
+            };
+            let first = of(0);
+            let is_on_app = first == "app";
+            for other in 1..4 {
+                let next = of(other);
+                let stays = if target == "/split" {
+                    (next == "app") == is_on_app
+                } else {
+                    next == first
+                };
+                assert!(stays, "{claim} {number}: {first}, {next}");
+            }
+            all.push(first);
+        }
+        all.sort();
+        all.dedup();
+        all
+    };
+    let sides = servers_of("/split", "org");
+    assert!(
+        sides.len() > 1 && sides.contains(&"app".to_owned()),
+        "{sides:?}"
+    );
+    assert_eq!(servers_of("/hashed", "sub").len(), 3);
+    let of_shop = server("/hashed", "X-Api-Key: secret\r\n");
+    for _ in 0..3 {
+        assert_eq!(server("/hashed", "X-Api-Key: secret\r\n"), of_shop);
+    }
+    assert_eq!(
+        server("/hashed", &house.issuer.shows(r#"{"sub":"shop"}"#)),
+        of_shop
+    );
+}
+
+#[test]
 fn trying_out_passwords_is_limited_before_they_are_checked() {
     let house = House::new();
     let tables = format!(

@@ -8,6 +8,7 @@ use sluice_balance::{ServerShape, Settings, key_hash};
 use sluice_health::SojournSettings;
 use sluice_route::Facts;
 
+use super::rate_limit::text_of;
 use super::{Server, Upstream};
 
 /// Which server takes the next request.
@@ -45,6 +46,10 @@ pub enum HashKey {
     Cookie(Box<str>),
     /// `query:NAME`: the first parameter of that name, as it was sent, its percent-encoding too.
     Query(Box<str>),
+    /// `jwt:NAME`: a claim of the token by which the client was let in.
+    Claim(Box<str>),
+    /// `auth-name`: the name under which the client was let in.
+    AuthName,
     /// `path`, normalised, without the query.
     Path,
 }
@@ -57,6 +62,8 @@ impl fmt::Display for HashKey {
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Cookie(name) => write!(f, "cookie:{name}"),
             Self::Query(name) => write!(f, "query:{name}"),
+            Self::Claim(name) => write!(f, "jwt:{name}"),
+            Self::AuthName => f.write_str("auth-name"),
             Self::Path => f.write_str("path"),
         }
     }
@@ -94,7 +101,7 @@ impl LoadReport {
 
 impl HashKey {
     /// The key's hash for a request: the same in every process and on every machine. `None` where the request has no such
-    /// field, cookie or parameter.
+    /// field, cookie, parameter, claim or name.
     pub fn of_request(&self, facts: &Facts<'_>) -> Option<u64> {
         match self {
             Self::ClientIp => Some(Self::of_address(facts.client)),
@@ -103,6 +110,15 @@ impl HashKey {
                 let mut parameters = facts.parameters();
                 let found = parameters.find(|(found, _)| **found == **name);
                 found.map(|(_, value)| key_hash(value.as_bytes()))
+            }
+            Self::AuthName => Some(key_hash(facts.identity?.name()?.as_bytes())),
+            Self::Claim(name) => {
+                let mut hash = None;
+                facts.identity?.any_claim(&[], name, &mut |claim| {
+                    hash = Some(key_hash(text_of(claim).as_bytes()));
+                    true
+                });
+                hash
             }
             Self::Header(name) => {
                 let mut hash = None;

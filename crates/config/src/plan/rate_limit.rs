@@ -1,5 +1,6 @@
 //! How much each client may have.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -188,7 +189,7 @@ impl LimitKey {
                 KeyPart::Claim(name) => {
                     if let Some(known) = facts.identity {
                         known.any_claim(&[], name, &mut |claim| {
-                            write_claim(claim, out);
+                            out.extend_from_slice(text_of(claim).as_bytes());
                             true
                         });
                     }
@@ -225,10 +226,10 @@ impl LimitKey {
 }
 
 /// A text as it is, anything else as JSON.
-fn write_claim(claim: &Value, out: &mut Vec<u8>) {
+pub(super) fn text_of(claim: &Value) -> Cow<'_, str> {
     match claim {
-        Value::String(text) => out.extend_from_slice(text.as_bytes()),
-        other => out.extend_from_slice(other.to_string().as_bytes()),
+        Value::String(text) => text.into(),
+        other => other.to_string().into(),
     }
 }
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::conditions::{CookieCondition, FieldCondition, ParameterCondition};
+use crate::conditions::{ClaimCondition, CookieCondition, FieldCondition, ParameterCondition};
 use crate::explain::Aspect;
 use crate::facts::{NoFields, Scheme};
 use crate::host::HostPattern;
@@ -203,6 +203,51 @@ fn covering() {
         (rule("", "/*"), any, false),
     ] {
         assert_eq!(wide.covers(&narrow), expected, "{wide:?} {narrow:?}");
+    }
+}
+
+#[test]
+fn covering_claims() {
+    let with = |claims: &[(&str, &str)], verifiers: &[usize]| {
+        let condition = |(name, value): &(&str, &str)| ClaimCondition {
+            name: (*name).into(),
+            value: Pattern::parse(value).expect("a pattern"),
+            verifiers: Box::default(),
+        };
+        let conditions = Conditions {
+            claims: claims.iter().map(condition).collect(),
+            ..Conditions::default()
+        };
+        conditions.verified_by(verifiers)
+    };
+    for (wide, narrow, expected) in [
+        (with(&[("a", "*")], &[1]), with(&[("a", "x")], &[1]), true),
+        (
+            with(&[("a", "*")], &[1, 2]),
+            with(&[("a", "x")], &[2]),
+            true,
+        ),
+        // A token may be one that only the other takes.
+        (
+            with(&[("a", "*")], &[1]),
+            with(&[("a", "x")], &[1, 2]),
+            false,
+        ),
+        (with(&[("a", "*")], &[1]), with(&[("b", "x")], &[1]), false),
+        (with(&[("a", "x")], &[1]), with(&[("a", "*")], &[1]), false),
+        (with(&[], &[1]), with(&[("a", "*")], &[1]), true),
+    ] {
+        assert_eq!(wide.covers(&narrow), expected, "{wide:?} {narrow:?}");
+    }
+    let nested = Conditions {
+        not: vec![with(&[("a", "*")], &[])],
+        any: vec![with(&[("b", "*")], &[])],
+        ..Conditions::default()
+    };
+    assert!(nested.go_by_claims() && !rule("a", "/").go_by_claims());
+    let nested = nested.verified_by(&[7]);
+    for part in [&nested.not, &nested.any] {
+        assert_eq!(*part[0].claims[0].verifiers, [7]);
     }
 }
 

@@ -5,7 +5,7 @@ use sluice_route::{Template, Variable};
 use crate::build::matching::places_of;
 use crate::build::{Builder, HalfRoute};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::plan::{AuthKind, KeyPart, LimitId, RouteAuth};
+use crate::plan::{AuthKind, HashKey, KeyPart, LimitId, RouteAuth};
 use crate::read::{Section, Typed};
 
 impl Builder<'_> {
@@ -49,7 +49,11 @@ impl Builder<'_> {
         if verifiers.is_empty() {
             self.no_tokens(route, texts);
         }
-        self.limits_by_nobody(route, !verifiers.is_empty(), has_names);
+        let known = Known {
+            tokens: !verifiers.is_empty(),
+            names: has_names,
+        };
+        self.keys_of_nobody(route, known);
         verifiers
     }
 
@@ -76,35 +80,49 @@ impl Builder<'_> {
         }
     }
 
-    /// Reports limits of a route whose keys its `auth` does not know.
-    fn limits_by_nobody(&mut self, route: &Section, has_tokens: bool, has_names: bool) {
-        if route.set_at("rate-limits").is_none() {
-            return;
-        }
-        for (name, span) in route.items::<String>("rate-limits").unwrap_or_default() {
-            let mut sections = self.rate_limits.iter();
-            let section = sections.find(|section| section.name == name);
-            let parts = section.and_then(|section| section.items::<KeyPart>("key"));
-            for (part, key) in parts.unwrap_or_default() {
-                let (lacks, help) = match part {
-                    KeyPart::Claim(_) if !has_tokens => (
-                        "no `auth` of this route verifies tokens",
-                        self.help_with_tokens(),
-                    ),
-                    KeyPart::AuthName if !has_names => (
-                        "no `auth` of this route lets in under a name",
-                        HELP_WITH_NAMES.to_owned(),
-                    ),
-                    _ => continue,
-                };
-                let message = format!("`{}` goes by `{part}`, but {lacks}", self.written(&span));
-                self.findings.push(
-                    Diagnostic::error(span.clone(), message)
-                        .related(key, "the key")
-                        .help(help),
-                );
+    /// Reports what of a route goes by keys that its `auth` does not know: limits, and a split.
+    fn keys_of_nobody(&mut self, route: &Section, known: Known) {
+        if route.set_at("rate-limits").is_some() {
+            for (name, span) in route.items::<String>("rate-limits").unwrap_or_default() {
+                let mut sections = self.rate_limits.iter();
+                let section = sections.find(|section| section.name == name);
+                let parts = section.and_then(|section| section.items::<KeyPart>("key"));
+                for (part, at) in parts.unwrap_or_default() {
+                    let (lacks, help) = match part {
+                        KeyPart::Claim(_) if !known.tokens => self.lacks_tokens(),
+                        KeyPart::AuthName if !known.names => lacks_names(),
+                        _ => continue,
+                    };
+                    let message =
+                        format!("`{}` goes by `{part}`, but {lacks}", self.written(&span));
+                    self.findings.push(
+                        Diagnostic::error(span.clone(), message)
+                            .related(at, "the key")
+                            .help(help),
+                    );
+                }
             }
         }
+        let key = route
+            .set_at("split-by")
+            .and_then(|_| route.read("split-by"));
+        if let Some(read) = key
+            && let Typed::HashKey(key) = &read.typed
+        {
+            let (lacks, help) = match key {
+                HashKey::Claim(_) if !known.tokens => self.lacks_tokens(),
+                HashKey::AuthName if !known.names => lacks_names(),
+                _ => return,
+            };
+            let message = format!("this split goes by `{key}`, but {lacks}");
+            self.findings
+                .push(Diagnostic::error(read.span.clone(), message).help(help));
+        }
+    }
+
+    fn lacks_tokens(&self) -> (&'static str, String) {
+        let lacks = "no `auth` of this route verifies tokens";
+        (lacks, self.help_with_tokens())
     }
 
     /// Classes of limits that go by who the client is, where no route that names the limit knows.
@@ -161,6 +179,20 @@ impl Builder<'_> {
             None => "a table `[auth.NAME]` with `jwt` verifies them, and `auth = \"NAME\"` of the route names it".to_owned(),
         }
     }
+}
+
+/// What a route's `auth` knows of clients.
+#[derive(Clone, Copy)]
+struct Known {
+    /// The claims of their tokens.
+    tokens: bool,
+    /// Their names.
+    names: bool,
+}
+
+fn lacks_names() -> (&'static str, String) {
+    let lacks = "no `auth` of this route lets in under a name";
+    (lacks, HELP_WITH_NAMES.to_owned())
 }
 
 fn verifies_tokens(kind: &AuthKind) -> bool {

@@ -89,7 +89,7 @@ pub(crate) static ROUTE: Shape = Shape {
             Kind::Either(&[Kind::Text(Form::HashKey), Kind::Table(&ASSIGN)]),
             Default::Absent("chance decides for each request by itself"),
             "With `split`: what keeps a client on its side as weights grow. `cookie:NAME`, `header:NAME`, `query:NAME`, `client-ip`, \
-             `path`, and chance for a request that has no such thing; a table is a cookie that sluice itself sets.",
+             `path`, `jwt:CLAIM` or `auth-name`, by who is let in, and chance for a request that has no such thing; a table is a cookie that sluice itself sets.",
         )
         .also(&["split-on", "split-key", "hash-on", "stickiness"]),
         Key::new(

@@ -276,8 +276,8 @@ pub(crate) static BALANCE: Shape = Shape {
             "key",
             Kind::Text(Form::HashKey),
             Default::Depends("`\"client-ip\"`"),
-            "`consistent-hash` and `maglev`: what of a request decides about its server: `client-ip`, `path`, `header:NAME`, `cookie:NAME` \
-             or `query:NAME`. A request without it goes to any server. Of a tcp connection, only `client-ip` is known.",
+            "`consistent-hash` and `maglev`: what of a request decides about its server: `client-ip`, `path`, `header:NAME`, `cookie:NAME`, \
+             `query:NAME`, or who the client is by `auth` of the route: `jwt:CLAIM` or `auth-name`. A request without it goes to any server. Of a tcp connection, only `client-ip` is known.",
         ),
         Key::new(
             "virtual-nodes",
