@@ -239,7 +239,7 @@ impl Shifts {
             && last.told.ended != Some(ShiftEnd::WentBack)
         {
             // What it did is undone.
-            last.told.says = "taken back by hand since".to_owned();
+            "taken back by hand since".clone_into(&mut last.told.says);
         }
         tracing::info!(
             route,
