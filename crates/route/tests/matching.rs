@@ -219,9 +219,12 @@ impl IdentityLookup for Claims {
         holds: &mut dyn FnMut(&serde_json::Value) -> bool,
     ) -> bool {
         let claims = self.0.as_ref().filter(|_| verifiers.contains(&VERIFIER));
-        let found = claims.and_then(|claims| match name.starts_with('/') {
-            true => claims.pointer(name),
-            false => claims.get(name),
+        let found = claims.and_then(|claims| {
+            if name.starts_with('/') {
+                claims.pointer(name)
+            } else {
+                claims.get(name)
+            }
         });
         found.is_some_and(holds)
     }
