@@ -202,28 +202,46 @@ impl Conditions {
 
     /// The same where the name has been taken from the host already. In the order of cost.
     pub(crate) fn hold_for(&self, host: &str, facts: &Facts<'_>) -> bool {
-        self.place_holds(host, facts) && self.more_hold(host, facts)
+        self.path_holds(facts) && self.host_holds(host) && self.more_hold(host, facts)
     }
 
-    /// Whether path, method and host are right: most routes ask for nothing more.
-    pub(crate) fn place_holds(&self, host: &str, facts: &Facts<'_>) -> bool {
-        self.path_holds(facts) && self.method_holds(facts) && self.host_holds(host)
-    }
-
-    /// Whether there are conditions beyond path, method and host.
+    /// Whether there are conditions beyond path and host: most routes have none.
     pub(crate) fn ask_for_more(&self) -> bool {
-        let place = Self {
-            hosts: self.hosts.clone(),
-            path: self.path.clone(),
-            methods: self.methods.clone(),
-            ..Self::default()
-        };
-        *self != place
+        let Self {
+            hosts: _,
+            path: _,
+            methods,
+            fields,
+            cookies,
+            parameters,
+            clients,
+            countries,
+            tls_subject,
+            json,
+            claims,
+            scheme,
+            not,
+            any,
+        } = self;
+        let nothing = methods.is_empty()
+            && fields.is_empty()
+            && cookies.is_empty()
+            && parameters.is_empty()
+            && clients.is_empty()
+            && countries.is_empty()
+            && tls_subject.is_none()
+            && json.is_empty()
+            && claims.is_empty()
+            && scheme.is_none()
+            && not.is_empty()
+            && any.is_empty();
+        !nothing
     }
 
     /// Whether those hold.
     pub(crate) fn more_hold(&self, host: &str, facts: &Facts<'_>) -> bool {
-        self.scheme_holds(facts)
+        self.method_holds(facts)
+            && self.scheme_holds(facts)
             && self.client_holds(facts)
             && self.tls_subject_holds(facts)
             && self.fields.iter().all(|field| field.holds(facts))

@@ -73,7 +73,7 @@ impl HostPattern {
     pub(crate) fn key(&self) -> HostKey<'_> {
         match &self.form {
             Form::Exact(name) => HostKey::Exact(name),
-            Form::Below(suffix) => HostKey::Below(suffix.strip_prefix('.').unwrap_or(suffix)),
+            Form::Below(suffix) => HostKey::Below(suffix),
             Form::Any | Form::Glob(_) | Form::Regex(_) => HostKey::Other,
         }
     }
@@ -96,7 +96,7 @@ impl HostPattern {
 pub(crate) enum HostKey<'a> {
     /// The whole name.
     Exact(&'a str),
-    /// A domain, for the names below it.
+    /// What names end with, which begins with a dot.
     Below(&'a str),
     /// Only by trying.
     Other,
@@ -192,18 +192,21 @@ pub(crate) fn name_of(host: &str) -> Cow<'_, str> {
     if host.starts_with('[') {
         return v6_name_of(host);
     }
-    let mut length = 0;
-    let mut capitals = false;
-    for byte in host.bytes().take_while(|&byte| byte != b':') {
-        length += 1;
-        capitals |= byte.is_ascii_uppercase();
-    }
-    let name = host.get(..length).unwrap_or(host);
+    let end = memchr::memchr(b':', host.as_bytes()).unwrap_or(host.len());
+    let name = host.get(..end).unwrap_or(host);
     let name = name.strip_suffix('.').unwrap_or(name);
-    if capitals {
+    if has_capitals(name) {
         return Cow::Owned(name.to_ascii_lowercase());
     }
     Cow::Borrowed(name)
+}
+
+/// Looks at all of it, which takes fewer steps than stopping at the first.
+fn has_capitals(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .by_ref()
+        .fold(false, |any, byte| any | byte.is_ascii_uppercase())
 }
 
 fn v6_name_of(host: &str) -> Cow<'_, str> {
@@ -218,7 +221,7 @@ fn v6_name_of(host: &str) -> Cow<'_, str> {
 }
 
 /// `suffix` begins with a dot; something must stand before it.
-fn ends_below(name: &str, suffix: &str) -> bool {
+pub(crate) fn ends_below(name: &str, suffix: &str) -> bool {
     name.len() > suffix.len() && name.ends_with(suffix)
 }
 

@@ -12,6 +12,7 @@ use crate::host::{HostKey, HostPattern, name_of};
 pub struct HostMap {
     patterns: Vec<HostPattern>,
     exact: FxHashMap<Box<str>, usize>,
+    /// By what names end with, from the dot on.
     below: FxHashMap<Box<str>, usize>,
     other: Vec<usize>,
     any: Option<usize>,
@@ -26,8 +27,8 @@ impl HostMap {
                 HostKey::Exact(name) => {
                     map.exact.entry(name.into()).or_insert(at);
                 }
-                HostKey::Below(domain) => {
-                    map.below.entry(domain.into()).or_insert(at);
+                HostKey::Below(suffix) => {
+                    map.below.entry(suffix.into()).or_insert(at);
                 }
                 HostKey::Other if pattern.is_any() => {
                     map.any.get_or_insert(at);
@@ -81,17 +82,10 @@ impl HostMap {
         if self.below.is_empty() {
             return None;
         }
-        let mut rest = name;
-        while let Some((label, domain)) = rest.split_once('.') {
-            // Something must stand before the domain.
-            if (!label.is_empty() || rest.len() < name.len())
-                && let Some(at) = self.below.get(domain)
-            {
-                return Some(*at);
-            }
-            rest = domain;
-        }
-        None
+        // Something must stand before the domain.
+        let dots = name.match_indices('.').filter(|(dot, _)| *dot > 0);
+        let mut suffixes = dots.filter_map(|(dot, _)| name.get(dot..));
+        suffixes.find_map(|suffix| self.below.get(suffix).copied())
     }
 }
 

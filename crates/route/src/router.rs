@@ -11,18 +11,15 @@ use crate::conditions::Conditions;
 use crate::explain::Verdict;
 use crate::facts::Facts;
 use crate::host;
-use crate::index::{Index, Search};
+use crate::index::Index;
 
 /// The rules of one listener, compiled. Two are equal when their rules are.
 ///
 /// A few rules are tried one by one. Many are looked up by host and path, so that only those are tried for which both
-/// may hold: ten thousand cost little more than ten. Regular expressions of paths, and hosts that are globs or regular
-/// expressions, are always tried.
+/// may hold. Regular expressions of paths, and hosts that are globs or regular expressions, are always tried.
 #[derive(Clone, Default)]
 pub struct Router {
     rules: Box<[Conditions]>,
-    /// Which of them ask for more than path, method and host.
-    more: Box<[bool]>,
     /// Whether any rule looks at the host.
     by_host: bool,
     /// Whether any rule looks into bodies.
@@ -35,7 +32,6 @@ impl Router {
     pub fn new(rules: Vec<Conditions>) -> Self {
         Self {
             index: Index::new(&rules),
-            more: rules.iter().map(Conditions::ask_for_more).collect(),
             by_host: rules.iter().any(Conditions::go_by_host),
             by_json: rules.iter().any(Conditions::go_by_json),
             rules: rules.into(),
@@ -50,13 +46,7 @@ impl Router {
         } else {
             Cow::Borrowed("")
         };
-        let mut search = Search::new(&self.rules, &self.more, facts, &host);
-        self.index.search(&mut search);
-        let found = search.found()?;
-        if let Some(path) = self.rules.get(found).and_then(|rule| rule.path.as_ref()) {
-            path.capture(facts.path, captures);
-        }
-        Some(found)
+        self.index.find(&self.rules, facts, &host, captures)
     }
 
     /// Whether bodies that are JSON are wanted among the facts.

@@ -127,6 +127,23 @@ fn captures_are_those_of_the_rule_found() {
 }
 
 #[test]
+fn paths_of_very_many_segments() {
+    let deep = |last: &str| format!("{}/{last}", "/s".repeat(100));
+    let mut rules: Vec<_> = ["a", "b", "*"].map(|last| rule("", &deep(last))).into();
+    rules.extend(["/x", "/y", "/z"].map(|path| rule("", path)));
+    let router = Router::new(rules);
+    for (path, expected) in [
+        (deep("a"), Some(0)),
+        (deep("b"), Some(1)),
+        (deep("b/c"), Some(2)),
+        ("/s".repeat(99), None),
+        ("/z".to_owned(), Some(5)),
+    ] {
+        assert_eq!(find(&router, &get("", &path)), expected, "{path}");
+    }
+}
+
+#[test]
 fn explaining() {
     let mut strict = rule("a.example.com *.b.example.com", "/api/*");
     strict.methods = vec!["GET".into(), "HEAD".into()];
