@@ -1,6 +1,6 @@
 """HTTP/3 by aioquic, through the balancer.
 
-Arguments: the balancer's port, the authority's certificate, and what to do. Prints `ok` at the end, or fails.
+Arguments: the balancer's port, the authority's certificate, what to do, and what that needs. Prints `ok` at the end, or fails.
 """
 
 import asyncio
@@ -71,6 +71,7 @@ class Client(QuicConnectionProtocol):
             if answer is None:
                 continue
             if isinstance(event, HeadersReceived):
+                answer.lines = event.headers
                 fields = dict(event.headers)
                 if answer.head is not None:
                     answer.trailers = fields
@@ -507,13 +508,24 @@ async def outliving(port, ca):
         assert (await whole(one.get(b"/"))).status == 200
 
 
+async def asked(port, ca, requests):
+    """Sends requests, one after the other: each a method, a path and fields. Prints a line for each answer."""
+    async with client(port, ca) as one:
+        for method, path, fields in json.loads(requests):
+            fields = [(name.encode(), value.encode()) for name, value in fields]
+            answer = await whole(one.get(path.encode(), method.encode(), fields))
+            assert answer.head is not None, answer.reset
+            lines = [(name.decode(), value.decode()) for name, value in answer.lines]
+            print(json.dumps({"status": answer.status, "fields": lines, "body": answer.body.decode()}))
+
+
 def certificate(one):
     return one._quic.tls._peer_certificate.fingerprint(SHA256())
 
 
 def main():
-    port, ca, name = sys.argv[1:]
-    asyncio.run(globals()[name](int(port), ca))
+    port, ca, name, *more = sys.argv[1:]
+    asyncio.run(globals()[name](int(port), ca, *more))
     print("ok")
 
 
