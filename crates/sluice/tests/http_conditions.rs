@@ -1,13 +1,15 @@
 //! Conditions of routes beyond host, path and fields, through the real binary, and what `explain` says of them.
 
 mod example;
+mod explained;
 mod http_proxy;
 #[expect(dead_code, reason = "curl speaks TLS here")]
 mod tls_kit;
 
 use example::Example;
+use explained::explained;
 use http_proxy::{Setup, start};
-use testkit::{Balancer, EchoReply, EchoServer, curl, run};
+use testkit::{Balancer, EchoReply, EchoServer, curl};
 use tls_kit::{Authority, certificates};
 
 /// Routes that answer with their names, tried in this order; what none takes goes to the server.
@@ -177,14 +179,7 @@ fn what_is_spoken_with_the_client() {
 fn explain_says_which_condition_did_not_hold() {
     let site = Site::new("");
     let file = site.balancer.file();
-    let file = file.to_str().expect("UTF-8");
-    let explain = |words: &[&str]| {
-        let mut arguments = vec!["explain", "-c", file, "GET"];
-        arguments.extend(words);
-        let finished = run(env!("CARGO_BIN_EXE_sluice"), &arguments);
-        assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
-        finished.stdout
-    };
+    let explain = |words: &[&str]| explained(&file, &[&["GET"], words].concat());
     let said = explain(&[
         "http://b.example/internal/x?beta=true",
         "--client-ip",

@@ -1,11 +1,13 @@
 //! Where clients come from: networks, countries and certificates, as conditions and as `allow` and `deny`, through the real binary.
 
+mod explained;
 mod http_proxy;
 #[expect(dead_code, reason = "curl speaks TLS here")]
 mod tls_kit;
 
+use explained::explained;
 use http_proxy::{Setup, start};
-use testkit::{Balancer, EchoServer, run, wait_until};
+use testkit::{Balancer, EchoServer, wait_until};
 use tls_kit::{Authority, certificates, https};
 
 /// Brought by the test command; its data are in the public domain.
@@ -247,14 +249,7 @@ fn explain_says_who_may_not_come_in_and_why() {
     let server = EchoServer::start("one");
     let balancer = site(&server);
     let file = balancer.file();
-    let file = file.to_str().expect("UTF-8");
-    let explain = |words: &[&str]| {
-        let mut arguments = vec!["explain", "-c", file, "GET"];
-        arguments.extend(words);
-        let finished = run(env!("CARGO_BIN_EXE_sluice"), &arguments);
-        assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
-        finished.stdout
-    };
+    let explain = |words: &[&str]| explained(&file, &[&["GET"], words].concat());
     for (url, client, line) in [
         (
             "http://a/some",

@@ -1,8 +1,10 @@
 //! The examples of rewrites and fields: services by path, tenants by host, phones by what they call themselves.
 
 mod example;
+mod explained;
 
 use example::{Example, folder};
+use explained::explained;
 use testkit::{Balancer, EchoReply, EchoServer, Response};
 
 fn ask(balancer: &Balancer, host: &str, target: &str, fields: &str) -> Response {
@@ -11,13 +13,9 @@ fn ask(balancer: &Balancer, host: &str, target: &str, fields: &str) -> Response 
     ))
 }
 
+#[track_caller]
 fn explain(file: &str, question: &[&str]) -> String {
-    let file = folder().join(file);
-    let file = file.to_str().expect("UTF-8");
-    let arguments = [&["explain", "-c", file], question].concat();
-    let finished = testkit::run(env!("CARGO_BIN_EXE_sluice"), &arguments);
-    assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
-    finished.stdout
+    explained(&folder().join(file), question)
 }
 
 #[track_caller]

@@ -1,13 +1,14 @@
 //! Routes whose requests are shared between upstreams, through the real binary.
 
 mod example;
-
-use std::net::SocketAddr;
+mod explained;
+mod split_kit;
 
 use example::Example;
+use explained::explained;
+use split_kit::file;
 use testkit::{
     Balancer, EchoReply, EchoServer, RawClient, Response, Script, ScriptedServer, refused_address,
-    run,
 };
 
 /// Two servers, each with an upstream of its own, and routes in front.
@@ -29,29 +30,6 @@ impl Site {
     fn client(&self) -> RawClient {
         RawClient::connect(self.balancer.address("web"))
     }
-}
-
-fn file([one, two]: [SocketAddr; 2], routes: &str) -> String {
-    format!(
-        r#"
-[listeners.web]
-address = "127.0.0.1:<port:web>"
-
-{routes}
-
-[upstreams.v1]
-servers = ["{one}"]
-
-[upstreams.v2]
-servers = ["{two}"]
-
-[runtime]
-workers = 2
-
-[admin]
-address = "127.0.0.1:<port:admin>"
-"#
-    )
 }
 
 fn ask(client: &mut RawClient, path: &str, fields: &str) -> Response {
@@ -261,15 +239,12 @@ fn explain_says_which_side_and_why() {
          [[routes]]\nname = \"all\"\n{EVEN}\n"
     ));
     let file = site.balancer.file();
-    let file = file.to_str().expect("UTF-8");
     let said = |url: &str, fields: &[&str]| {
-        let mut arguments = vec!["explain", "-c", file, "GET", url];
+        let mut words = vec!["GET", url];
         for field in fields {
-            arguments.extend(["-H", field]);
+            words.extend(["-H", field]);
         }
-        let finished = run(SLUICE, &arguments);
-        assert_eq!((finished.code(), finished.stderr.as_str()), (0, ""));
-        finished.stdout
+        explained(&file, &words)
     };
     let user = said("http://a/u", &["cookie: uid=user-1"]);
     assert!(

@@ -1,6 +1,7 @@
 //! `sluice shift` and `/api/shifts`: requests of a running balancer move from one side of a split to the other.
 
 mod example;
+mod split_kit;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -15,29 +16,9 @@ use testkit::{
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
+/// With a route `shop`, which is split so.
 fn file(one: SocketAddr, two: SocketAddr, split: &str) -> String {
-    format!(
-        r#"
-[listeners.web]
-address = "127.0.0.1:<port:web>"
-
-[[routes]]
-name = "shop"
-{split}
-
-[upstreams.v1]
-servers = ["{one}"]
-
-[upstreams.v2]
-servers = ["{two}"]
-
-[runtime]
-workers = 2
-
-[admin]
-address = "127.0.0.1:<port:admin>"
-"#
-    )
+    split_kit::file([one, two], &format!("[[routes]]\nname = \"shop\"\n{split}"))
 }
 
 const EVEN: &str =
