@@ -55,7 +55,7 @@ fn the_schema_refuses_wrong_files() {
     for name in [
         "unknown-key-misspelt",
         "unknown-table",
-        "not-yet-in-route",
+        "origins",
         "sticky",
         "not-yet-tables",
         "address-missing",

@@ -6,58 +6,50 @@ use crate::schema::{Choice, Default, Form, Key, Kind, Shape};
 pub(crate) static MATCH: Shape = Shape {
     place: "`match` of `[[routes]]`",
     doc: "Conditions on a request. A list holds if any of its items does.",
-    keys: &[
-        PATH,
-        HOST,
-        METHOD,
-        HEADERS,
-        COOKIES,
-        QUERY,
-        CLIENT_IP,
-        SCHEME,
-        COUNTRY,
-        TLS_SUBJECT,
-        JSON,
-        CLAIMS,
-        Key::new(
-            "not",
-            Kind::OneOrList(&Kind::Table(&PART)),
-            Default::Absent("nothing is excluded"),
-            "What must not be: a request for which all of these conditions hold does not match. A list excludes each of its items.",
-        )
-        .also(&["except", "unless", "exclude", "none"]),
-        Key::new(
-            "any",
-            Kind::List {
-                item: &Kind::Table(&PART),
-                min: 1,
-            },
-            Default::Absent("nothing more is asked for"),
-            "Alternatives: beside all the other conditions, those of one item must hold.",
-        )
-        .also(&["or", "one-of", "any-of"]),
-    ],
+    keys: &KEYS,
 };
 
 /// `not` and `any` of `match`
 static PART: Shape = Shape {
     place: "`not` and `any` of `match`",
     doc: "Conditions on a request, all of which must hold together.",
-    keys: &[
-        PATH,
-        HOST,
-        METHOD,
-        HEADERS,
-        COOKIES,
-        QUERY,
-        CLIENT_IP,
-        SCHEME,
-        COUNTRY,
-        TLS_SUBJECT,
-        JSON,
-        CLAIMS,
-    ],
+    keys: KEYS.split_at(KEYS.len() - COMBINING).0,
 };
+
+static KEYS: [Key; 14] = [
+    PATH,
+    HOST,
+    METHOD,
+    HEADERS,
+    COOKIES,
+    QUERY,
+    CLIENT_IP,
+    SCHEME,
+    COUNTRY,
+    TLS_SUBJECT,
+    JSON,
+    CLAIMS,
+    Key::new(
+        "not",
+        Kind::OneOrList(&Kind::Table(&PART)),
+        Default::Absent("nothing is excluded"),
+        "What must not be: a request for which all of these conditions hold does not match. A list excludes each of its items.",
+    )
+    .also(&["except", "unless", "exclude", "none"]),
+    Key::new(
+        "any",
+        Kind::List {
+            item: &Kind::Table(&PART),
+            min: 1,
+        },
+        Default::Absent("nothing more is asked for"),
+        "Alternatives: beside all the other conditions, those of one item must hold.",
+    )
+    .also(&["or", "one-of", "any-of"]),
+];
+
+/// So many keys, the last, are what `not` and `any` do not take themselves.
+const COMBINING: usize = 2;
 
 const PATH: Key = Key::new(
     "path",
@@ -146,7 +138,7 @@ const TLS_SUBJECT: Key = Key::new(
     "tls-subject",
     Kind::Text(Form::Pattern),
     Default::Absent("any client, with a certificate or without"),
-    "The subject of the certificate that the client has shown and that `tls.client-auth` of the listener has verified, such as      `CN=alice, O=Example`; a client without one does not match. `\"*\"` is any certificate.",
+    "The subject of the certificate that the client has shown and that `tls.client-auth` of the listener has verified, such as `CN=alice, O=Example`; a client without one does not match. `\"*\"` is any certificate.",
 )
 .also(&["client-cert", "client-certificate", "subject", "client-subject", "ssl-client-dn"]);
 
