@@ -2,11 +2,12 @@
 
 use std::cell::{RefCell, RefMut};
 use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::digest::{SHA256, digest as hash};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use aws_lc_rs::rand::SystemRandom;
 use sluice_auth::jwt::Claims;
@@ -82,39 +83,53 @@ pub(crate) struct Verified {
     pub(crate) lines: Box<[u8]>,
 }
 
-/// Tokens that were verified, by their SHA-256, each with how many bytes it has.
-#[derive(Debug, Default)]
+/// Tokens that were verified.
+///
+/// They are found by a hash under a key that nobody knows, and compared only where all its 64 bits are the same: how long that takes
+/// tells nothing of them to who does not have one. A digest that needs no comparison takes ten times as many instructions.
+#[derive(Default)]
 pub(crate) struct Tokens {
     /// By which keys they were verified.
     keys: u64,
-    known: HashMap<[u8; 32], (Rc<Verified>, usize)>,
+    known: HashMap<u64, Known>,
+    /// Of all tokens that are known.
     bytes: usize,
+    hasher: RandomState,
+}
+
+/// A token that is known.
+struct Known {
+    token: Box<[u8]>,
+    verified: Rc<Verified>,
 }
 
 impl Tokens {
     /// What was found in a token; `None` where it was not verified, or has expired. `now` is in seconds since 1970.
     pub(crate) fn get(&self, token: &[u8], now: u64) -> Option<Rc<Verified>> {
-        let (verified, _) = self.known.get(&fingerprint(token)?)?;
-        (now < verified.claims.expires()).then(|| Rc::clone(verified))
+        let known = self.known.get(&self.hasher.hash_one(token))?;
+        let is_it = *known.token == *token && now < known.verified.claims.expires();
+        is_it.then(|| Rc::clone(&known.verified))
     }
 
     /// A token was verified, and is good until it expires.
     pub(crate) fn add(&mut self, token: &[u8], verified: &Rc<Verified>, now: u64) {
         if self.is_full_with(token) {
             self.known
-                .retain(|_, (verified, _)| now < verified.claims.expires());
-            self.bytes = self.known.values().map(|(_, bytes)| bytes).sum();
+                .retain(|_, known| now < known.verified.claims.expires());
+            self.bytes = self.known.values().map(|known| known.token.len()).sum();
         }
         if self.is_full_with(token) {
             // All of them are good: they are verified again when they come.
             self.known.clear();
             self.bytes = 0;
         }
-        if let Some(fingerprint) = fingerprint(token) {
-            let known = (Rc::clone(verified), token.len());
-            let before = self.known.insert(fingerprint, known);
-            self.bytes += token.len() - before.map_or(0, |(_, bytes)| bytes);
-        }
+        let known = Known {
+            token: token.into(),
+            verified: Rc::clone(verified),
+        };
+        let before = self.known.insert(self.hasher.hash_one(token), known);
+        self.bytes += token.len();
+        self.bytes -= before.map_or(0, |before| before.token.len());
     }
 
     fn is_full_with(&self, token: &[u8]) -> bool {
@@ -122,8 +137,11 @@ impl Tokens {
     }
 }
 
-fn fingerprint(token: &[u8]) -> Option<[u8; 32]> {
-    hash(&SHA256, token).as_ref().try_into().ok()
+/// Tokens are not shown.
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tokens({} by keys {})", self.known.len(), self.keys)
+    }
 }
 
 /// What was shown and was right: not itself, but by a digest under a key that nobody knows.
@@ -201,6 +219,28 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_compared_whole() {
+        let (mut tokens, verified) = (Tokens::default(), verified());
+        let hash = tokens.hasher.hash_one(&b"mine"[..]);
+        let known = Known {
+            token: (*b"anothers").into(),
+            verified,
+        };
+        tokens.known.insert(hash, known);
+        assert!(
+            tokens.get(b"mine", 50).is_none(),
+            "though its hash is the same"
+        );
+    }
+
+    #[test]
+    fn tokens_are_not_shown() {
+        let (mut tokens, verified) = (Tokens::default(), verified());
+        tokens.add(b"mine", &verified, 50);
+        assert_eq!(format!("{tokens:?}"), "Tokens(1 by keys 0)");
+    }
+
+    #[test]
     fn tokens_are_bounded_by_number_and_by_bytes() {
         let (mut tokens, verified) = (Tokens::default(), verified());
         for number in 0..3 * MOST {
@@ -213,7 +253,7 @@ mod tests {
             long.extend_from_slice(&number.to_be_bytes());
             tokens.add(&long, &verified, 50);
             assert!(tokens.bytes <= MOST_BYTES);
-            let held: usize = tokens.known.values().map(|(_, bytes)| bytes).sum();
+            let held: usize = tokens.known.values().map(|known| known.token.len()).sum();
             assert_eq!(tokens.bytes, held);
             most = most.max(tokens.known.len());
         }
