@@ -110,6 +110,7 @@ impl Table {
                 Kind::Sluice => None,
                 // Of nothing, and of less, there is no ratio.
                 _ => sluice
+                    .filter(|sluice| sluice.median > 0.0)
                     .zip(own.filter(|&other| other > 0.0))
                     .map(|(sluice, other)| sluice.median / other),
             };

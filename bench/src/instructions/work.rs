@@ -3,13 +3,19 @@
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::ValueEnum;
+use sluice_http::h1::edits::Edits;
 use sluice_http::h1::{request, response};
+use sluice_limit::{Limiter, Quota, Rate, Taken, Verdict};
+use sluice_model::Moment;
 use sluice_route::{
-    Captures, Conditions, Facts, HostPattern, NoFields, PathPattern, Router, Scheme, normalise_path,
+    Captures, Conditions, Facts, FieldNames, HostPattern, NoFields, PathPattern, Router, Scheme,
+    normalise_path,
 };
+use sluice_session::{PIN_LENGTH, Pin, ServerName, Signer};
 use sluice_wire::h1::{
     FieldStorage, Limits, RequestHead, ResponseHead, Version, parse_request, parse_response,
 };
@@ -31,6 +37,12 @@ pub(crate) enum Step {
     ParseResponse,
     /// From the head to the bytes for the client.
     ComposeResponse,
+    /// From both heads to the bytes for server and client, with five fields changed.
+    ChangeHeads,
+    /// From a client's key to whether there is a token in its bucket, of fifty clients who all have been there.
+    Limit,
+    /// From a cookie to the server that it names, by its signature.
+    ReadCookie,
 }
 
 /// What the steps work on.
@@ -39,15 +51,37 @@ pub(crate) struct Work {
     limits: Limits,
     out: Vec<u8>,
     picks: picks::Work,
+    limiter: Limiter,
+    signer: Signer,
+    cookie: [u8; PIN_LENGTH],
+}
+
+/// What is left out of heads: removed, or replaced.
+struct Removed {
+    of_request: FieldNames,
+    of_response: FieldNames,
+}
+
+impl Removed {
+    fn new() -> Self {
+        Self {
+            of_request: FieldNames::new(["x-env", "x-real-ip", "referer"]),
+            of_response: FieldNames::new(["x-content-type-options", "cache-control"]),
+        }
+    }
 }
 
 impl Work {
     pub(crate) fn new() -> Result<Self> {
+        let signer = Signer::new(b"a secret that nobody else knows.", "app");
         Ok(Self {
             router: router()?,
             limits: Limits::default(),
             out: Vec::with_capacity(4096),
             picks: picks::Work::new(sluice_balance::Kind::RoundRobin, 3),
+            limiter: limiter()?,
+            cookie: pin().sign(&signer),
+            signer,
         })
     }
 
@@ -56,7 +90,8 @@ impl Work {
         let (mut asked, mut answered) = (FieldStorage::new(), FieldStorage::new());
         let request = self.parse_request(&mut asked)?;
         let response = self.parse_response(&mut answered)?;
-        for _ in 0..times {
+        let removed = Removed::new();
+        for time in 0..times {
             match step {
                 Step::ParseRequest => {
                     black_box(self.parse_request(&mut FieldStorage::new())?);
@@ -65,11 +100,20 @@ impl Work {
                     black_box(self.find_route(black_box(&request))?);
                 }
                 Step::PickServer => self.picks.picks(1),
-                Step::ComposeRequest => self.compose_request(black_box(&request)),
+                Step::ComposeRequest => self.compose_request(black_box(&request), None),
                 Step::ParseResponse => {
                     black_box(self.parse_response(&mut FieldStorage::new())?);
                 }
-                Step::ComposeResponse => self.compose_response(black_box(&response)),
+                Step::ComposeResponse => self.compose_response(black_box(&response), None),
+                Step::ChangeHeads => {
+                    self.change_heads(black_box(&request), black_box(&response), &removed);
+                }
+                Step::Limit => {
+                    black_box(self.take_token(time)?);
+                }
+                Step::ReadCookie => {
+                    black_box(self.read_cookie()?);
+                }
             }
         }
         Ok(())
@@ -112,7 +156,32 @@ impl Work {
             .ok_or_else(|| anyhow!("no route takes the request"))
     }
 
-    fn compose_request(&mut self, head: &RequestHead<'_, '_>) {
+    fn change_heads(
+        &mut self,
+        request: &RequestHead<'_, '_>,
+        response: &ResponseHead<'_, '_>,
+        removed: &Removed,
+    ) {
+        let lines = b"x-env: prod\r\nx-real-ip: 203.0.113.57\r\n";
+        self.compose_request(request, Some(edits(&removed.of_request, lines)));
+        let lines = b"x-content-type-options: nosniff\r\n";
+        self.compose_response(response, Some(edits(&removed.of_response, lines)));
+    }
+
+    fn take_token(&self, time: u32) -> Result<Taken> {
+        // Spread over the table as a hash is.
+        let key = u64::from(time % 50).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let now = Moment::from_nanos(u64::from(time) * 10_000);
+        let taken = self.limiter.take(black_box(key), now, Duration::ZERO);
+        ensure!(taken.verdict == Verdict::Now, "there is none");
+        Ok(taken)
+    }
+
+    fn read_cookie(&self) -> Result<Pin> {
+        Pin::read(&self.signer, black_box(&self.cookie)).context("the cookie is none of ours")
+    }
+
+    fn compose_request(&mut self, head: &RequestHead<'_, '_>, edits: Option<Edits<'_>>) {
         let forwarding = request::Forwarding {
             believed_of_trusted: None,
             client: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 57)),
@@ -130,7 +199,7 @@ impl Work {
             first: None,
             hides_cookie: None,
             vouched: None,
-            edits: None,
+            edits,
             place: None,
         };
         self.out.clear();
@@ -138,7 +207,7 @@ impl Work {
         black_box(&self.out);
     }
 
-    fn compose_response(&mut self, head: &ResponseHead<'_, '_>) {
+    fn compose_response(&mut self, head: &ResponseHead<'_, '_>, edits: Option<Edits<'_>>) {
         let back = response::Return {
             client: Version::Http11,
             keep_alive: true,
@@ -148,11 +217,32 @@ impl Work {
             hsts: None,
             alt_svc: None,
             for_us: None,
-            edits: None,
+            edits,
         };
         self.out.clear();
         response::compose(head, &back, &mut self.out);
         black_box(&self.out);
+    }
+}
+
+fn edits<'a>(removes: &'a FieldNames, lines: &'a [u8]) -> Edits<'a> {
+    Edits {
+        removes: Some(removes),
+        copies: &[],
+        lines,
+    }
+}
+
+/// More than are ever taken.
+fn limiter() -> Result<Limiter> {
+    let rate = Rate::new(1_000_000, Duration::from_secs(1)).context("no rate")?;
+    Ok(Limiter::new(&Quota::token_bucket(rate, 1000)?, 100_000))
+}
+
+fn pin() -> Pin {
+    Pin {
+        server: ServerName(7),
+        issued: 1_700_000_000,
     }
 }
 
@@ -224,5 +314,14 @@ mod tests {
         ] {
             assert!(text.contains(name), "{name} is missing in {text}");
         }
+    }
+
+    #[test]
+    fn heads_are_changed() {
+        let mut work = Work::new().unwrap();
+        work.repeat(Step::ChangeHeads, 1).unwrap();
+        let text = String::from_utf8(work.out.clone()).unwrap();
+        assert!(!text.contains("Cache-Control"), "{text}");
+        assert!(text.contains("nosniff\r\n\r\n"), "{text}");
     }
 }
