@@ -26,10 +26,10 @@ impl Edits<'_> {
         !matches!(
             field.kind,
             ContentLength | Expect | Host | MaxForwards | Trailer
-        ) && self.removes(field.name)
+        ) && self.removes(field.name.as_bytes())
     }
 
-    fn removes(&self, name: &str) -> bool {
+    fn removes(&self, name: &[u8]) -> bool {
         self.removes.is_some_and(|names| names.contains(name))
     }
 
@@ -71,7 +71,6 @@ impl Edits<'_> {
             let line = memchr(b'\n', rest).map_or(rest.len(), |line| line + 1);
             let end = at + line;
             let name = memchr(b':', rest).and_then(|colon| rest.get(..colon));
-            let name = name.and_then(|name| std::str::from_utf8(name).ok());
             if name.is_some_and(|name| self.removes(name)) {
                 out.drain(at..end);
             } else {
