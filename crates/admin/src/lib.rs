@@ -3,6 +3,7 @@
 //! Runs on the control plane's runtime, beside the traffic and never in its way. Requests come in by [`mod@serve`], are let
 //! through or refused by `token`, and answered by `routes` out of what [`AdminState`] shares.
 
+mod key_sets;
 mod listener;
 mod routes;
 mod serve;

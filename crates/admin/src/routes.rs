@@ -9,7 +9,7 @@ use axum::routing::get;
 use sluice_telemetry::ReadyState;
 use sluice_telemetry::metrics::CONTENT_TYPE;
 
-use crate::{AdminState, servers, shifts, stores, token};
+use crate::{AdminState, key_sets, servers, shifts, stores, token};
 
 /// All paths. `/livez` and `/readyz` are for whoever runs the process and need no token; anything else does, unknown
 /// paths too, so that nobody learns which there are.
@@ -23,6 +23,7 @@ pub(crate) fn routes(state: AdminState) -> Router {
             get(servers::show).put(servers::set),
         )
         .route("/api/stores", get(stores::list))
+        .route("/api/key-sets", get(key_sets::list))
         .route("/api/shifts", get(shifts::list))
         .route("/api/shifts/{route}", get(shifts::show).put(shifts::set))
         .layer(DefaultBodyLimit::max(servers::BODY_MAX))
@@ -98,6 +99,7 @@ sluice
 /livez          200 as long as the process runs
 /readyz         200 while it takes traffic, else 503 and why
 /api/upstreams  every server and its state, as JSON
+/api/key-sets   the keys of tokens that are fetched, and when they were, as JSON
 /api/stores     every store that balancers share, and whether it is here, as JSON
 /api/shifts     every split, the shares of its sides, and what shifts them, as JSON
 

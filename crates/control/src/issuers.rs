@@ -70,7 +70,7 @@ impl Issuers {
         let key_sets = self.registry.key_sets();
         key_sets.retain(|name| self.standing.iter().any(|one| &*one.auth == name));
         for one in self.standing.iter_mut().filter(|one| one.task.is_none()) {
-            key_sets.begin(&one.auth);
+            key_sets.begin(&one.auth, &one.source.url);
             let keeper = Keeper {
                 auth: Arc::clone(&one.auth),
                 source: one.source.clone(),

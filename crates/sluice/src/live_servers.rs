@@ -71,7 +71,8 @@ impl LiveServer {
     }
 }
 
-fn read<'b, T: Deserialize<'b>>(body: &'b str) -> Result<T, ExitCode> {
+/// What the admin address has said.
+pub(crate) fn read<'b, T: Deserialize<'b>>(body: &'b str) -> Result<T, ExitCode> {
     serde_json::from_str(body).map_err(|error| {
         eprintln!("error: the admin address said what this sluice does not understand: {error}");
         ExitCode::FAILURE

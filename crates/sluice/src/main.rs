@@ -15,6 +15,7 @@ mod command_line;
 mod demo;
 mod explain;
 mod hash_key;
+mod live_key_sets;
 mod live_servers;
 mod run;
 mod shift;

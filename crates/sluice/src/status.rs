@@ -1,10 +1,11 @@
-//! `sluice status`: how the servers of a running sluice are, and the stores that it shares with others.
+//! `sluice status`: how the servers of a running sluice are, the stores that it shares with others, and the keys that it fetches.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use crate::admin_client::AdminClient;
 use crate::command_line::StatusArguments;
+use crate::live_key_sets::LiveKeySet;
 use crate::live_servers::{LiveServer, LiveStore};
 
 pub(crate) fn status(arguments: &StatusArguments) -> ExitCode {
@@ -23,11 +24,10 @@ fn shown(admin: &AdminClient, json: bool) -> Result<String, ExitCode> {
     }
     let servers = servers(&LiveServer::all(admin)?);
     let stores = stores(&LiveStore::all(admin)?);
-    Ok(if stores.is_empty() {
-        servers
-    } else {
-        format!("{servers}\n{stores}")
-    })
+    let key_sets = key_sets(&LiveKeySet::all(admin)?);
+    let mut parts = vec![servers, stores, key_sets];
+    parts.retain(|part| !part.is_empty());
+    Ok(parts.join("\n"))
 }
 
 /// A line for each server.
@@ -59,6 +59,28 @@ fn stores(stores: &[LiveStore]) -> String {
     }
     let row = |store: &LiveStore| vec![store.name.clone(), store.state.clone()];
     table(&["STORE", "STATE"], stores.iter().map(row))
+}
+
+/// A line for each set of keys; nothing where there is none.
+fn key_sets(sets: &[LiveKeySet]) -> String {
+    if sets.is_empty() {
+        return String::new();
+    }
+    let row = |set: &LiveKeySet| {
+        let fetched = match set.age {
+            Some(seconds) => format!("{seconds}s ago"),
+            None => "never".to_owned(),
+        };
+        vec![
+            set.auth.clone(),
+            set.keys.to_string(),
+            fetched,
+            set.url.clone(),
+            set.failure.clone().unwrap_or_default(),
+        ]
+    };
+    let heads = ["AUTH", "KEYS", "FETCHED", "FROM", "LAST FAILURE"];
+    table(&heads, sets.iter().map(row))
 }
 
 /// The columns as wide as what stands in them.
@@ -136,5 +158,23 @@ app       127.0.0.1:9001  half-open  trials  1       1000       -
 old       127.0.0.1:9002  half-open  trials  1       1000       7
 ";
         assert_eq!(super::servers(&sticky), expected);
+    }
+
+    #[test]
+    fn keys_of_tokens_have_an_age() {
+        let set = |auth: &str, age: Option<u64>, failure: Option<&str>| LiveKeySet {
+            auth: auth.to_owned(),
+            url: "https://idp/keys".to_owned(),
+            keys: usize::from(age.is_some()),
+            age,
+            failure: failure.map(str::to_owned),
+        };
+        let sets = [set("tokens", Some(90), None), set("b", None, Some("away"))];
+        let expected = "\
+AUTH    KEYS  FETCHED  FROM              LAST FAILURE
+tokens  1     90s ago  https://idp/keys
+b       0     never    https://idp/keys  away
+";
+        assert_eq!(key_sets(&sets), expected);
     }
 }

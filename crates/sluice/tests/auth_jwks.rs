@@ -6,6 +6,7 @@ mod jwt_kit;
 mod tls_kit;
 
 use std::net::SocketAddr;
+use std::process::Command;
 
 use http_proxy::{Setup, start};
 use jwt_kit::Issuer;
@@ -44,6 +45,16 @@ fn status(balancer: &Balancer, issuer: &Issuer) -> u16 {
     balancer
         .ask(&format!("GET / HTTP/1.1\r\nHost: a\r\n{shown}\r\n"))
         .status
+}
+
+/// What `sluice status` says.
+fn sluice_status(balancer: &Balancer) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .args(["status", "-c"])
+        .arg(balancer.file())
+        .output()
+        .expect("sluice");
+    String::from_utf8(output.stdout).expect("a text")
 }
 
 fn fetches(balancer: &Balancer, outcome: &str, at_least: usize) {
@@ -154,6 +165,13 @@ fn keys_stay_in_use_while_the_issuer_is_away_and_over_a_reload() {
     assert_eq!(status(&balancer, &known), 200);
     fetches(&balancer, "failure", 2);
     let told = balancer.stderr();
+    let status = sluice_status(&balancer);
+    let line = status.lines().find(|line| line.starts_with("tokens "));
+    let line = line.unwrap_or_else(|| panic!("{status}"));
+    assert!(
+        line.contains("s ago") && line.contains(&url) && line.contains("refused"),
+        "{line}"
+    );
     let warnings =
         told.matches("keys of tokens cannot be fetched: those that are known stay in use");
     assert_eq!(warnings.count(), 1, "{told}");

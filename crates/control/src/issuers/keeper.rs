@@ -53,14 +53,14 @@ impl<F: Fetches> Keeper<F> {
         let fetched = match fetched {
             Ok(fetched) => fetched,
             Err(error) => {
-                metrics.fetched(&self.auth, None);
+                metrics.failed(&self.auth, error.to_string());
                 self.tell(&error, failures);
                 return None;
             }
         };
         let count = fetched.keys.len();
         let are_new = self.key_set.put(fetched.keys);
-        metrics.fetched(&self.auth, Some(SystemTime::now()));
+        metrics.came(&self.auth, count, SystemTime::now());
         if are_new {
             tracing::info!(
                 auth = %self.auth,

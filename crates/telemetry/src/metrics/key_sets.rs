@@ -13,32 +13,61 @@ pub struct KeySetMetrics {
     all: Mutex<BTreeMap<String, Fetches>>,
 }
 
+/// How the keys of an `[auth.NAME]` are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySetState {
+    /// Where they are fetched from.
+    pub url: String,
+    /// How many are known.
+    pub keys: usize,
+    /// When they were last fetched with success; `None` until they were.
+    pub fetched: Option<SystemTime>,
+    /// Why they could not be the last time, where they could not.
+    pub failure: Option<String>,
+}
+
 #[derive(Debug, Default)]
 struct Fetches {
     succeeded: u64,
     failed: u64,
-    last: Option<SystemTime>,
+    state: KeySetState,
 }
 
 impl KeySetMetrics {
-    /// Keys are fetched from now on: counted from nothing, where they were not before.
-    pub fn begin(&self, auth: &str) {
-        self.lock().entry(auth.to_owned()).or_default();
+    /// Keys are fetched from here from now on: none are known yet.
+    pub fn begin(&self, auth: &str, url: &str) {
+        let mut all = self.lock();
+        all.entry(auth.to_owned()).or_default().state = KeySetState {
+            url: url.to_owned(),
+            ..KeySetState::default()
+        };
     }
 
-    /// They were fetched at this time, or could not be.
-    pub fn fetched(&self, auth: &str, at: Option<SystemTime>) {
-        let mut all = self.lock();
+    /// So many came at this time.
+    pub fn came(&self, auth: &str, keys: usize, at: SystemTime) {
         // Of what was forgotten the last attempt may just have come to its end.
-        let Some(fetches) = all.get_mut(auth) else {
-            return;
-        };
-        if at.is_some() {
+        if let Some(fetches) = self.lock().get_mut(auth) {
             fetches.succeeded += 1;
-            fetches.last = at;
-        } else {
-            fetches.failed += 1;
+            let state = &mut fetches.state;
+            (state.keys, state.fetched, state.failure) = (keys, Some(at), None);
         }
+    }
+
+    /// None came, and why.
+    pub fn failed(&self, auth: &str, why: String) {
+        if let Some(fetches) = self.lock().get_mut(auth) {
+            fetches.failed += 1;
+            fetches.state.failure = Some(why);
+        }
+    }
+
+    /// How all of them are, each with its `[auth.NAME]`.
+    pub fn all(&self) -> Vec<(String, KeySetState)> {
+        let all = self.lock();
+        let states = all.iter();
+        states
+            .map(|(auth, fetches)| (auth.clone(), fetches.state.clone()))
+            .collect()
     }
 
     /// Forgets the others.
@@ -56,7 +85,8 @@ impl KeySetMetrics {
         let mut samples = text.family(&catalogue::AUTH_KEYS_FETCHED);
         for (auth, fetches) in all.iter() {
             let since = fetches
-                .last
+                .state
+                .fetched
                 .and_then(|at| at.duration_since(UNIX_EPOCH).ok());
             if let Some(since) = since {
                 samples.sample(&[auth], since.as_secs());

@@ -30,7 +30,7 @@ pub use bad_request::BadRequest;
 pub use cell::{Counter, CounterBy, Gauge, SharedCounter};
 pub use checks::{CheckMetrics, CheckOutcome};
 pub use histogram::{BOUNDS_NANOS, Histogram};
-pub use key_sets::KeySetMetrics;
+pub use key_sets::{KeySetMetrics, KeySetState};
 pub use mirrors::{MirrorMetrics, MirrorOutcome};
 pub use process::ProcessMetrics;
 pub use rate_limit::{LimitOutcome, RateLimitMetrics};

@@ -39,14 +39,11 @@ fn populated() -> Registry {
     let registry = Registry::new("1.2.3");
     registry.auth(0, "ask");
     let key_sets = registry.key_sets();
-    key_sets.begin("tokens");
-    key_sets.begin("never");
-    key_sets.fetched(
-        "tokens",
-        Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
-    );
-    key_sets.fetched("tokens", None);
-    key_sets.fetched("forgotten", None);
+    key_sets.begin("tokens", "https://idp/keys");
+    key_sets.begin("never", "https://idp/never");
+    key_sets.came("tokens", 2, UNIX_EPOCH + Duration::from_secs(1_700_000_000));
+    key_sets.failed("tokens", "away".to_owned());
+    key_sets.failed("forgotten", "away".to_owned());
     for worker in 0..2 {
         let route = registry.route(worker, "shop");
         route.requests.increment(200.into());
@@ -449,4 +446,11 @@ fn keys_that_never_came_are_of_no_time() {
     // One sample only.
     let name = "sluice_auth_keys_fetched_timestamp_seconds";
     assert_eq!(number(&told, name, &[]), 1_700_000_000.0);
+    let states = registry.key_sets().all();
+    let [(never, nothing), (tokens, state)] = &states[..] else {
+        panic!("{states:?}");
+    };
+    assert_eq!((&**never, nothing.fetched), ("never", None));
+    assert_eq!((&**tokens, state.keys), ("tokens", 2));
+    assert_eq!(state.failure.as_deref(), Some("away"));
 }

@@ -52,7 +52,9 @@ impl Stage {
         let (key_set, issuer) = (Arc::<KeySet>::default(), Arc::<Issuer>::default());
         issuer.shows(secret);
         let registry = Arc::new(Registry::new("1"));
-        registry.key_sets().begin("tokens");
+        registry
+            .key_sets()
+            .begin("tokens", "https://idp.example.com/keys");
         let keeper = Keeper {
             auth: "tokens".into(),
             source: KeySource {
