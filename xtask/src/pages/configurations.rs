@@ -97,6 +97,7 @@ impl Surroundings for Anything {
             }
             Some("keys.txt") => format!("shop {}", "0".repeat(64)),
             Some("jwks.json") => r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#.to_owned(),
+            Some("idp.pem") => "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n".to_owned(),
             _ => "a text that is long enough for a key of tickets".to_owned(),
         };
         Ok((path.to_owned(), text))
