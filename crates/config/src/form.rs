@@ -219,7 +219,16 @@ const NAME_BYTES: usize = 128;
 
 fn network(text: &str) -> Result<IpNet, Misfit> {
     if let Ok(net) = text.parse::<IpNet>() {
-        return Ok(net.trunc());
+        // Who writes 10.0.0.1/8 may mean one address, and would let in sixteen million.
+        if net != net.trunc() {
+            let (address, whole) = (net.addr(), net.trunc());
+            return Err(
+                Misfit::new("it names one address, and a network of many").help(format!(
+                    "\"{whole}\" is the network, \"{address}\" the address alone"
+                )),
+            );
+        }
+        return Ok(net);
     }
     text.parse::<IpAddr>()
         .map(IpNet::from)
