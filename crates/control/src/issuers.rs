@@ -69,8 +69,18 @@ impl Issuers {
         self.standing.retain(is_wanted);
         let key_sets = self.registry.key_sets();
         key_sets.retain(|name| self.standing.iter().any(|one| &*one.auth == name));
-        for one in self.standing.iter_mut().filter(|one| one.task.is_none()) {
-            key_sets.begin(&one.auth, &one.source.url);
+        for one in &mut self.standing {
+            let source = wanted(plan).find(|(auth, source)| one.is_of(auth, source));
+            let source = source.map(|(_, source)| source);
+            let Some(source) = source.filter(|source| one.task.is_none() || **source != one.source)
+            else {
+                continue;
+            };
+            if one.task.is_none() {
+                key_sets.begin(&one.auth, &source.url);
+            }
+            one.stop();
+            one.source = source.clone();
             let keeper = Keeper {
                 auth: Arc::clone(&one.auth),
                 source: one.source.clone(),
@@ -84,16 +94,23 @@ impl Issuers {
 }
 
 impl Standing {
+    /// Whether these keys are meant, however often they are fetched.
     fn is_of(&self, auth: &str, source: &KeySource) -> bool {
-        *self.auth == *auth && self.source == *source
+        *self.auth == *auth
+            && self.source.url == source.url
+            && self.source.authorities == source.authorities
+    }
+
+    fn stop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
     }
 }
 
 impl Drop for Standing {
     fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-        }
+        self.stop();
     }
 }
 
