@@ -150,7 +150,7 @@ pub fn compose(head: &RequestHead<'_, '_>, forwarding: &Forwarding<'_>, out: &mu
                 FieldKind::MaxForwards => forwarding.max_forwards.is_none(),
                 FieldKind::Via => forwarding.via.is_none(),
                 FieldKind::Cookie => forwarding.hides_cookie.is_none(),
-                FieldKind::XRequestId | FieldKind::XForwardedFor => false,
+                FieldKind::XRequestId | FieldKind::XForwardedFor | FieldKind::Lookalike => false,
                 FieldKind::XForwardedProto
                 | FieldKind::XForwardedHost
                 | FieldKind::XForwardedPort

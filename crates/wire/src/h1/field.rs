@@ -41,6 +41,9 @@ pub enum FieldKind {
     XForwardedProto,
     XRealIp,
     XRequestId,
+    /// One of these five that is written with `_`: servers that make variables of fields, as CGI does (RFC 3875, 4.1.18), cannot tell
+    /// the two apart.
+    Lookalike,
     // What filters and answers look at.
     AcceptEncoding,
     Authorization,
@@ -69,48 +72,44 @@ impl FieldKind {
             return Self::Other;
         };
         // Length and first letter leave one or two candidates.
-        let candidates: &[(&[u8], Self)] = match (bytes.len(), first | 0x20) {
-            (2, b't') => return is(bytes, b"te", Self::Te),
-            (3, b'v') => return is(bytes, b"via", Self::Via),
-            (4, b'h') => return is(bytes, b"host", Self::Host),
-            (4, b'd') => return is(bytes, b"date", Self::Date),
-            (6, b'c') => return is(bytes, b"cookie", Self::Cookie),
-            (6, b'e') => return is(bytes, b"expect", Self::Expect),
-            (6, b's') => return is(bytes, b"server", Self::Server),
-            (7, b'r') => return is(bytes, b"referer", Self::Referer),
-            (7, b't') => return is(bytes, b"trailer", Self::Trailer),
-            (7, b'u') => return is(bytes, b"upgrade", Self::Upgrade),
-            (8, b'l') => return is(bytes, b"location", Self::Location),
-            (9, b'f') => return is(bytes, b"forwarded", Self::Forwarded),
-            (9, b'x') => return is(bytes, b"x-real-ip", Self::XRealIp),
-            (10, b'c') => return is(bytes, b"connection", Self::Connection),
-            (10, b'k') => return is(bytes, b"keep-alive", Self::KeepAlive),
-            (10, b's') => return is(bytes, b"set-cookie", Self::SetCookie),
-            (10, b'u') => return is(bytes, b"user-agent", Self::UserAgent),
-            (12, b'c') => return is(bytes, b"content-type", Self::ContentType),
-            (12, b'm') => return is(bytes, b"max-forwards", Self::MaxForwards),
-            (12, b'x') => return is(bytes, b"x-request-id", Self::XRequestId),
-            (13, b'a') => return is(bytes, b"authorization", Self::Authorization),
-            (13, b'c') => return is(bytes, b"cache-control", Self::CacheControl),
-            (14, b'c') => return is(bytes, b"content-length", Self::ContentLength),
-            (15, b'a') => return is(bytes, b"accept-encoding", Self::AcceptEncoding),
-            (15, b'x') => return is(bytes, b"x-forwarded-for", Self::XForwardedFor),
-            (16, b'c') => return is(bytes, b"content-encoding", Self::ContentEncoding),
-            (16, b'p') => return is(bytes, b"proxy-connection", Self::ProxyConnection),
-            (16, b'x') => &[
-                (b"x-forwarded-host", Self::XForwardedHost),
-                (b"x-forwarded-port", Self::XForwardedPort),
-            ],
-            (17, b't') => return is(bytes, b"transfer-encoding", Self::TransferEncoding),
-            (17, b'x') => return is(bytes, b"x-forwarded-proto", Self::XForwardedProto),
-            (18, b'p') => return is(bytes, b"proxy-authenticate", Self::ProxyAuthenticate),
-            (19, b'p') => return is(bytes, b"proxy-authorization", Self::ProxyAuthorization),
-            _ => return Self::Other,
-        };
-        candidates
-            .iter()
-            .find(|(lower, _)| bytes.eq_ignore_ascii_case(lower))
-            .map_or(Self::Other, |&(_, kind)| kind)
+        match (bytes.len(), first | 0x20) {
+            (2, b't') => is(bytes, b"te", Self::Te),
+            (3, b'v') => is(bytes, b"via", Self::Via),
+            (4, b'h') => is(bytes, b"host", Self::Host),
+            (4, b'd') => is(bytes, b"date", Self::Date),
+            (6, b'c') => is(bytes, b"cookie", Self::Cookie),
+            (6, b'e') => is(bytes, b"expect", Self::Expect),
+            (6, b's') => is(bytes, b"server", Self::Server),
+            (7, b'r') => is(bytes, b"referer", Self::Referer),
+            (7, b't') => is(bytes, b"trailer", Self::Trailer),
+            (7, b'u') => is(bytes, b"upgrade", Self::Upgrade),
+            (8, b'l') => is(bytes, b"location", Self::Location),
+            (9, b'f') => is(bytes, b"forwarded", Self::Forwarded),
+            (9, b'x') => told(bytes, b"x-real-ip", Self::XRealIp),
+            (10, b'c') => is(bytes, b"connection", Self::Connection),
+            (10, b'k') => is(bytes, b"keep-alive", Self::KeepAlive),
+            (10, b's') => is(bytes, b"set-cookie", Self::SetCookie),
+            (10, b'u') => is(bytes, b"user-agent", Self::UserAgent),
+            (12, b'c') => is(bytes, b"content-type", Self::ContentType),
+            (12, b'm') => is(bytes, b"max-forwards", Self::MaxForwards),
+            (12, b'x') => told(bytes, b"x-request-id", Self::XRequestId),
+            (13, b'a') => is(bytes, b"authorization", Self::Authorization),
+            (13, b'c') => is(bytes, b"cache-control", Self::CacheControl),
+            (14, b'c') => is(bytes, b"content-length", Self::ContentLength),
+            (15, b'a') => is(bytes, b"accept-encoding", Self::AcceptEncoding),
+            (15, b'x') => told(bytes, b"x-forwarded-for", Self::XForwardedFor),
+            (16, b'c') => is(bytes, b"content-encoding", Self::ContentEncoding),
+            (16, b'p') => is(bytes, b"proxy-connection", Self::ProxyConnection),
+            (16, b'x') => match told(bytes, b"x-forwarded-host", Self::XForwardedHost) {
+                Self::Other => told(bytes, b"x-forwarded-port", Self::XForwardedPort),
+                kind => kind,
+            },
+            (17, b't') => is(bytes, b"transfer-encoding", Self::TransferEncoding),
+            (17, b'x') => told(bytes, b"x-forwarded-proto", Self::XForwardedProto),
+            (18, b'p') => is(bytes, b"proxy-authenticate", Self::ProxyAuthenticate),
+            (19, b'p') => is(bytes, b"proxy-authorization", Self::ProxyAuthorization),
+            _ => Self::Other,
+        }
     }
 
     /// Hop-by-hop whether `Connection` names it or not (RFC 9110, 7.6.1).
@@ -144,6 +143,23 @@ fn is<const N: usize>(name: &[u8], lower: &[u8; N], kind: FieldKind) -> FieldKin
     if differs == 0 { kind } else { FieldKind::Other }
 }
 
+/// Likewise for what proxies tell each other; also where it is written with `_`.
+#[inline]
+fn told<const N: usize>(name: &[u8], lower: &[u8; N], kind: FieldKind) -> FieldKind {
+    match is(name, lower, kind) {
+        FieldKind::Other if looks_alike(name, lower) => FieldKind::Lookalike,
+        found => found,
+    }
+}
+
+#[cold]
+fn looks_alike(name: &[u8], lower: &[u8]) -> bool {
+    let alike = |(byte, expected): (&u8, &u8)| {
+        byte.eq_ignore_ascii_case(expected) || (*byte == b'_' && *expected == b'-')
+    };
+    name.len() == lower.len() && name.iter().zip(lower).all(alike)
+}
+
 #[cfg(test)]
 mod tests {
     use super::FieldKind;
@@ -168,6 +184,7 @@ mod tests {
         ("X-Forwarded-Proto", FieldKind::XForwardedProto),
         ("X-Real-IP", FieldKind::XRealIp),
         ("X-Request-ID", FieldKind::XRequestId),
+        ("X_Forwarded_For", FieldKind::Lookalike),
         ("Accept-Encoding", FieldKind::AcceptEncoding),
         ("Authorization", FieldKind::Authorization),
         ("Cache-Control", FieldKind::CacheControl),
@@ -206,7 +223,16 @@ mod tests {
                     }
                     changed[position] = replacement;
                     let changed = String::from_utf8(changed).unwrap();
-                    assert_eq!(FieldKind::of(&changed), FieldKind::Other, "{changed}");
+                    let proxies = ["x-forwarded-", "x-real-", "x-request-"];
+                    let dashed = changed.replace('_', "-").to_ascii_lowercase();
+                    let is_alike = proxies.iter().any(|start| dashed.starts_with(start))
+                        && dashed == name.replace('_', "-").to_ascii_lowercase();
+                    let expected = if is_alike {
+                        FieldKind::Lookalike
+                    } else {
+                        FieldKind::Other
+                    };
+                    assert_eq!(FieldKind::of(&changed), expected, "{changed}");
                 }
             }
             assert_eq!(FieldKind::of(&format!("{name}x")), FieldKind::Other);

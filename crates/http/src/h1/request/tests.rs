@@ -256,6 +256,23 @@ fn a_trusted_proxys_word_is_passed_on_and_added_to() {
 }
 
 #[test]
+fn names_that_servers_take_for_those_are_removed_whoever_sends_them() {
+    for trusted in [false, true] {
+        let forwarding = Forwarding { trusted, ..USUAL };
+        let head = composed(
+            "GET / HTTP/1.1\nHost: a.example\nX_Forwarded_For: 6.6.6.6\nX-forwarded_proto: https\nX_REAL_IP: 6.6.6.6\nX_Request-ID: a\nX_Forwarded_By: b",
+            &forwarding,
+        );
+        assert!(
+            !head.contains("6.6.6.6") && !head.contains("https"),
+            "{head}"
+        );
+        assert!(!head.to_ascii_lowercase().contains("x_request"), "{head}");
+        assert!(head.contains("X_Forwarded_By: b"), "{head}");
+    }
+}
+
+#[test]
 fn forwarded_names_this_hop_after_those_before() {
     let with = |trusted, client: &str| Forwarding {
         trusted,
