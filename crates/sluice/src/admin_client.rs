@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use serde::Deserialize;
 use sluice_control::Source;
 use sluice_model::BindAddress;
 
@@ -140,6 +141,14 @@ fn talk(mut stream: impl Read + Write, request: &[u8]) -> std::io::Result<Vec<u8
     let mut received = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut received)?;
     Ok(received)
+}
+
+/// What the admin address has said in JSON; what cannot be understood is told.
+pub(crate) fn read<'b, T: Deserialize<'b>>(body: &'b str) -> Result<T, ExitCode> {
+    serde_json::from_str(body).map_err(|error| {
+        eprintln!("error: the admin address said what this sluice does not understand: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 /// A part of a path (RFC 3986, 3.3).

@@ -4,8 +4,7 @@ use std::process::ExitCode;
 
 use serde::Deserialize;
 
-use crate::admin_client::AdminClient;
-use crate::live_servers::read;
+use crate::admin_client::{AdminClient, read};
 
 /// The keys of an `[auth.NAME]`.
 #[derive(Deserialize)]

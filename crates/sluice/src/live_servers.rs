@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Deserialize;
 
-use crate::admin_client::AdminClient;
+use crate::admin_client::{AdminClient, read};
 
 /// A server.
 pub(crate) struct LiveServer {
@@ -69,14 +69,6 @@ impl LiveServer {
     pub(crate) fn is_last_resort(&self) -> bool {
         self.takes == "last-resort"
     }
-}
-
-/// What the admin address has said.
-pub(crate) fn read<'b, T: Deserialize<'b>>(body: &'b str) -> Result<T, ExitCode> {
-    serde_json::from_str(body).map_err(|error| {
-        eprintln!("error: the admin address said what this sluice does not understand: {error}");
-        ExitCode::FAILURE
-    })
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::USAGE;
-use crate::admin_client::{AdminClient, encoded};
+use crate::admin_client::{AdminClient, encoded, read};
 use crate::command_line::ShiftArguments;
 
 pub(crate) fn shift(arguments: &ShiftArguments) -> ExitCode {
@@ -63,13 +63,6 @@ fn asked(arguments: &ShiftArguments) -> Option<serde_json::Value> {
         "abort-if": arguments.abort_if,
         "min-requests": arguments.min_requests,
     }))
-}
-
-fn read<'b, T: Deserialize<'b>>(body: &'b str) -> Result<T, ExitCode> {
-    serde_json::from_str(body).map_err(|error| {
-        eprintln!("error: the admin address said what this sluice does not understand: {error}");
-        ExitCode::FAILURE
-    })
 }
 
 fn described(split: &Split) -> String {
