@@ -72,7 +72,7 @@ impl Index {
         };
         search.begin();
         let best = search.best?;
-        best.capture(rules, facts.path, captures);
+        best.capture(rules, &self.texts, facts.path, captures);
         Some(best.rule() as usize)
     }
 }

@@ -261,6 +261,62 @@ fn walk(
     rest || at == path.len()
 }
 
+/// Segments that are literals or captured whole as one text: behind each slash the literal, or [`WHOLE`]. `None` where a part of one is
+/// captured.
+pub(crate) fn written(segments: &[Segment]) -> Option<String> {
+    let mut text = String::new();
+    for segment in segments {
+        text.push('/');
+        match segment {
+            Segment::Literal(literal) => text.push_str(literal),
+            Segment::Capture { before, after } if before.is_empty() && after.is_empty() => {
+                text.push(WHOLE.into());
+            }
+            Segment::Capture { .. } => return None,
+        }
+    }
+    Some(text)
+}
+
+/// As [`walk`], along what [`written`] made. Byte by byte, since what is compared between two captures is short.
+pub(crate) fn walk_written(
+    written: &str,
+    rest: bool,
+    path: &str,
+    mut captured: impl FnMut(usize, usize),
+) -> bool {
+    let mut at = 0;
+    for byte in written.bytes() {
+        if byte == WHOLE {
+            let length = path.get(at..).map_or(0, segment_length);
+            if length == 0 {
+                return false;
+            }
+            captured(at, at + length);
+            at += length;
+        } else if path.as_bytes().get(at) == Some(&byte) {
+            at += 1;
+        } else {
+            return false;
+        }
+    }
+    match path.as_bytes().get(at) {
+        None if !rest => true,
+        None => {
+            captured(at, at);
+            true
+        }
+        Some(b'/') if rest => {
+            captured(at + 1, path.len());
+            true
+        }
+        Some(_) => false,
+    }
+}
+
+/// Stands in no path.
+const WHOLE: u8 = 0;
+
 /// How far the next slash is. A plain loop, since segments are short.
 pub(crate) fn segment_length(path: &str) -> usize {
     path.bytes()

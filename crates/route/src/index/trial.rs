@@ -1,5 +1,7 @@
 //! A rule, as far as it takes to try it.
 
+use std::borrow::Cow;
+
 use super::narrow;
 use crate::captures::Captures;
 use crate::conditions::Conditions;
@@ -16,19 +18,34 @@ pub(super) struct Trial {
     host_length: u32,
     path_length: u32,
     rule: u32,
-    host: Wanted,
-    path: Wanted,
+    host: Host,
+    path: Path,
     /// Whether the rule asks for more than host and path.
     more: bool,
 }
 
 #[derive(Clone, Copy)]
-enum Wanted {
+enum Host {
     Any,
-    /// What is equal to the text.
+    /// The name that is the text.
     Equal,
-    /// Names that end with the text, paths that begin with it.
+    /// Names that end with the text.
     Below,
+    /// What the rule says.
+    Other,
+}
+
+#[derive(Clone, Copy)]
+enum Path {
+    Any,
+    /// The path that is the text.
+    Equal,
+    /// Paths that begin with the text.
+    Below,
+    /// Paths whose segments are those of the text.
+    Segments,
+    /// And what is below them.
+    SegmentsBelow,
     /// What the rule says.
     Other,
 }
@@ -42,23 +59,18 @@ impl Trial {
         texts: &mut String,
     ) -> Self {
         let (host, name) = match (host, &*rule.hosts) {
-            (None, []) => (Wanted::Any, ""),
+            (None, []) => (Host::Any, ""),
             (Some(one), _) | (None, [one]) => match one.key() {
-                HostKey::Exact(name) => (Wanted::Equal, name),
-                HostKey::Below(suffix) => (Wanted::Below, suffix),
-                HostKey::Other => (Wanted::Other, ""),
+                HostKey::Exact(name) => (Host::Equal, name),
+                HostKey::Below(suffix) => (Host::Below, suffix),
+                HostKey::Other => (Host::Other, ""),
             },
-            (None, _) => (Wanted::Other, ""),
+            (None, _) => (Host::Other, ""),
         };
-        let (path, place) = match rule.path.as_ref().map(path::PathPattern::form) {
-            None => (Wanted::Any, ""),
-            Some(Form::Exact(text)) => (Wanted::Equal, &**text),
-            Some(Form::Prefix(text)) => (Wanted::Below, &**text),
-            Some(_) => (Wanted::Other, ""),
-        };
+        let (path, place) = path_of(rule);
         let text = texts.len();
         texts.push_str(name);
-        texts.push_str(place);
+        texts.push_str(&place);
         Self {
             text,
             host_length: narrow(name.len()),
@@ -89,14 +101,23 @@ impl Trial {
     }
 
     /// Notes what the rule's path captures, where it holds.
-    pub(super) fn capture(&self, rules: &[Conditions], path: &str, captures: &mut Captures) {
+    pub(super) fn capture(
+        &self,
+        rules: &[Conditions],
+        texts: &str,
+        path: &str,
+        captures: &mut Captures,
+    ) {
         match self.path {
-            Wanted::Any | Wanted::Equal => {}
-            Wanted::Below => {
+            Path::Any | Path::Equal => {}
+            Path::Segments | Path::SegmentsBelow => {
+                self.walk(texts, path, |start, end| captures.push(start, end));
+            }
+            Path::Below => {
                 let start = self.path_length as usize + 1;
                 captures.push(start.min(path.len()), path.len());
             }
-            Wanted::Other => {
+            Path::Other => {
                 let rule = rules.get(self.rule as usize);
                 if let Some(pattern) = rule.and_then(|rule| rule.path.as_ref()) {
                     pattern.capture(path, captures);
@@ -106,27 +127,53 @@ impl Trial {
     }
 
     fn path_holds(&self, rules: &[Conditions], texts: &str, facts: &Facts<'_>) -> bool {
-        let start = self.text + self.host_length as usize;
-        let text = texts.get(start..start + self.path_length as usize);
+        let text = self.path_text(texts);
         match self.path {
-            Wanted::Any => true,
-            Wanted::Equal => text == Some(facts.path),
-            Wanted::Below => text.is_some_and(|text| path::below(text, facts.path).is_some()),
-            Wanted::Other => self.asked(rules, |rule| rule.path_holds(facts)),
+            Path::Any => true,
+            Path::Equal => text == Some(facts.path),
+            Path::Below => text.is_some_and(|text| path::below(text, facts.path).is_some()),
+            Path::Segments | Path::SegmentsBelow => self.walk(texts, facts.path, |_, _| {}),
+            Path::Other => self.asked(rules, |rule| rule.path_holds(facts)),
         }
+    }
+
+    fn walk(&self, texts: &str, path: &str, captured: impl FnMut(usize, usize)) -> bool {
+        let rest = matches!(self.path, Path::SegmentsBelow);
+        let text = self.path_text(texts);
+        text.is_some_and(|text| path::walk_written(text, rest, path, captured))
+    }
+
+    fn path_text<'t>(&self, texts: &'t str) -> Option<&'t str> {
+        let start = self.text + self.host_length as usize;
+        texts.get(start..start + self.path_length as usize)
     }
 
     fn host_holds(&self, rules: &[Conditions], texts: &str, host: &str) -> bool {
         let text = texts.get(self.text..self.text + self.host_length as usize);
         match self.host {
-            Wanted::Any => true,
-            Wanted::Equal => text == Some(host),
-            Wanted::Below => text.is_some_and(|suffix| ends_below(host, suffix)),
-            Wanted::Other => self.asked(rules, |rule| rule.host_holds(host)),
+            Host::Any => true,
+            Host::Equal => text == Some(host),
+            Host::Below => text.is_some_and(|suffix| ends_below(host, suffix)),
+            Host::Other => self.asked(rules, |rule| rule.host_holds(host)),
         }
     }
 
     fn asked(&self, rules: &[Conditions], holds: impl Fn(&Conditions) -> bool) -> bool {
         rules.get(self.rule as usize).is_some_and(holds)
+    }
+}
+
+/// What a rule's path asks for, and its text.
+fn path_of(rule: &Conditions) -> (Path, Cow<'_, str>) {
+    match rule.path.as_ref().map(path::PathPattern::form) {
+        None => (Path::Any, "".into()),
+        Some(Form::Exact(text)) => (Path::Equal, (&**text).into()),
+        Some(Form::Prefix(text)) => (Path::Below, (&**text).into()),
+        Some(Form::Segments { segments, rest }) => match path::written(segments) {
+            Some(text) if *rest => (Path::SegmentsBelow, text.into()),
+            Some(text) => (Path::Segments, text.into()),
+            None => (Path::Other, "".into()),
+        },
+        Some(Form::Glob { .. } | Form::Regex { .. }) => (Path::Other, "".into()),
     }
 }

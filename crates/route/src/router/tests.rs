@@ -428,10 +428,16 @@ proptest! {
             prop_assert_eq!(found, rules.iter().position(|rule| rule.hold(&facts)));
             let said = router.explain(&facts);
             prop_assert_eq!(found, said.iter().position(Verdict::matches));
-            let names = found
-                .and_then(|at| rules[at].path.as_ref())
-                .map_or(0, |path| path.captures().len());
-            prop_assert_eq!(captures.len(), names);
+            let mut by_rule = Captures::new();
+            if let Some(path) = found.and_then(|at| rules[at].path.as_ref()) {
+                path.capture(facts.path, &mut by_rule);
+                prop_assert_eq!(by_rule.len(), path.captures().len());
+            }
+            let path = facts.path;
+            let texts = |captures: &Captures| -> Vec<_> {
+                (0..captures.len()).map(|at| captures.get(at, path).map(str::to_owned)).collect()
+            };
+            prop_assert_eq!(texts(&captures), texts(&by_rule));
         }
     }
 
