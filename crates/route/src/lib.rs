@@ -54,4 +54,4 @@ pub use regular::RegexError;
 pub use rewrite::{LeadsElsewhere, NewTarget, PathRewrite, Requested};
 pub use router::Router;
 pub use split::{Side, side_by_chance, side_id, side_of};
-pub use template::{Template, TemplateError, Variable};
+pub use template::{Template, TemplateError, Variable, blank_line_ends};

@@ -141,13 +141,18 @@ impl Template {
                 Part::Variable(variable) => {
                     let start = out.len();
                     value(variable, out);
-                    for byte in out.iter_mut().skip(start) {
-                        if matches!(*byte, b'\r' | b'\n' | 0) {
-                            *byte = b' ';
-                        }
-                    }
+                    blank_line_ends(out.get_mut(start..).unwrap_or_default());
                 }
             }
+        }
+    }
+}
+
+/// CR, LF and NUL in a value become spaces (RFC 9110, 5.5), so that it ends no field line.
+pub fn blank_line_ends(value: &mut [u8]) {
+    for byte in value {
+        if matches!(*byte, b'\r' | b'\n' | 0) {
+            *byte = b' ';
         }
     }
 }

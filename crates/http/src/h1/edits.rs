@@ -3,7 +3,7 @@
 //! Fields that frame a message or concern one connection are none of these; who makes the edits sees to that.
 
 use memchr::memchr;
-use sluice_route::FieldNames;
+use sluice_route::{FieldNames, blank_line_ends};
 use sluice_wire::h1::{Field, FieldKind, Fields};
 
 use super::request::write_field;
@@ -84,10 +84,8 @@ impl Edits<'_> {
 pub fn write_line(name: &str, value: &[u8], out: &mut Vec<u8>) {
     let start = out.len() + name.len() + 2;
     write_field(out, name, value);
-    let value = out.iter_mut().skip(start).take(value.len());
-    for byte in value.filter(|byte| matches!(**byte, b'\r' | b'\n' | 0)) {
-        *byte = b' ';
-    }
+    let end = start + value.len();
+    blank_line_ends(out.get_mut(start..end).unwrap_or_default());
 }
 
 #[cfg(test)]

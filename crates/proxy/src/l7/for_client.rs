@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use sluice_config::plan::{HeadEdits, RouteId};
 use sluice_http::h1::edits::{Edits, write_line};
-use sluice_route::Variable;
+use sluice_route::{Variable, blank_line_ends};
 
 use super::identity::Identity;
 use super::values::Values;
@@ -101,8 +101,9 @@ impl ForClient {
                 Gap::Server => server,
                 Gap::Claim(_) => claim.as_deref().unwrap_or_default(),
             };
-            self.lines
-                .splice(at..at, text.bytes().map(without_line_end));
+            self.lines.splice(at..at, text.bytes());
+            let written = self.lines.get_mut(at..at + text.len());
+            blank_line_ends(written.unwrap_or_default());
         }
         drop_empty(&mut self.lines);
     }
@@ -167,14 +168,6 @@ fn write_lines(
         } else {
             lines.truncate(start);
         }
-    }
-}
-
-/// As templates have it: no value ends a line.
-fn without_line_end(byte: u8) -> u8 {
-    match byte {
-        b'\r' | b'\n' | 0 => b' ',
-        other => other,
     }
 }
 
