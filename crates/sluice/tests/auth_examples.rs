@@ -3,19 +3,9 @@
 mod example;
 mod jwt_kit;
 
-use example::Example;
+use example::{Example, ask, served};
 use jwt_kit::Issuer;
-use testkit::{Balancer, EchoReply, EchoServer, Response, TempDir, run};
-
-fn ask(balancer: &Balancer, target: &str, fields: &str) -> Response {
-    balancer.ask(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
-}
-
-/// How many of so many are served.
-fn served(balancer: &Balancer, count: usize, target: &str, fields: &str) -> usize {
-    let statuses = (0..count).map(|_| ask(balancer, target, fields).status);
-    statuses.filter(|status| *status == 200).count()
-}
+use testkit::{EchoReply, EchoServer, TempDir, run};
 
 #[test]
 fn jwt() {

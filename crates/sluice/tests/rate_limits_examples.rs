@@ -2,18 +2,8 @@
 
 mod example;
 
-use example::Example;
-use testkit::{Balancer, EchoReply, EchoServer, Response};
-
-fn ask(balancer: &Balancer, target: &str, fields: &str) -> Response {
-    balancer.ask(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
-}
-
-/// How many of so many are served.
-fn served(balancer: &Balancer, count: usize, target: &str, fields: &str) -> usize {
-    let statuses = (0..count).map(|_| ask(balancer, target, fields).status);
-    statuses.filter(|status| *status == 200).count()
-}
+use example::{Example, ask, served};
+use testkit::{EchoReply, EchoServer};
 
 #[test]
 fn api_limits() {

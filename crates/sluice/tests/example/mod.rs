@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use testkit::{Balancer, Options};
+use testkit::{Balancer, Options, Response};
 
 /// The folder of the examples.
 pub(crate) fn folder() -> PathBuf {
@@ -69,4 +69,17 @@ impl Example {
         }
         Balancer::start_with(env!("CARGO_BIN_EXE_sluice"), &self.text, options)
     }
+}
+
+/// The answer to a `GET` with these field lines.
+#[allow(dead_code, reason = "some of the files that share this need it")]
+pub(crate) fn ask(balancer: &Balancer, target: &str, fields: &str) -> Response {
+    balancer.ask(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"))
+}
+
+/// How many of so many are served.
+#[allow(dead_code, reason = "some of the files that share this need it")]
+pub(crate) fn served(balancer: &Balancer, count: usize, target: &str, fields: &str) -> usize {
+    let statuses = (0..count).map(|_| ask(balancer, target, fields).status);
+    statuses.filter(|status| *status == 200).count()
 }
