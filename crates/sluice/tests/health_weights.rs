@@ -125,39 +125,62 @@ fn servers_are_shown_as_they_are_now() {
 
 #[test]
 fn explain_names_the_server_that_is_chosen_now_and_why() {
-    let gate = Gate::default();
-    let held = || {
+    let gates = [Gate::default(), Gate::default()];
+    let servers = gates.each_ref().map(|gate| {
         let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-        let script = Script::new().read_request().wait(&gate).write(answer);
+        let script = Script::new().read_request().wait(gate).write(answer);
         ScriptedServer::start([script])
-    };
-    let [a, b] = [held(), held()];
+    });
+    let addresses = servers.each_ref().map(|one| one.address().to_string());
     let balancer = Balancer::start(
         SLUICE,
         &format!(
             "[listeners.web]\naddress = \"127.0.0.1:<port:web>\"\n\
              [upstreams.app]\nbalance = \"least-connections\"\nservers = [\"{}\", \"{}\"]\n\
              [admin]\naddress = \"127.0.0.1:<port:admin>\"\n",
-            a.address(),
-            b.address()
+            addresses[0], addresses[1]
         ),
     );
     let explained = || said(&balancer, &["explain", "--live", "GET", "http://a/"]);
-    let mut client = RawClient::connect(balancer.address("web"));
-    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let has = |text: &str, server: usize, count: usize| {
+        let address = &addresses[server];
+        text.contains(&format!("{address} (weight 1 of 2; up, {count} in flight)"))
+    };
+    let until = |loads: [usize; 2]| {
+        wait_until("the servers to be so loaded", || {
+            let text = explained();
+            has(&text, 0, loads[0]) && has(&text, 1, loads[1])
+        });
+        explained()
+    };
+    let pick = |server: usize| {
+        let address = &addresses[server];
+        format!("pick      {address} now: no other has fewer in flight for its weight\n")
+    };
+    let ask = || {
+        let mut client = RawClient::connect(balancer.address("web"));
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        client
+    };
+    let mut first = ask();
     wait_until("a request to be under way", || {
         explained().contains("1 in flight")
     });
+    let busy = usize::from(has(&explained(), 1, 1));
     let text = explained();
-    let idle = [&a, &b].map(|server| server.address().to_string());
-    let idle = idle
-        .iter()
-        .find(|address| text.contains(&format!("{address} (weight 1 of 2; up, 0 in flight)")))
-        .expect("the other one");
-    let pick = format!("pick      {idle} now: no other has fewer in flight for its weight\n");
-    assert!(text.contains(&pick), "{text}");
-    gate.open();
-    assert_eq!(client.response("GET").status, 200);
+    assert!(text.contains(&pick(1 - busy)), "{text}");
+
+    let mut second = ask();
+    until([1, 1]);
+    gates[busy].open();
+    assert_eq!(first.response("GET").status, 200);
+    let text = until(if busy == 0 { [0, 1] } else { [1, 0] });
+    assert!(
+        text.contains(&pick(busy)),
+        "now it is the other one: {text}"
+    );
+    gates[1 - busy].open();
+    assert_eq!(second.response("GET").status, 200);
 }
 
 #[test]
