@@ -108,19 +108,24 @@ fn count(listener: &LiveListener, trip: &Trip) {
     if let Some(word) = trip.refused {
         listener.metrics.bad_requests.increment(word);
     }
+    if trip.side.is_some() {
+        split::count(&listener.live, trip);
+    }
+    if trip.answered_by_server {
+        count_answer(trip, class);
+    }
     if let Some(route) = trip.route.and_then(|id| listener.live.route_metrics(id)) {
         if trip.status > 0 {
             route.requests.increment(class);
         }
-        route.ends.increment(trip.end);
         route.duration.record(trip.now - trip.started);
+        // Last: whoever sees that a request has ended finds all of it counted.
+        route.ends.increment(trip.end);
     }
-    if trip.side.is_some() {
-        split::count(&listener.live, trip);
-    }
-    if !trip.answered_by_server {
-        return;
-    }
+}
+
+/// What its server did.
+fn count_answer(trip: &Trip, class: StatusClass) {
     if let Some(lane) = &trip.lane {
         lane.metrics().requests.increment(class);
     }
