@@ -103,6 +103,11 @@ impl AcceptLoop {
         &self.connections
     }
 
+    /// Whether the connection with this number was accepted, served and closed: the other side has been told.
+    pub(crate) fn is_closed(&self, number: usize) -> bool {
+        self.connections.accepted() > number && !lock(&self.streams).contains_key(&number)
+    }
+
     /// Closes the listener and every connection; a later connect is refused. Who waits to be accepted is reset.
     pub(crate) fn stop(&mut self) {
         let Some((listener, accepting)) = self.accepting.take() else {
@@ -152,9 +157,10 @@ fn accept<F>(
             .set_write_timeout(Some(DEADLINE))
             .expect("a write deadline");
         let clone = stream.try_clone().expect("a second handle");
-        let number = connections.accepted.fetch_add(1, Ordering::SeqCst);
-        connections.open.fetch_add(1, Ordering::SeqCst);
+        let number = connections.accepted();
         lock(streams).insert(number, clone);
+        connections.open.fetch_add(1, Ordering::SeqCst);
+        connections.accepted.fetch_add(1, Ordering::SeqCst);
         let (serve, connections, streams) = (serve.clone(), connections.clone(), streams.clone());
         std::thread::spawn(move || {
             serve(stream, number);

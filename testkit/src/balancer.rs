@@ -260,7 +260,9 @@ impl Balancer {
     pub fn metrics_after(&self, requests: usize) -> Metrics {
         self.wait_for_metrics(&format!("{requests} requests to end"), |metrics| {
             metrics.count(REQUEST_ENDS, &[]) >= requests
-        })
+        });
+        // The end of a request is counted last, but the scrape that shows it may have read other counters before.
+        self.metrics()
     }
 
     /// Waits until the metrics fulfil a condition.

@@ -113,12 +113,12 @@ impl ScriptedServer {
         self.records().iter().map(|record| record.requests).sum()
     }
 
-    /// Waits for the connection with this number to end.
+    /// Waits for the connection with this number to end: its script has, and it is closed.
     #[track_caller]
     pub fn wait_for_end(&self, number: usize) -> Record {
         wait_for(&format!("connection {number} to end"), || {
             let record = self.records().into_iter().nth(number)?;
-            record.end.map(|_| record)
+            (record.end.is_some() && self.accepting.is_closed(number)).then_some(record)
         })
     }
 
