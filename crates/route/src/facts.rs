@@ -105,6 +105,22 @@ pub trait IdentityLookup {
     /// The name under which it was let in; `None` where that was under none, or it is not let in yet.
     fn name(&self) -> Option<&str>;
 
+    /// By which `[auth.NAME]` it was let in; `None` where nobody has asked, or it is not let in yet.
+    fn let_in_by(&self) -> Option<&str>;
+
+    /// Appends the name under which it was let in, told apart from the same name of another `[auth.NAME]`. Returns whether
+    /// there is one.
+    fn write_full_name(&self, out: &mut Vec<u8>) -> bool {
+        let Some(name) = self.name() else {
+            return false;
+        };
+        out.extend_from_slice(self.let_in_by().unwrap_or_default().as_bytes());
+        // In no name of the file, so that none reads like another one with the beginning of a client's.
+        out.push(0);
+        out.extend_from_slice(name.as_bytes());
+        true
+    }
+
     /// Calls `holds` with the value of a claim, as each of the `verifiers` finds it in the client's token, until it returns true;
     /// returns whether it did. Without verifiers it is the token by which the client was let in.
     ///

@@ -212,6 +212,10 @@ impl IdentityLookup for Claims {
         None
     }
 
+    fn let_in_by(&self) -> Option<&str> {
+        None
+    }
+
     fn any_claim(
         &self,
         verifiers: &[usize],

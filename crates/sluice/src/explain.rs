@@ -274,6 +274,11 @@ fn answer(
                 return Ok(text);
             }
             auth::describe(plan, route, &mut text)?;
+            let identity = request.claims.let_in(plan, route);
+            let facts = Facts {
+                identity: Some(&identity),
+                ..facts
+            };
             limits::describe(plan, route, &facts, &mut text)?;
             changes::describe(route, &facts, &captures, &mut text)?;
             describe(plan, route, &facts, servers, &mut text)?;

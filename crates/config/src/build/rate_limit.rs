@@ -151,14 +151,11 @@ impl Builder<'_> {
 
     fn class(&mut self, class: &Section, limit: &Section) -> Option<LimitClass> {
         let quota = self.quota(class, limit);
-        if class
-            .set_at("match")
-            .or(class.set_at("auth-name"))
-            .is_none()
-        {
+        let for_whom = ["match", "auth", "auth-name"];
+        if for_whom.iter().all(|key| class.set_at(key).is_none()) {
             let message = "this class does not say for whom it is";
             let report = Diagnostic::error(class.span.clone(), message);
-            let help = "set `match`, or `auth-name`, or both";
+            let help = "set `match`, `auth` or `auth-name`, or several of them";
             self.findings.push(report.help(help));
             return None;
         }
@@ -168,9 +165,26 @@ impl Builder<'_> {
                 None if class.set_at("match").is_some() => return None,
                 None => Conditions::default(),
             },
+            auths: self.class_auths(class)?,
             names: items(class, "auth-name")?,
             quota: quota?,
         })
+    }
+
+    /// `auth` of a class; `None` where one is not known.
+    fn class_auths(&mut self, class: &Section) -> Option<Vec<Box<str>>> {
+        if class.set_at("auth").is_none() {
+            return Some(Vec::new());
+        }
+        let auths = class.items::<String>("auth")?;
+        let mut all_found = true;
+        for (name, span) in &auths {
+            if !self.auth_sections.iter().any(|one| one.name == *name) {
+                all_found = false;
+                self.unknown_name("auth", name, span, self.auth_sections);
+            }
+        }
+        all_found.then(|| auths.into_iter().map(|(name, _)| name.into()).collect())
     }
 
     /// Of a limit itself or of one of its classes.

@@ -48,7 +48,7 @@ pub enum HashKey {
     Query(Box<str>),
     /// `jwt:NAME`: a claim of the token by which the client was let in.
     Claim(Box<str>),
-    /// `auth-name`: the name under which the client was let in.
+    /// `auth-name`: the name under which the client was let in, and by which `[auth.NAME]`.
     AuthName,
     /// `path`, normalised, without the query.
     Path,
@@ -111,7 +111,11 @@ impl HashKey {
                 let found = parameters.find(|(found, _)| **found == **name);
                 found.map(|(_, value)| key_hash(value.as_bytes()))
             }
-            Self::AuthName => Some(key_hash(facts.identity?.name()?.as_bytes())),
+            Self::AuthName => {
+                let mut name = Vec::new();
+                let has_one = facts.identity?.write_full_name(&mut name);
+                has_one.then(|| key_hash(&name))
+            }
             Self::Claim(name) => {
                 let mut hash = None;
                 facts.identity?.any_claim(&[], name, &mut |claim| {
@@ -150,28 +154,64 @@ impl HashKey {
 
 #[cfg(test)]
 mod tests {
-    use sluice_route::Scheme;
+    use serde_json::Value;
+    use sluice_route::{FieldLookup, IdentityLookup, NoFields, Scheme};
 
     use super::*;
 
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 
     fn of(key: &HashKey, query: Option<&str>, fields: &[(&str, &str)]) -> Option<u64> {
-        let fields = fields.to_vec();
-        let facts = Facts {
+        key.of_request(&facts(query, &fields.to_vec()))
+    }
+
+    fn facts<'a>(query: Option<&'a str>, fields: &'a dyn FieldLookup) -> Facts<'a> {
+        Facts {
             host: "a",
             path: "/p/q",
             query,
             method: "GET",
-            fields: &fields,
+            fields,
             client: CLIENT,
             scheme: Scheme::Http,
             tls_subject: None,
             countries: None,
             json: None,
             identity: None,
+        }
+    }
+
+    /// As whom a client was let in, and by which `[auth.NAME]`.
+    struct LetIn(Option<&'static str>, &'static str);
+
+    impl IdentityLookup for LetIn {
+        fn name(&self) -> Option<&str> {
+            self.0
+        }
+
+        fn let_in_by(&self) -> Option<&str> {
+            Some(self.1)
+        }
+
+        fn any_claim(&self, _: &[usize], _: &str, _: &mut dyn FnMut(&Value) -> bool) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_who_has_let_in() {
+        let of = |name, by| {
+            let facts = Facts {
+                identity: Some(&LetIn(name, by)),
+                ..facts(None, &NoFields)
+            };
+            HashKey::AuthName.of_request(&facts)
         };
-        key.of_request(&facts)
+        let shop = of(Some("shop"), "keys");
+        assert_eq!(shop, Some(key_hash(b"keys\0shop")));
+        assert_ne!(shop, of(Some("shop"), "tokens"));
+        assert_ne!(of(Some("b"), "ax"), of(Some("xb"), "a"));
+        assert_eq!(of(None, "ask"), None);
     }
 
     #[test]

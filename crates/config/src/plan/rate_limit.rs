@@ -52,6 +52,8 @@ pub struct SharedLimit {
 pub struct LimitClass {
     /// `match`
     pub conditions: Conditions,
+    /// `auth`: let in by one of these `[auth.NAME]`; empty: by any, and by none.
+    pub auths: Vec<Box<str>>,
     /// `auth-name`: one of these; empty: any, and none.
     pub names: Vec<Pattern>,
     /// What they may have.
@@ -74,14 +76,18 @@ pub enum Over {
 
 impl LimitClass {
     fn holds(&self, facts: &Facts<'_>) -> bool {
+        let by = facts.identity.and_then(IdentityLookup::let_in_by);
+        let is_by = |by: &str| self.auths.iter().any(|one| **one == *by);
         let name = facts.identity.and_then(IdentityLookup::name);
         let is_of = |name: &str| self.names.iter().any(|one| one.matches(name.as_bytes()));
-        (self.names.is_empty() || name.is_some_and(is_of)) && self.conditions.hold(facts)
+        (self.auths.is_empty() || by.is_some_and(is_by))
+            && (self.names.is_empty() || name.is_some_and(is_of))
+            && self.conditions.hold(facts)
     }
 
     /// Whether it has to be known who the client is.
     fn goes_by_identity(&self) -> bool {
-        !self.names.is_empty() || self.conditions.go_by_claims()
+        !self.auths.is_empty() || !self.names.is_empty() || self.conditions.go_by_claims()
     }
 }
 
@@ -139,7 +145,7 @@ pub enum KeyPart {
     Cookie(Box<str>),
     /// `jwt:NAME`: a claim of the token by which the client was let in.
     Claim(Box<str>),
-    /// `auth-name`: the name under which the client was let in.
+    /// `auth-name`: the name under which the client was let in, and by which `[auth.NAME]`.
     AuthName,
     /// `path`, normalised, without the query.
     Path,
@@ -183,8 +189,9 @@ impl LimitKey {
                     });
                 }
                 KeyPart::AuthName => {
-                    let name = facts.identity.and_then(IdentityLookup::name);
-                    out.extend_from_slice(name.unwrap_or_default().as_bytes());
+                    if let Some(known) = facts.identity {
+                        known.write_full_name(out);
+                    }
                 }
                 KeyPart::Claim(name) => {
                     if let Some(known) = facts.identity {

@@ -8,7 +8,7 @@ use sluice_config::plan::{AuthId, AuthKind};
 use sluice_route::IdentityLookup;
 
 use super::decide::Asked;
-use crate::auth::Verified;
+use crate::auth::{LiveAuth, Verified};
 
 /// As whom a client was let in. Where nobody asks, it is nobody.
 #[derive(Debug, Default)]
@@ -16,6 +16,7 @@ pub(super) struct Identity {
     name: Option<Arc<str>>,
     token: Option<Rc<Verified>>,
     lines: Vec<u8>,
+    by: Option<Rc<LiveAuth>>,
 }
 
 impl Identity {
@@ -23,8 +24,8 @@ impl Identity {
     pub(super) fn of_name(name: Option<Arc<str>>, lines: Vec<u8>) -> Self {
         Self {
             name,
-            token: None,
             lines,
+            ..Self::default()
         }
     }
 
@@ -32,6 +33,14 @@ impl Identity {
         Self {
             token: Some(token),
             ..Self::default()
+        }
+    }
+
+    /// The same, let in by this one.
+    pub(super) fn by(self, auth: &Rc<LiveAuth>) -> Self {
+        Self {
+            by: Some(Rc::clone(auth)),
+            ..self
         }
     }
 
@@ -56,6 +65,10 @@ impl IdentityLookup for Identity {
         self.name.as_deref().or_else(subject)
     }
 
+    fn let_in_by(&self) -> Option<&str> {
+        self.by.as_ref().map(|auth| &*auth.settings.name)
+    }
+
     fn any_claim(
         &self,
         _verifiers: &[usize],
@@ -70,6 +83,10 @@ impl IdentityLookup for Identity {
 /// Before a client is let in: what can be said of the token that it shows.
 impl IdentityLookup for Asked<'_, '_, '_> {
     fn name(&self) -> Option<&str> {
+        None
+    }
+
+    fn let_in_by(&self) -> Option<&str> {
         None
     }
 

@@ -2,6 +2,8 @@
 
 use anyhow::Context as _;
 use serde_json::Value;
+use sluice_config::Plan;
+use sluice_config::plan::{AuthKind, Route};
 use sluice_route::{Facts, IdentityLookup};
 
 /// Claims of a token that is taken to be right.
@@ -25,12 +27,27 @@ impl Claimed {
         }
         Ok(Self(claims))
     }
+
+    /// The client as a route has let it in: by the first of its `auth` that takes tokens.
+    pub(super) fn let_in<'a>(&'a self, plan: &'a Plan, route: &Route) -> LetIn<'a> {
+        let named = route.auth.iter().flat_map(|auth| auth.any.iter());
+        let mut auths = named.filter_map(|id| plan.auths.get(id.0));
+        let by = auths.find(|auth| matches!(auth.kind, AuthKind::Jwt(_)));
+        LetIn {
+            claims: self,
+            by: by.filter(|_| !self.0.is_empty()).map(|auth| &*auth.name),
+        }
+    }
 }
 
+/// Before a client is let in.
 impl IdentityLookup for Claimed {
     fn name(&self) -> Option<&str> {
-        let subject = self.0.iter().find(|(name, _)| name == "sub");
-        subject.and_then(|(_, value)| value.as_str())
+        None
+    }
+
+    fn let_in_by(&self) -> Option<&str> {
+        None
     }
 
     fn any_claim(
@@ -41,6 +58,32 @@ impl IdentityLookup for Claimed {
     ) -> bool {
         let claim = self.0.iter().find(|(known, _)| known == name);
         claim.is_some_and(|(_, value)| holds(value))
+    }
+}
+
+/// A client that was let in.
+pub(super) struct LetIn<'a> {
+    claims: &'a Claimed,
+    by: Option<&'a str>,
+}
+
+impl IdentityLookup for LetIn<'_> {
+    fn name(&self) -> Option<&str> {
+        let subject = self.claims.0.iter().find(|(name, _)| name == "sub");
+        subject.and_then(|(_, value)| value.as_str())
+    }
+
+    fn let_in_by(&self) -> Option<&str> {
+        self.by
+    }
+
+    fn any_claim(
+        &self,
+        verifiers: &[usize],
+        name: &str,
+        holds: &mut dyn FnMut(&Value) -> bool,
+    ) -> bool {
+        self.claims.any_claim(verifiers, name, holds)
     }
 }
 

@@ -5,7 +5,7 @@ use sluice_route::{Template, Variable};
 use crate::build::matching::places_of;
 use crate::build::{Builder, HalfRoute};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::plan::{AuthKind, HashKey, KeyPart, LimitId, RouteAuth};
+use crate::plan::{Auth, AuthKind, HashKey, KeyPart, LimitId, RouteAuth};
 use crate::read::{Section, Typed};
 
 impl Builder<'_> {
@@ -163,12 +163,36 @@ impl Builder<'_> {
                 self.findings
                     .push(Diagnostic::error(span, message).help(HELP_WITH_NAMES));
             }
+            self.auths_of_nobody(section, &users);
+        }
+    }
+
+    /// Classes for those whom an `[auth.NAME]` has let in that none of the routes asks.
+    fn auths_of_nobody(&mut self, limit: &Section, users: &[&&HalfRoute]) {
+        for class in classes_of(limit).filter(|class| class.set_at("auth").is_some()) {
+            for (name, span) in class.items::<String>("auth").unwrap_or_default() {
+                let is_it = |auth: &Auth| *auth.name == *name;
+                if users.iter().any(|half| self.auths_of(half).any(is_it)) {
+                    continue;
+                }
+                let message = format!(
+                    "no route that names `{}` has `{name}` in its `auth`",
+                    limit.name
+                );
+                let help = "a class is for clients whom `auth` of the route has let in";
+                self.findings
+                    .push(Diagnostic::error(span, message).help(help));
+            }
         }
     }
 
     fn kinds_of(&self, half: &HalfRoute) -> impl Iterator<Item = &AuthKind> {
+        self.auths_of(half).map(|auth| &auth.kind)
+    }
+
+    fn auths_of(&self, half: &HalfRoute) -> impl Iterator<Item = &Auth> {
         let ids = half.route.auth.iter().flat_map(|auth| auth.any.to_vec());
-        ids.filter_map(|id| Some(&self.auths.get(id.0)?.as_ref()?.kind))
+        ids.filter_map(|id| self.auths.get(id.0)?.as_ref())
     }
 
     fn help_with_tokens(&self) -> String {
@@ -206,19 +230,25 @@ fn has_names(kind: &AuthKind) -> bool {
 /// Where the classes of a limit speak of claims, and where of names.
 fn places_in_classes(limit: &Section) -> (Vec<Span>, Vec<Span>) {
     let (mut claims, mut names) = (Vec::new(), Vec::new());
-    let classes = limit.set_at("classes").and_then(|_| limit.read("classes"));
-    if let Some(Typed::List(classes)) = classes.map(|read| &read.typed) {
-        for class in classes {
-            let Typed::Table(class) = &class.typed else {
-                continue;
-            };
-            if let Some(conditions) = class.table("match") {
-                places_of(conditions, "claims", &mut claims);
-            }
-            names.extend(class.set_at("auth-name").cloned());
+    for class in classes_of(limit) {
+        if let Some(conditions) = class.table("match") {
+            places_of(conditions, "claims", &mut claims);
         }
+        names.extend(class.set_at("auth-name").cloned());
     }
     (claims, names)
+}
+
+fn classes_of(limit: &Section) -> impl Iterator<Item = &Section> {
+    let classes = limit.set_at("classes").and_then(|_| limit.read("classes"));
+    let classes: &[_] = match classes.map(|read| &read.typed) {
+        Some(Typed::List(classes)) => classes,
+        _ => &[],
+    };
+    classes.iter().filter_map(|class| match &class.typed {
+        Typed::Table(class) => Some(class),
+        _ => None,
+    })
 }
 
 const HELP_WITH_NAMES: &str = "`basic`, `api-key` and `jwt` do: name one in `auth`";

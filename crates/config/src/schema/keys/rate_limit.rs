@@ -154,6 +154,12 @@ static CLASS: Shape = Shape {
         )
         .also(&["when", "if"]),
         Key::new(
+            "auth",
+            Kind::OneOrList(&Kind::Text(Form::Auth)),
+            Default::Absent("by whichever the client was let in"),
+            "The `[auth.NAME]` tables by which clients were let in, of those in `auth` of the route.",
+        ),
+        Key::new(
             "auth-name",
             Kind::OneOrList(&Kind::Text(Form::Pattern)),
             Default::Absent("whoever the client is"),

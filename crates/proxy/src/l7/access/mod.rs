@@ -143,7 +143,7 @@ impl Asked<'_, '_, '_> {
             match self.judge_by(*id, one, request_id) {
                 Judged::Now(Verdict::In(identity)) => {
                     one.count(AuthOutcome::Allowed);
-                    return Judgement::Now(Ok(identity));
+                    return Judgement::Now(Ok(identity.by(one)));
                 }
                 Judged::Now(Verdict::Out(denial)) => {
                     one.count(denial.outcome);
@@ -190,7 +190,7 @@ async fn any_of(later: Vec<(Rc<LiveAuth>, Judging)>, mut denials: Denials) -> Op
         match judging.await {
             Verdict::In(identity) => {
                 auth.count(AuthOutcome::Allowed);
-                return Some(Ok(identity));
+                return Some(Ok(identity.by(&auth)));
             }
             Verdict::Out(denial) => {
                 auth.count(denial.outcome);
