@@ -123,17 +123,22 @@ impl KeySet {
         self.phase() != Phase::Resting || self.number() != number
     }
 
-    /// Has it fetched, and waits for that, but not for long.
-    pub async fn renewed(&self) {
+    /// Has it fetched, and waits for that, but not for long. `false` at once where too many wait already: whoever makes tokens up
+    /// while the issuer is slow must not have requests pile up here.
+    pub async fn renewed(&self) -> bool {
         // Before the look at the phase, so that an end between the two is not missed.
         let mut attempts = self.attempts.subscribe();
+        if self.attempts.receiver_count() > MOST_WAITING {
+            return false;
+        }
         match self.phase() {
-            Phase::Resting => return,
+            Phase::Resting => return true,
             Phase::Idle => self.wanted.notify_one(),
             Phase::Fetching => {}
         }
         // In vain: the request is judged by what there is.
         let _ = timeout(PATIENCE, attempts.changed()).await;
+        true
     }
 
     fn phase(&self) -> Phase {
@@ -156,9 +161,12 @@ impl KeySet {
 
 /// How long a request waits for a set at most.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How many requests wait for one set at most, of all workers together.
+const MOST_WAITING: usize = 1024;
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::{JoinSet, yield_now};
     use tokio::time::Instant;
 
     use super::*;
@@ -216,6 +224,30 @@ mod tests {
         let start = Instant::now();
         set.renewed().await;
         assert_eq!(start.elapsed(), PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_wait_and_no_more() {
+        let set = Arc::new(KeySet::default());
+        let mut waiting = JoinSet::new();
+        let has_waited = || {
+            let set = Arc::clone(&set);
+            async move { set.renewed().await }
+        };
+        for _ in 0..=MOST_WAITING {
+            waiting.spawn(has_waited());
+        }
+        let turned_away = waiting.join_next().await.expect("one of them");
+        assert!(!turned_away.expect("its end"), "at once");
+        assert_eq!(waiting.len(), MOST_WAITING);
+        // A client that goes away makes room.
+        waiting.abort_all();
+        while waiting.join_next().await.is_some() {}
+        waiting.spawn(has_waited());
+        yield_now().await;
+        set.end(Phase::Idle);
+        let waited = waiting.join_next().await.expect("the one");
+        assert!(waited.expect("its end"));
     }
 
     #[test]

@@ -33,8 +33,14 @@ impl<F: Fetches> Keeper<F> {
                 None => failures.saturating_add(1),
             };
             let refresh = self.source.refresh;
-            let pause = came.unwrap_or_else(|| schedule::pause(failures, refresh, fastrand::f64()));
+            let pause = match &came {
+                Some(came) => came.good_for,
+                None => schedule::pause(failures, refresh, fastrand::f64()),
+            };
             let now = Instant::now();
+            if came.is_some_and(|came| came.are_new) {
+                rests_until = rests_until.map(|until: Instant| until.min(now + SHORT_REST));
+            }
             rests_until = rests_until.filter(|until| *until > now);
             self.key_set.end(match rests_until {
                 Some(_) => Phase::Resting,
@@ -46,8 +52,8 @@ impl<F: Fetches> Keeper<F> {
         }
     }
 
-    /// Fetches once. Where keys came: how long until the next time.
-    async fn attempt(&mut self, failures: u32) -> Option<Duration> {
+    /// Fetches once; `None` where no keys came.
+    async fn attempt(&mut self, failures: u32) -> Option<Came> {
         let fetched = self.fetches.fetch().await;
         let metrics = self.registry.key_sets();
         let fetched = match fetched {
@@ -72,11 +78,10 @@ impl<F: Fetches> Keeper<F> {
             tracing::info!(auth = %self.auth, url = %self.source.url, "keys can be fetched again");
         }
         let told = fetched.cache_control.as_deref();
-        Some(schedule::refresh(
-            self.source.refresh,
-            told,
-            fastrand::f64(),
-        ))
+        Some(Came {
+            are_new,
+            good_for: schedule::refresh(self.source.refresh, told, fastrand::f64()),
+        })
     }
 
     /// Waits until `due`, or until somebody asks for the keys, which nobody may before `rests_until`.
@@ -113,8 +118,18 @@ impl<F: Fetches> Keeper<F> {
     }
 }
 
-/// How long nobody can ask for keys after somebody has: made-up tokens must not make us a burden to the issuer.
+/// Keys that were fetched.
+struct Came {
+    /// Whether they are others than before.
+    are_new: bool,
+    /// How long until they are fetched again.
+    good_for: Duration,
+}
+
+/// How long nobody can ask for keys after somebody has in vain: made-up tokens must not make us a burden to the issuer.
 const REST: Duration = Duration::from_secs(10);
+/// The same after keys that were new: the token was not made up, and while an issuer changes its keys, the next may follow soon.
+const SHORT_REST: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

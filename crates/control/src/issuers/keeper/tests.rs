@@ -123,6 +123,21 @@ async fn made_up_tokens_have_keys_fetched_now_and_then_only() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn keys_that_were_new_are_soon_asked_for_again() {
+    let stage = Stage::new(Some(b"a"));
+    stage.key_set.renewed().await;
+    for secret in [b"b", b"c"] {
+        stage.issuer.shows(Some(secret));
+        stage.key_set.renewed().await;
+        assert!(stage.has(secret));
+        let asked = stage.asked();
+        stage.key_set.renewed().await;
+        assert_eq!(stage.asked(), asked, "but not at once");
+        pass(2).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_wait_for_one_and_the_same_fetch() {
     let stage = Stage::new(None);
     let first = Instant::now();

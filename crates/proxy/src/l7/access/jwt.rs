@@ -110,8 +110,12 @@ async fn judge_by_newer_keys(
     key_set: Arc<KeySet>,
     token: String,
 ) -> Verdict {
-    key_set.renewed().await;
-    verdict(verify(&token, &auth, &settings))
+    let has_waited = key_set.renewed().await;
+    match verify(&token, &auth, &settings) {
+        // Newer ones may know it.
+        Err(NoToken::NoKey(_)) if !has_waited => Verdict::Out(Denial::FAILURE),
+        found => verdict(found),
+    }
 }
 
 fn verdict(found: Shown) -> Verdict {
