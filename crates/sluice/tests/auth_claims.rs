@@ -319,7 +319,11 @@ classes = [
         "a token that says so is not the key of that name"
     );
     let by_others = house.other.shows(r#"{"sub":"shop"}"#);
-    assert_eq!(statuses("/names", &by_others, 1), [200], "of another issuer");
+    assert_eq!(
+        statuses("/names", &by_others, 1),
+        [200],
+        "of another issuer"
+    );
 
     let gold = house.issuer.shows(r#"{"sub":"ann","plan":"gold"}"#);
     assert_eq!(statuses("/plans", &gold, 4), [200, 200, 200, 429]);
@@ -445,6 +449,57 @@ fields = true
     assert_eq!(statuses, [401, 429, 429]);
 }
 
+/// Whether it was asked before the password was checked, or after.
+#[test]
+fn what_one_limit_refuses_costs_nothing_of_the_others() {
+    let house = House::new();
+    let tables = format!(
+        r#"
+[[routes]]
+match.path = "/in"
+auth = "people"
+rate-limits = ["per-name", "per-address"]
+respond.body = "here"
+
+[[routes]]
+match.path = "/left"
+rate-limits = ["per-address"]
+respond.body = "here"
+
+[[routes]]
+match.path = "/used"
+auth = "keys"
+rate-limits = ["per-name"]
+respond.body = "here"
+{REST}
+[rate-limits.per-name]
+key = "global"
+classes = [{{ auth-name = ["alice", "shop"], rate = "1/d" }}]
+
+[rate-limits.per-address]
+rate = "1/d"
+burst = 9
+fields = true
+"#
+    );
+    let balancer = house.start(&tables);
+    let left = || {
+        let answer = ask(&balancer, "/left", "");
+        let told = answer.field("ratelimit").expect("how it stands").to_owned();
+        told.split(';').nth(1).expect("how many").to_owned()
+    };
+    let wrong = "Authorization: Basic Ym9iOmh1bnRlcjM=\r\n";
+    assert_eq!(ask(&balancer, "/in", wrong).status, 401);
+    assert_eq!(left(), "r=7", "trying out passwords costs");
+    assert_eq!(ask(&balancer, "/used", "X-Api-Key: secret\r\n").status, 200);
+    assert_eq!(ask(&balancer, "/in", AS_ALICE).status, 429);
+    assert_eq!(left(), "r=6", "the next one, and no more");
+    let labels = [("limit", "per-address"), ("outcome", "allowed")];
+    let allowed = balancer.metrics();
+    let allowed = allowed.count("sluice_rate_limit_requests_total", &labels);
+    assert_eq!(allowed, 3, "what came to nothing is not counted");
+}
+
 /// A service that lets in, once each of its gates is open.
 fn service(gates: impl IntoIterator<Item = Gate>) -> ScriptedServer {
     let yes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\nX-User: ann\r\n\r\n";
@@ -507,6 +562,91 @@ access = {{ format = "json", to = "stdout" }}
     balancer.wait_for_stdout(&ids[1]);
     let lines = balancer.stdout().matches(&*ids[0]).count();
     assert_eq!(lines, 1, "one line in the log");
+}
+
+/// Whatever the file says meanwhile.
+#[test]
+fn a_request_that_waits_for_its_client_to_be_known_is_decided_upon_by_one_file() {
+    let house = House::new();
+    let gate = Gate::new();
+    let service = service([gate.clone()]);
+    let wait = "[[routes]]\nmatch.path = \"/wait\"";
+    let limits = "[rate-limits.none]\nrate = \"1/d\"\nkey = \"global\"\n";
+    let mut balancer = house.start(&format!(
+        "{}{limits}{wait}\nauth = \"ask\"\nupstream = \"app\"\n[[routes]]\nmatch.path = \"/none\"\nrate-limits = [\"none\"]\nrespond = {{}}\n{REST}",
+        asking(&service)
+    ));
+    assert_eq!(ask(&balancer, "/none", "").status, 200);
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    service.wait_for_received(0, "\r\n\r\n");
+
+    let file = fs::read_to_string(balancer.file()).expect("the file");
+    let before = format!("{wait}\nauth = \"ask\"\nupstream = \"app\"");
+    let others = format!(
+        "{wait}\nmatch.method = \"PUT\"\nauth = \"ask\"\nrespond = {{}}\n{wait}\nauth = \"keys\"\nrate-limits = [\"none\"]\nrespond.body = \"new\""
+    );
+    assert!(file.contains(&before), "{file}");
+    balancer.reload(&file.replace(&before, &others));
+    assert_eq!(ask(&balancer, "/wait", "").status, 401);
+    assert_eq!(ask(&balancer, "/wait", "X-Api-Key: secret\r\n").status, 429);
+    gate.open();
+    let reply = EchoReply::from_response(&client.response("GET"));
+    assert_eq!(
+        (&*reply.server, reply.field("x-user")),
+        ("app", Some("ann"))
+    );
+    client.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.response("GET").status, 401, "the next one");
+}
+
+/// Whatever becomes of the keys meanwhile.
+#[test]
+fn a_request_that_waits_for_its_client_to_be_known_comes_to_the_route_that_has_asked() {
+    let house = House::new();
+    let gates = [Gate::new(), Gate::new()];
+    let service = service([gates[0].clone()]);
+    let jwks = format!("{{\"keys\":[{}]}}", house.issuer.jwk());
+    let keys = Script::new().read_request().wait(&gates[1]).write(format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{jwks}",
+        jwks.len()
+    ));
+    let idp = ScriptedServer::start([keys.forever()]);
+    let balancer = house.start(&format!(
+        r#"{}
+[auth.fetched]
+jwt = {{ jwks = "http://{}/keys" }}
+
+[[routes]]
+match.claims = {{ role = "admin" }}
+auth = "fetched"
+respond.body = "admin"
+
+[[routes]]
+match.path = "/wait"
+auth = "ask"
+upstream = "app"
+{REST}"#,
+        asking(&service),
+        idp.address()
+    ));
+    let shown = house.issuer.shows(r#"{"role":"admin"}"#);
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send(format!("GET /wait HTTP/1.1\r\nHost: a\r\n{shown}\r\n"));
+    // In vain it has waited for keys.
+    service.wait_for_received(0, "\r\n\r\n");
+    gates[1].open();
+    balancer.wait_for_metrics("keys to be fetched", |metrics| {
+        let labels = [("auth", "fetched"), ("outcome", "success")];
+        metrics.count("sluice_auth_key_fetches_total", &labels) >= 1
+    });
+    assert_eq!(ask(&balancer, "/wait", &shown).text(), "admin");
+    gates[0].open();
+    let reply = EchoReply::from_response(&client.response("GET"));
+    assert_eq!(
+        (&*reply.server, reply.field("x-user")),
+        ("app", Some("ann"))
+    );
 }
 
 #[test]

@@ -331,8 +331,40 @@ fn who_would_wait_for_too_long_is_refused_and_who_leaves_gives_the_turn_back() {
     let mut next = RawClient::connect(address);
     next.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
     waiting(1.0);
-    assert_eq!(outcomes(&balancer, "one", "delayed"), 2);
+    assert_eq!(
+        outcomes(&balancer, "one", "delayed"),
+        0,
+        "it had no turn yet"
+    );
     assert_eq!(outcomes(&balancer, "one", "refused"), 1);
+}
+
+#[test]
+fn who_leaves_before_its_turn_gives_back_what_the_other_limits_gave() {
+    for limits in ["[\"slow\", \"wide\"]", "[\"wide\", \"slow\"]"] {
+        let balancer = start(
+            limits,
+            "[rate-limits.slow]\nrate = \"1/m\"\nkey = \"header:x-key\"\nover = \"delay\"\nmax-delay = \"1m\"\n\
+             [rate-limits.wide]\nrate = \"3/d\"\nfields = true\n",
+        );
+        assert_eq!(status(&balancer, "X-Key: a\r\n"), 200);
+        let mut impatient = RawClient::connect(balancer.address("web"));
+        impatient.send("GET /a HTTP/1.1\r\nHost: a\r\nX-Key: a\r\n\r\n");
+        let waiting = |expected: f64| {
+            wait_until("somebody to wait, or nobody", || {
+                let now = balancer.metrics().sum("sluice_rate_limit_waiting", &[]);
+                (now - expected).abs() < 0.1
+            });
+        };
+        waiting(1.0);
+        drop(impatient);
+        waiting(0.0);
+        let next = ask(&balancer, "X-Key: b\r\n");
+        let left = next.field("ratelimit").expect("how it stands");
+        assert!(left.starts_with("\"wide\";r=1;"), "{limits}: {left}");
+        assert_eq!(outcomes(&balancer, "wide", "allowed"), 2);
+        assert_eq!(outcomes(&balancer, "slow", "allowed"), 2);
+    }
 }
 
 #[test]

@@ -1,12 +1,9 @@
 //! What a request has to wait for before it is forwarded or answered, when it is known who its client is: its turn comes, or a store
 //! says how much there is.
 //!
-//! `decide` waits for nothing. What it cannot know at once it puts on a list, a step each, along with what becomes of the
-//! request when every step lets it on. The steps are gone through in order; the first that says no is the last.
+//! `decide` waits for nothing. What it cannot know at once becomes a step, along with what becomes of the request when that lets it on.
 
-use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use sluice_config::plan::LimitId;
@@ -19,17 +16,9 @@ use super::respond::{self, Answer, Reply};
 use super::serve::Downstream;
 use crate::trip::Trip;
 
-/// One thing that is waited for: begun when it is its turn, dropped when the client has gone. It has to come to an end by
+/// What is waited for, and dropped when the client has gone: then the request goes on, or is answered with this. It has to come to an end by
 /// itself.
-pub(super) type Step = Pin<Box<dyn Future<Output = Admitted>>>;
-
-/// What came of a step.
-pub(super) enum Admitted {
-    /// The request goes on.
-    On,
-    /// It is answered with this.
-    Refused(Box<Refusal>),
-}
+pub(super) type Step = Pin<Box<dyn Future<Output = Result<(), Box<Refusal>>>>>;
 
 /// Why a request does not go on, and what its client is told.
 #[derive(Debug)]
@@ -61,7 +50,7 @@ impl Refusal {
 
 /// A request that waits.
 pub(super) struct Admission {
-    steps: Vec<Step>,
+    step: Step,
     then: Decision,
     version: Version,
     is_head: bool,
@@ -69,13 +58,13 @@ pub(super) struct Admission {
 }
 
 impl Asked<'_, '_, '_> {
-    /// The decision, once all the steps have let the request on.
-    pub(super) fn after(&self, steps: Vec<Step>, then: Decision) -> Decision {
-        if steps.is_empty() || matches!(then, Decision::Wait(_) | Decision::Inquire(_)) {
+    /// The decision, once the step has let the request on.
+    pub(super) fn after(&self, step: Option<Step>, then: Decision) -> Decision {
+        let Some(step) = step else {
             return then;
-        }
+        };
         Decision::Wait(Box::new(Admission {
-            steps,
+            step,
             then,
             version: self.head.version,
             is_head: self.head.method == Method::Head,
@@ -93,67 +82,59 @@ impl Asked<'_, '_, '_> {
     }
 }
 
-/// Goes through what a request waits for, and returns what becomes of it; `None` where the client has gone.
+/// Waits for what a request waits for, and returns what becomes of it; `None` where the client has gone.
 pub(super) async fn settle(
     downstream: &mut Downstream,
     trip: &mut Trip,
     admission: Box<Admission>,
 ) -> Option<Decision> {
     let Admission {
-        steps,
+        step,
         then,
         version,
         is_head,
         is_grpc,
     } = *admission;
-    for step in steps {
-        let admitted = wait(downstream, &then, step).await;
-        trip.tick();
-        let Some(admitted) = admitted else {
-            trip.end = End::ClientClosed;
-            return None;
-        };
-        match admitted {
-            Admitted::On => {}
-            Admitted::Refused(refusal) => {
-                (trip.end, trip.limited_by) = (refusal.end, refusal.limit);
-                // It came nowhere.
-                (trip.cluster, trip.side) = (None, None);
-                let mut bytes = downstream.worker.buffers().take();
-                let keep_alive = is_here(&then) && !downstream.slot.is_closed();
-                trip.complete_for_client();
-                let reply = Reply {
-                    downstream,
-                    version,
-                    is_head,
-                    is_grpc,
-                    keep_alive,
-                    for_client: trip.for_client.as_deref(),
-                };
-                respond::refused(&refusal, reply, &mut bytes);
-                let status = respond::said_to(refusal.status, is_grpc);
-                return Some(Decision::Answer(Answer::new(status, bytes, keep_alive)));
-            }
-        }
-    }
-    Some(then)
+    let admitted = wait(downstream, &then, step).await;
+    trip.tick();
+    let Some(admitted) = admitted else {
+        trip.end = End::ClientClosed;
+        return None;
+    };
+    let Err(refusal) = admitted else {
+        return Some(then);
+    };
+    (trip.end, trip.limited_by) = (refusal.end, refusal.limit);
+    // It came nowhere.
+    (trip.cluster, trip.side) = (None, None);
+    let mut bytes = downstream.worker.buffers().take();
+    let keep_alive = is_here(&then) && !downstream.slot.is_closed();
+    trip.complete_for_client();
+    let reply = Reply {
+        downstream,
+        version,
+        is_head,
+        is_grpc,
+        keep_alive,
+        for_client: trip.for_client.as_deref(),
+    };
+    respond::refused(&refusal, reply, &mut bytes);
+    let status = respond::said_to(refusal.status, is_grpc);
+    Some(Decision::Answer(Answer::new(status, bytes, keep_alive)))
 }
 
 /// Waits for a step, and for the client to go away where it has nothing more to send.
-async fn wait(downstream: &mut Downstream, then: &Decision, mut step: Step) -> Option<Admitted> {
+async fn wait(
+    downstream: &mut Downstream,
+    then: &Decision,
+    step: Step,
+) -> Option<Result<(), Box<Refusal>>> {
     let listens = match then {
         Decision::Forward(request) => request.body.is_received(),
         Decision::Answer(answer) => answer.after == After::KeepAlive,
         Decision::Wait(_) | Decision::Inquire(_) => false,
     };
-    poll_fn(|cx| {
-        let outcome = step.as_mut().poll(cx).map(Some);
-        if outcome.is_pending() && listens && downstream.is_gone(cx) {
-            return Poll::Ready(None);
-        }
-        outcome
-    })
-    .await
+    downstream.while_here(listens, step).await
 }
 
 /// Whether the client wants its connection kept, and all of its request is here.

@@ -26,6 +26,7 @@ use super::outgoing::{Onward, Outgoing};
 use super::refuse::{MaxForwards, Refused};
 use super::respond::{self, Answer};
 use super::serve::Downstream;
+use super::takings::Passed;
 use super::values::Values;
 use crate::live::LiveListener;
 use crate::trip::{Trip, Words};
@@ -57,13 +58,14 @@ pub(super) fn decide(
     trip: &mut Trip,
 ) -> Option<(Decision, usize)> {
     trip.early = downstream.is_early();
+    let found_client = found_out.as_mut().and_then(|one| one.client.as_mut());
     let asked = Asked {
         head,
         after_head: bytes.get(head.len..).unwrap_or_default(),
         downstream,
         listener,
         http: listener.http()?,
-        tokens: ShownTokens::default(),
+        tokens: found_client.map_or_else(ShownTokens::default, |one| take(&mut one.tokens)),
     };
     let mut made = [0; REQUEST_ID_LENGTH];
     let first = found_out.as_mut().map(|one| take(&mut one.request_id));
@@ -134,7 +136,7 @@ impl<'b> Asked<'_, '_, 'b> {
         if found_out.is_none()
             && let Some(finding) = self.newer_keys()
         {
-            return Ok(self.inquire(finding, request_id, trip));
+            return Ok(self.inquire(Passed::default(), finding, request_id));
         }
         let found_client = found_out.and_then(|found_out| found_out.client);
         let found = found.and_then(|found| self.http.routes.get(found));
@@ -184,8 +186,8 @@ impl<'b> Asked<'_, '_, 'b> {
             None => self.admit(route, &values, trip)?,
             Some(found_client) => self.admit_later(route, &values, found_client, trip)?,
         };
-        let (identity, steps) = match admittance {
-            Admittance::In(identity, steps) => (identity, steps),
+        let (identity, step) = match admittance {
+            Admittance::In(identity, step) => (identity, step),
             Admittance::Decided(decided) => return Ok(*decided),
         };
         self.check_length(route)?;
@@ -220,7 +222,7 @@ impl<'b> Asked<'_, '_, 'b> {
                 respond::redirect(redirect, &values, reply, out);
             })),
         }?;
-        Ok((self.after(steps, decision), used))
+        Ok((self.after(step, decision), used))
     }
 
     pub(super) fn client(&self) -> IpAddr {

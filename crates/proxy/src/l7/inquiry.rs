@@ -1,20 +1,20 @@
 //! Finding out who a client is, where that has to be waited for: its request stays as it was received, and is decided upon once more
-//! when it is known.
+//! when it is known, by the same configuration and with the same found in its tokens. So it comes to the route that has asked, whatever
+//! has become of the file or the keys meanwhile.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
 
-use sluice_config::plan::RouteId;
 use sluice_http::h1::relay::Relay;
 use sluice_telemetry::End;
 
-use super::admission::{Admitted, Refusal, Step};
+use super::access::ShownTokens;
+use super::admission::Refusal;
 use super::decide::{Asked, Decision};
 use super::identity::Identity;
 use super::receive;
 use super::serve::Downstream;
+use super::takings::{Passed, Takings};
 use crate::live::LiveListener;
 use crate::trip::Trip;
 
@@ -25,26 +25,12 @@ pub(super) type Outcome = Result<Identity, Box<Refusal>>;
 /// itself.
 pub(super) type Finding = Pin<Box<dyn Future<Output = Option<Outcome>>>>;
 
-/// The same once these steps have let the request on, and their refusal where one of them does not.
-pub(super) fn behind(steps: Vec<Step>, finding: Finding) -> Finding {
-    if steps.is_empty() {
-        return finding;
-    }
-    Box::pin(async move {
-        for step in steps {
-            if let Admitted::Refused(refusal) = step.await {
-                return Some(Err(refusal));
-            }
-        }
-        finding.await
-    })
-}
-
 /// A request whose client is to be found out about.
 pub(super) struct Inquiry {
+    /// What its limits have let pass so far, where it has to be asked for more than that.
+    passed: Passed,
     finding: Finding,
-    /// The route that asks.
-    route: Option<RouteId>,
+    tokens: ShownTokens,
     request_id: Box<str>,
     /// Whether all of the request is here, so that a client which sends nothing more has gone.
     is_whole: bool,
@@ -60,22 +46,26 @@ pub(super) struct FoundOut {
 /// What was found out about a client.
 pub(super) struct FoundClient {
     pub(super) outcome: Outcome,
-    pub(super) route: Option<RouteId>,
+    /// What the request took of its limits before.
+    pub(super) takings: Takings,
+    /// By which its route was found.
+    pub(super) tokens: ShownTokens,
 }
 
 impl Asked<'_, '_, '_> {
     /// Has the request wait, with nothing of it used up.
     pub(super) fn inquire(
         &self,
+        passed: Passed,
         finding: Finding,
         request_id: &str,
-        trip: &Trip,
     ) -> (Decision, usize) {
         let mut body = Relay::of_request(self.head.framing, None);
         let used = body.take_in(self.after_head, &mut self.downstream.worker.head());
         let inquiry = Inquiry {
+            passed,
             finding,
-            route: trip.route,
+            tokens: self.tokens.take(),
             request_id: request_id.into(),
             is_whole: used.is_ok() && body.is_received(),
         };
@@ -91,25 +81,33 @@ pub(super) async fn settle(
     inquiry: Box<Inquiry>,
 ) -> Option<Decision> {
     let Inquiry {
-        mut finding,
-        route,
+        passed,
+        finding,
+        tokens,
         request_id,
         is_whole,
     } = *inquiry;
-    let outcome = poll_fn(|cx| {
-        let outcome = finding.as_mut().poll(cx).map(Some);
-        if outcome.is_pending() && is_whole && downstream.is_gone(cx) {
-            return Poll::Ready(None);
+    let mut takings = Takings::default();
+    let found = downstream.while_here(is_whole, async {
+        match passed.granted().await {
+            // From here on it counts, so that whoever tries out passwords and does not wait for the answer is limited as well.
+            Ok(granted) => takings = granted,
+            Err(refusal) => return Some(Err(refusal)),
         }
-        outcome
-    })
-    .await;
+        finding.await
+    });
+    let outcome = found.await;
     trip.tick();
     let Some(outcome) = outcome else {
+        takings.count();
         trip.end = End::ClientClosed;
         return None;
     };
-    let client = outcome.map(|outcome| FoundClient { outcome, route });
+    let client = outcome.map(|outcome| FoundClient {
+        outcome,
+        takings,
+        tokens,
+    });
     downstream.found_out = Some(Box::new(FoundOut { request_id, client }));
     receive::again(downstream, listener, trip)
 }

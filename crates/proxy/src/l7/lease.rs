@@ -2,8 +2,6 @@
 //!
 //! What it gives is a lease: a few at a time, which later requests of the same key use up without asking, on whatever worker. Who
 //! is told that there is none is not asked for again before the time. While the store is away a share of the quota holds here.
-//!
-//! A route may have other limits. What they gave is pending meanwhile, and is given back where the store refuses or the client goes.
 
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
@@ -16,73 +14,9 @@ use sluice_model::Moment;
 use sluice_store::{Script, Store};
 use sluice_telemetry::metrics::{LimitOutcome, RateLimitMetrics};
 
-use super::admission::{Admitted, Refusal, Step};
+use super::admission::Refusal;
+use super::takings::Got;
 use crate::limits::{LiveLimit, Taking, Used};
-
-/// What a request has got of its limits while others have yet to be asked for. Given back where it is dropped before it is settled.
-#[derive(Default)]
-pub(super) struct Pending {
-    asks: Vec<Ask>,
-    got: Vec<Got>,
-}
-
-/// What one limit gave.
-struct Got {
-    used: Arc<Used>,
-    metrics: Arc<RateLimitMetrics>,
-    outcome: LimitOutcome,
-    taken: Option<Taking>,
-}
-
-impl Pending {
-    /// Whether there is something to ask for.
-    pub(super) fn asks(&self) -> bool {
-        !self.asks.is_empty()
-    }
-
-    pub(super) fn ask(&mut self, ask: Ask) {
-        self.asks.push(ask);
-    }
-
-    pub(super) fn took(&mut self, limit: &LiveLimit, outcome: LimitOutcome, taken: Option<Taking>) {
-        self.got.push(Got {
-            used: Arc::clone(&limit.used),
-            metrics: Arc::clone(&limit.metrics),
-            outcome,
-            taken,
-        });
-    }
-
-    /// Asks for one after the other.
-    pub(super) fn step(self) -> Step {
-        Box::pin(async move {
-            let mut pending = self;
-            while let Some(ask) = pending.asks.pop() {
-                let by = ask.limit;
-                match ask.answer().await {
-                    Ok(got) => pending.got.push(got),
-                    Err(retry_after) => {
-                        return Admitted::Refused(Box::new(Refusal::limited(by, retry_after)));
-                    }
-                }
-            }
-            for got in pending.got.drain(..) {
-                got.metrics.requests.increment(got.outcome);
-            }
-            Admitted::On
-        })
-    }
-}
-
-impl Drop for Pending {
-    fn drop(&mut self) {
-        for got in &self.got {
-            if let Some(taken) = got.taken {
-                got.used.give_back(taken);
-            }
-        }
-    }
-}
 
 /// A request that needs another lease.
 pub(super) struct Ask {
@@ -123,8 +57,15 @@ impl Ask {
         }
     }
 
+    /// What there is of it.
+    pub(super) async fn answer(self) -> Result<Got, Box<Refusal>> {
+        let limit = self.limit;
+        let got = self.ask().await;
+        got.map_err(|retry_after| Box::new(Refusal::limited(limit, retry_after)))
+    }
+
     /// What there is, or in what time there is some.
-    async fn answer(self) -> Result<Got, Duration> {
+    async fn ask(self) -> Result<Got, Duration> {
         let rate = self.quota.rate();
         let wanted = lease_of(&self.quota);
         let arguments = [

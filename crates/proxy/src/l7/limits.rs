@@ -1,7 +1,8 @@
 //! Holds requests against the rate limits of their route.
 //!
 //! A request passes when all of them let it pass; what it took of one is given back when another refuses it. Whoever has to
-//! wait has a [`Turn`]. Where a store has to be asked, what the others gave is [`Pending`] until it is known.
+//! wait has a [`Turn`], and for some a store has to be [asked](Ask): what the others gave are [`Takings`](super::takings::Takings) until
+//! it is known.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,10 @@ use sluice_limit::{Lease, Quota, Standing, Taken, Verdict};
 use sluice_route::Facts;
 use sluice_telemetry::metrics::LimitOutcome;
 
-use super::admission::Step;
 use super::decide::Asked;
-use super::lease::{Ask, Pending};
+use super::lease::Ask;
 use super::refuse::Refused;
+use super::takings::Passed;
 use super::turn::Turn;
 use crate::limits::{LiveLimit, Place, Taking};
 use crate::trip::Trip;
@@ -29,31 +30,12 @@ impl Asked<'_, '_, '_> {
         route.rate_limits.split_at(first)
     }
 
-    /// Takes from each of these limits of the route what a request takes. Returns what it has to wait for.
+    /// Takes from each of these limits of the route what a request takes. `held_back` is whether that is to be given back, or counted,
+    /// by whoever gets it, even where nothing is waited for.
     pub(super) fn limit(
         &self,
         limits: &[LimitId],
-        route: &Route,
-        facts: &Facts<'_>,
-        trip: &mut Trip,
-    ) -> Result<Vec<Step>, Refused> {
-        let passed = self.keep_within(limits, false, route, facts, trip)?;
-        let Passed {
-            pending,
-            turns: mut steps,
-        } = passed;
-        if pending.asks() {
-            // Whoever is refused in the end waits for no turn.
-            steps.insert(0, pending.step());
-        }
-        Ok(steps)
-    }
-
-    /// `asks` is whether a store is to be asked for a limit before these.
-    fn keep_within(
-        &self,
-        limits: &[LimitId],
-        asks: bool,
+        held_back: bool,
         route: &Route,
         facts: &Facts<'_>,
         trip: &mut Trip,
@@ -64,7 +46,7 @@ impl Asked<'_, '_, '_> {
         let live = &self.listener.live;
         let settings = live.plan.rate_limits.get(first.0);
         let Some((limit, settings)) = live.limit(*first).zip(settings) else {
-            return self.keep_within(others, asks, route, facts, trip);
+            return self.limit(others, held_back, route, facts, trip);
         };
         let held = match self.hold(*first, limit, settings, route, facts, trip.now) {
             Ok(held) => held,
@@ -75,8 +57,8 @@ impl Asked<'_, '_, '_> {
                 return Err(Refused::Limited(over.retry_after()));
             }
         };
-        let asks = asks || held.ask.is_some();
-        let mut passed = match self.keep_within(others, asks, route, facts, trip) {
+        let held_back = held_back || held.ask.is_some() || held.turn.is_some();
+        let mut passed = match self.limit(others, held_back, route, facts, trip) {
             Ok(passed) => passed,
             Err(refused) => {
                 held.give_back(limit);
@@ -91,15 +73,13 @@ impl Asked<'_, '_, '_> {
         }
         trip.places.extend(held.place);
         if let Some(ask) = held.ask {
-            passed.pending.ask(ask);
-        } else if asks || passed.pending.asks() {
-            // A turn gives back by itself.
-            let taken = held.taken.filter(|_| held.turn.is_none());
-            passed.pending.took(limit, held.outcome, taken);
+            passed.asks.push(ask);
+        } else if held_back || passed.waits() {
+            passed.takings.add(limit, held.outcome, held.taken);
         } else {
             limit.metrics.requests.increment(held.outcome);
         }
-        passed.turns.extend(held.turn.map(Turn::step));
+        passed.turns.extend(held.turn);
         Ok(passed)
     }
 
@@ -226,9 +206,7 @@ impl<'p> Held<'p> {
                     return Err(too_much);
                 };
                 self.outcome = LimitOutcome::Delayed;
-                if let Some(taken) = self.taken {
-                    self.turn = Some(Turn::new(now + wait, waiting, limit, taken));
-                }
+                self.turn = Some(Turn::new(now + wait, waiting, limit));
             }
         }
         let is_told = settings.fields && !settings.dry_run;
@@ -237,22 +215,11 @@ impl<'p> Held<'p> {
     }
 
     /// The request is not served after all.
-    fn give_back(mut self, limit: &LiveLimit) {
-        // A turn gives back by itself.
-        if self.turn.take().is_some() {
-            return;
-        }
+    fn give_back(self, limit: &LiveLimit) {
         if let Some(taken) = self.taken {
             limit.used.give_back(taken);
         }
     }
-}
-
-/// What a request got, when no limit has refused it so far.
-#[derive(Default)]
-struct Passed {
-    pending: Pending,
-    turns: Vec<Step>,
 }
 
 /// Why a request is refused.

@@ -47,6 +47,7 @@ mod rewrite;
 mod serve;
 mod sticky;
 mod streams;
+mod takings;
 mod tries;
 mod tunnel;
 mod turn;

@@ -5,6 +5,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -282,6 +283,23 @@ impl Downstream {
         .await;
         self.guard.set_activity(Activity::Busy);
         received
+    }
+
+    /// What comes of `work`; `None` where the client has gone before, if it is listened to.
+    pub(super) async fn while_here<T>(
+        &mut self,
+        listens: bool,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            let outcome = work.as_mut().poll(cx).map(Some);
+            if outcome.is_pending() && listens && self.is_gone(cx) {
+                return Poll::Ready(None);
+            }
+            outcome
+        })
+        .await
     }
 
     /// Listens to the client while a server works for it. What it sends is the next request; it is kept, up to a bound.

@@ -32,20 +32,20 @@ impl Asked<'_, '_, '_> {
         if auth.remembers(credentials.bytes(), Instant::now()) {
             return Judged::Now(Verdict::In(identity()));
         }
-        let checked = {
-            let (settings, credentials) = (Arc::clone(settings), credentials.clone());
-            let users = move || {
-                settings
-                    .users
-                    .has(credentials.name(), credentials.password())
-            };
-            self.downstream.worker.aside().run(users)
-        };
-        let Some(checked) = checked else {
-            return Judged::Now(Verdict::Out(Denial::FAILURE));
-        };
         let (auth, settings) = (Rc::clone(auth), Arc::clone(settings));
+        let worker = Rc::clone(&self.downstream.worker);
         Judged::Later(Box::pin(async move {
+            let users = {
+                let settings = Arc::clone(&settings);
+                let credentials = credentials.clone();
+                move || {
+                    let (name, password) = (credentials.name(), credentials.password());
+                    settings.users.has(name, password)
+                }
+            };
+            let Some(checked) = worker.aside().run(users) else {
+                return Verdict::Out(Denial::FAILURE);
+            };
             match checked.await {
                 Ok(true) => {
                     auth.remember(credentials.bytes(), Instant::now());

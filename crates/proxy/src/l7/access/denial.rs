@@ -55,12 +55,6 @@ pub(super) enum Told {
 #[derive(Debug, Default)]
 pub(super) struct Denials(Vec<Denial>);
 
-impl From<Denial> for Denials {
-    fn from(only: Denial) -> Self {
-        Self(vec![only])
-    }
-}
-
 impl Denials {
     pub(super) fn push(&mut self, denial: Denial) {
         self.0.push(denial);

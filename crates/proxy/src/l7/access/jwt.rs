@@ -21,6 +21,13 @@ use crate::l7::inquiry::Finding;
 #[derive(Default)]
 pub(in crate::l7) struct ShownTokens(RefCell<Vec<(AuthId, Shown)>>);
 
+impl ShownTokens {
+    /// All of it, so that the request is decided upon by the same once more.
+    pub(in crate::l7) fn take(&self) -> Self {
+        Self(RefCell::new(self.0.take()))
+    }
+}
+
 /// What is found in a token.
 type Shown = Result<Rc<Verified>, NoToken>;
 

@@ -23,8 +23,9 @@ use self::denial::{Denial, Denials};
 use super::admission::Step;
 use super::decide::{Asked, Decision, of_identity};
 use super::identity::Identity;
-use super::inquiry::{Finding, FoundClient, Outcome, behind};
+use super::inquiry::{Finding, FoundClient, Outcome};
 use super::refuse::Refused;
+use super::takings::Takings;
 use super::values::Values;
 use crate::auth::LiveAuth;
 use crate::trip::Trip;
@@ -49,7 +50,7 @@ enum Judged {
 /// Whether a request comes in.
 pub(super) enum Admittance {
     /// It does, with what it has to wait for.
-    In(Identity, Vec<Step>),
+    In(Identity, Option<Step>),
     /// It does not, or not yet.
     Decided(Box<(Decision, usize)>),
 }
@@ -90,17 +91,16 @@ impl Asked<'_, '_, '_> {
         match judgement {
             Judgement::Now(Ok(identity)) => {
                 let facts = of_identity(facts, &identity);
-                let steps = self.limit(&route.rate_limits, route, &facts, trip)?;
-                Ok(Admittance::In(identity, steps))
+                let passed = self.limit(&route.rate_limits, false, route, &facts, trip)?;
+                Ok(Admittance::In(identity, passed.count(Takings::default())))
             }
             Judgement::Now(Err(refusal)) => {
                 Ok(Admittance::Decided(Box::new(self.denied(&refusal, trip))))
             }
             Judgement::Later(finding) => {
                 let (before, _) = self.limits_of(route);
-                let steps = self.limit(before, route, facts, trip)?;
-                let finding = behind(steps, finding);
-                let inquiry = self.inquire(finding, values.request_id, trip);
+                let passed = self.limit(before, true, route, facts, trip)?;
+                let inquiry = self.inquire(passed, finding, values.request_id);
                 Ok(Admittance::Decided(Box::new(inquiry)))
             }
         }
@@ -114,20 +114,18 @@ impl Asked<'_, '_, '_> {
         found_client: FoundClient,
         trip: &mut Trip,
     ) -> Result<Admittance, Refused> {
-        // A token may have expired meanwhile, and with it what led to the route that has asked.
-        let outcome = if found_client.route == trip.route {
-            found_client.outcome
-        } else {
-            Err(Box::new(Denials::from(Denial::FAILURE).refusal()))
-        };
-        match outcome {
+        let takings = found_client.takings;
+        match found_client.outcome {
             Ok(identity) => {
                 let facts = of_identity(values.facts, &identity);
                 let (_, after) = self.limits_of(route);
-                let steps = self.limit(after, route, &facts, trip)?;
-                Ok(Admittance::In(identity, steps))
+                let passed = self.limit(after, false, route, &facts, trip)?;
+                Ok(Admittance::In(identity, passed.count(takings)))
             }
-            Err(refusal) => Ok(Admittance::Decided(Box::new(self.denied(&refusal, trip)))),
+            Err(refusal) => {
+                takings.count();
+                Ok(Admittance::Decided(Box::new(self.denied(&refusal, trip))))
+            }
         }
     }
 
