@@ -17,6 +17,7 @@ mod captures;
 mod conditions;
 mod cookies;
 mod covers;
+mod escape;
 mod explain;
 mod facts;
 mod field_names;

@@ -1,16 +1,18 @@
 //! Where a redirect leads (RFC 9110, 10.2.2).
 
-use crate::normalise::{is_unreserved, write_escape};
+use crate::escape::{Part, foreign, of_path, of_url};
 use crate::template::{Template, Variable};
 
 /// A text with variables that comes out as a URL, or as a path on the host that was asked.
 ///
 /// Clients choose what paths and fields hold. So a text that begins as a path stays one: `/{rest}` is never `//other.example`, which
-/// browsers take for another host.
+/// browsers take for another host. What stands behind the `?` of the text stays in its parameter: an `&` in it begins no other one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     text: Template,
     is_path: bool,
+    /// How many variables stand before the query.
+    before_query: usize,
 }
 
 impl Location {
@@ -21,7 +23,11 @@ impl Location {
             (_, Some(Variable::Path | Variable::Capture(_))) => true,
             _ => false,
         };
-        Self { text, is_path }
+        Self {
+            is_path,
+            before_query: text.variables_before('?'),
+            text,
+        }
     }
 
     /// The template.
@@ -33,11 +39,21 @@ impl Location {
     /// which no query comes is left away.
     pub fn render(&self, mut value: impl FnMut(&Variable, &mut Vec<u8>), out: &mut Vec<u8>) {
         let start = out.len();
-        let mut raw = Vec::new();
+        let (mut raw, mut text) = (Vec::new(), String::new());
+        let mut number = 0;
         let escaped = |variable: &Variable, out: &mut Vec<u8>| {
             raw.clear();
+            text.clear();
             value(variable, &mut raw);
-            out.extend_from_slice(escape(&raw).as_bytes());
+            let is_in_query = number >= self.before_query;
+            number += 1;
+            match variable {
+                _ if !is_in_query => of_url(&raw, &mut text),
+                Variable::Query => of_url(&raw, &mut text),
+                Variable::Path | Variable::Capture(_) => of_path(&raw, Part::Query, &mut text),
+                _ => foreign(&raw, &mut text),
+            }
+            out.extend_from_slice(text.as_bytes());
         };
         self.text.render(escaped, out);
         if out.ends_with(b"?") && self.text.ends_with(&Variable::Query) {
@@ -50,19 +66,6 @@ impl Location {
             out.extend(rest.iter().skip(slashes));
         }
     }
-}
-
-/// Escapes what no URL holds (RFC 3986, 2), the `\` too that browsers take for a `/`. A `%` is of an escape that came.
-fn escape(raw: &[u8]) -> String {
-    let mut out = String::with_capacity(raw.len());
-    for &byte in raw {
-        if is_unreserved(byte) || b"%:/?#[]@!$&'()*+,;=".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write_escape(byte, &mut out);
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -98,6 +101,26 @@ mod tests {
             ("%C3%A9?&=#", "/%3Fx=%C3%A9?&=#"),
         ] {
             assert_eq!(rendered("/%3Fx={header:x}", value), expected);
+        }
+    }
+
+    #[test]
+    fn what_stands_in_a_query_stays_in_its_parameter() {
+        for (template, value, expected) in [
+            (
+                "/x?u={rest}&b=1",
+                "a&b=2;c+%26",
+                "/x?u=a%26b%3D2%3Bc%2B%26&b=1",
+            ),
+            ("/x?u={path}", "/a?b#c", "/x?u=/a%3Fb%23c"),
+            ("/x?u={header:x}", "a&b=%26 c", "/x?u=a%26b%3D%2526%20c"),
+            ("/x?{claim:x}={cookie:x}", "a=b", "/x?a%3Db=a%3Db"),
+            ("/x?a=b&{query}", "c=d&e=f", "/x?a=b&c=d&e=f"),
+            ("/{rest}?{query}", "a&b", "/a&b?a&b"),
+            ("https://a/?next={scheme}", "https", "https://a/?next=https"),
+            ("https://a/#{rest}", "a&b", "https://a/#a&b"),
+        ] {
+            assert_eq!(rendered(template, value), expected, "{template}");
         }
     }
 

@@ -6,7 +6,8 @@
 use thiserror::Error;
 
 use crate::captures::Captures;
-use crate::normalise::{is_path_byte, is_unreserved, normalise_path, write_escape};
+use crate::escape::{Part, foreign, of_path};
+use crate::normalise::normalise_path;
 use crate::path::{PathPattern, below};
 use crate::template::{Template, Variable};
 
@@ -119,13 +120,6 @@ impl NewTarget {
     }
 }
 
-/// A part of a target.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Path,
-    Query,
-}
-
 fn write_part(
     template: &Template,
     part: Part,
@@ -139,9 +133,9 @@ fn write_part(
         match (variable, part) {
             (Variable::Capture(index), _) => {
                 let capture = asked.captures.get(*index, asked.path);
-                of_path(capture.unwrap_or_default(), part, &mut text);
+                of_path(capture.unwrap_or_default().as_bytes(), part, &mut text);
             }
-            (Variable::Path, _) => of_path(asked.path, part, &mut text),
+            (Variable::Path, _) => of_path(asked.path.as_bytes(), part, &mut text),
             (Variable::Query, Part::Query) => text.push_str(asked.query.unwrap_or_default()),
             _ => {
                 raw.clear();
@@ -154,30 +148,6 @@ fn write_part(
     template.render(render, &mut out);
     // Texts of files are UTF-8, and what is filled in is ASCII.
     String::from_utf8(out).unwrap_or_default()
-}
-
-/// A piece of a normalised path. In a query, what would begin another parameter or stand for a space is escaped.
-fn of_path(text: &str, part: Part, out: &mut String) {
-    for byte in text.bytes() {
-        let is_special = part == Part::Query && matches!(byte, b'&' | b'=' | b'+' | b';');
-        // A `%` is of an escape here. The others are there for patterns that capture a part of one.
-        if is_special || !(is_path_byte(byte) || byte == b'%') {
-            write_escape(byte, out);
-        } else {
-            out.push(char::from(byte));
-        }
-    }
-}
-
-/// What can hold anything: all that has a meaning in a target is escaped, slashes too.
-fn foreign(bytes: &[u8], out: &mut String) {
-    for &byte in bytes {
-        if is_unreserved(byte) {
-            out.push(char::from(byte));
-        } else {
-            write_escape(byte, out);
-        }
-    }
 }
 
 fn strip<'p>(prefix: &str, path: &'p str) -> &'p str {

@@ -122,6 +122,15 @@ impl Template {
         matches!(self.parts.last(), Some(Part::Variable(last)) if last == variable)
     }
 
+    /// How many variables stand before the first `mark` of the text itself; all of them where there is none.
+    pub(crate) fn variables_before(&self, mark: char) -> usize {
+        let has_mark = |part: &Part| matches!(part, Part::Text(text) if text.contains(mark));
+        let before = self.parts.iter().take_while(|part| !has_mark(part));
+        before
+            .filter(|part| matches!(part, Part::Variable(_)))
+            .count()
+    }
+
     /// The variables in the order they stand, repeated ones too.
     pub fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.parts.iter().filter_map(|part| match part {
