@@ -1,6 +1,6 @@
 //! A TCP server that sends back what it receives.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,10 +56,12 @@ fn echo(mut stream: &TcpStream, greeting: &[u8], received: &AtomicU64) -> std::i
     stream.write_all(greeting)?;
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let count = stream.read(&mut buffer)?;
-        if count == 0 {
-            return stream.shutdown(Shutdown::Write);
-        }
+        let count = match stream.read(&mut buffer) {
+            Ok(0) => return stream.shutdown(Shutdown::Write),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
         received.fetch_add(count as u64, Ordering::SeqCst);
         stream.write_all(&buffer[..count])?;
     }

@@ -1,5 +1,6 @@
 //! A UDP client and a UDP server.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -49,7 +50,12 @@ impl UdpClient {
     #[track_caller]
     pub fn receive(&self) -> Vec<u8> {
         let mut buffer = vec![0; 1 << 16];
-        let count = self.socket.recv(&mut buffer).expect("an answer");
+        let count = loop {
+            match self.socket.recv(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                answer => break answer.expect("an answer"),
+            }
+        };
         buffer.truncate(count);
         buffer
     }
