@@ -16,7 +16,7 @@ use crate::memory::resident_kib;
 use crate::message::{ReadError, Response};
 use crate::metrics::Metrics;
 use crate::ports::free_port;
-use crate::wait::{DEADLINE, wait_for, wait_until};
+use crate::wait::{DEADLINE, poll, wait_for, wait_until};
 
 /// A running balancer. It is killed when dropped.
 ///
@@ -47,6 +47,9 @@ pub struct Balancer {
     stdout: Lines,
     stderr: Lines,
 }
+
+/// The name of a count, some of its labels, and what it is to be. Samples with the same labels are added up.
+pub type Count<'a> = (&'a str, &'a [(&'a str, &'a str)], usize);
 
 /// How a balancer is started beside its configuration.
 #[derive(Clone, Debug, Default)]
@@ -254,8 +257,9 @@ impl Balancer {
         Metrics::parse(response.text())
     }
 
-    /// A scrape once this many requests have ended: a client may read the last byte of its answer before the request is
-    /// counted. Requests without a route do not take part.
+    /// A scrape begun once this many requests have ended: a client may read the last byte of its answer before the request is
+    /// counted. Requests without a route do not take part. Whatever is counted of a request is counted by then; what it
+    /// held may be given back later, so of gauges see [`Self::wait_for_counts`].
     #[track_caller]
     pub fn metrics_after(&self, requests: usize) -> Metrics {
         self.wait_for_metrics(&format!("{requests} requests to end"), |metrics| {
@@ -273,6 +277,26 @@ impl Balancer {
         mut condition: impl FnMut(&Metrics) -> bool,
     ) -> Metrics {
         wait_for(what, || Some(self.metrics()).filter(&mut condition))
+    }
+
+    /// Waits until each of these is as it is said here, all in one scrape: counts change one after the other, and a scrape may
+    /// come in between. Panics with those that do not become so.
+    #[track_caller]
+    pub fn wait_for_counts(&self, wanted: &[Count<'_>]) -> Metrics {
+        let mut others = Vec::new();
+        let attempt = || {
+            let metrics = self.metrics();
+            let found = |(name, labels, wanted): &Count<'_>| {
+                let found = metrics.count(name, labels);
+                (found != *wanted).then(|| format!("{name}{labels:?} is {found}, not {wanted}"))
+            };
+            others = wanted.iter().filter_map(found).collect();
+            others.is_empty().then_some(metrics)
+        };
+        match poll(DEADLINE, attempt) {
+            Some(metrics) => metrics,
+            None => panic!("waited {DEADLINE:?} in vain:\n{}", others.join("\n")),
+        }
     }
 
     fn wait_ready(&mut self) {

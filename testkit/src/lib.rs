@@ -30,7 +30,7 @@ mod unreachable;
 mod wait;
 
 pub use accept::Connections;
-pub use balancer::{Balancer, Options};
+pub use balancer::{Balancer, Count, Options};
 pub use client::RawClient;
 pub use command::{Finished, binary, curl, run};
 pub use corpus::{corpus, corpus_at_every_length};
