@@ -194,7 +194,7 @@ impl Set {
 
     /// Where a session's slot is, its server, and when it was heard of.
     fn read(&self, session: SessionName) -> Option<(usize, u64, u32)> {
-        for _ in 0..TURNS {
+        for turn in 0..TURNS {
             let version = self.version.load(Ordering::Acquire);
             if version.is_multiple_of(2) {
                 let position = self.slots.iter().position(|slot| slot.is_of(session));
@@ -209,14 +209,14 @@ impl Set {
                     return found;
                 }
             }
-            std::hint::spin_loop();
+            take_turn(turn);
         }
         None
     }
 
     /// Keeps other writers away; the version that it has then.
     fn begin_writing(&self) -> Option<u64> {
-        for _ in 0..TURNS {
+        for turn in 0..TURNS {
             let version = self.version.load(Ordering::Relaxed);
             let is_free = version.is_multiple_of(2);
             let writing = version.wrapping_add(1);
@@ -229,7 +229,7 @@ impl Set {
                 fence(Ordering::Release);
                 return Some(writing);
             }
-            std::hint::spin_loop();
+            take_turn(turn);
         }
         None
     }
@@ -250,6 +250,15 @@ impl Slot {
     }
 }
 
+/// Waits for a writer, which needs some nanoseconds; unless the system took its core away: then it gets this one.
+fn take_turn(turn: usize) {
+    if turn < SPINS {
+        std::hint::spin_loop();
+    } else {
+        std::thread::yield_now();
+    }
+}
+
 /// Of the clock, plus one: zero is never.
 fn seconds(at: Moment) -> u32 {
     let seconds = at.as_nanos() / 1_000_000_000;
@@ -260,8 +269,10 @@ fn seconds(at: Moment) -> u32 {
 const WAYS: usize = 8;
 /// How many of a set's slots are filled when the table has as many sessions as it is for: the fewer, the rarer is a set too full.
 const FILLED: usize = 6;
-/// How often a set is looked at again that is being written to, which takes some nanoseconds.
-const TURNS: usize = 1_000;
+/// How often a set that is being written to is looked at again before the core is given away.
+const SPINS: usize = 100;
+/// How often it is looked at in all: for some milliseconds, where nothing else wants the core.
+const TURNS: usize = 10_000;
 
 #[cfg(test)]
 mod tests;
