@@ -140,8 +140,13 @@ pub(crate) fn wait_for_state(balancer: &Balancer, server: &Server, word: &str) {
     let whose = format!(" upstream=app server={}", server.address);
     wait_until(&format!("server {word}: {}", server.address), || {
         let said = balancer.stderr();
-        let is_verdict = |line: &&str| line.contains(" server is ") && line.contains(&whose);
-        let last = said.lines().rfind(is_verdict);
-        last.is_some_and(|line| line.contains(&format!(" server is {word} ")))
+        // Breakers say that a server is back, before or after a check does.
+        let mut verdicts = said.lines().filter_map(|line| {
+            let (verdict, _) = line.split_once(&whose)?;
+            ["healthy", "unhealthy"]
+                .into_iter()
+                .find(|word| verdict.ends_with(&format!(" server is {word}")))
+        });
+        verdicts.next_back() == Some(word)
     });
 }
