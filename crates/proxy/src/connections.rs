@@ -230,11 +230,12 @@ impl TaskSlot {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.set_activity(Activity::Busy);
+        self.connections.open.borrow_mut().remove(self.key);
+        self.entry.presence.take();
+        // Last: whoever sees that it has left finds its place free.
         if self.counts {
             self.metrics.connections_active.decrement();
         }
-        self.connections.open.borrow_mut().remove(self.key);
-        self.entry.presence.take();
     }
 }
 
