@@ -333,15 +333,17 @@ impl Drop for Balancer {
 }
 
 fn is_ready(admin: SocketAddr) -> bool {
-    std::net::TcpStream::connect(admin).is_ok()
-        && get(admin, "/readyz").is_ok_and(|response| response.status == 200)
+    get(admin, "/readyz").is_ok_and(|response| response.status == 200)
 }
 
 fn get(address: SocketAddr, path: &str) -> Result<Response, ReadError> {
-    let mut client = RawClient::connect(address);
+    let mut client = RawClient::try_connect(address).map_err(ReadError::Io)?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     client.try_send(request).map_err(ReadError::Io)?;
-    client.try_response("GET")
+    let response = client.try_response("GET")?;
+    // The balancer closes first, so that no port stays behind with us: there may be few.
+    let _ = client.read_to_end();
+    Ok(response)
 }
 
 /// The program under a lower limit of open files, by way of a shell that it replaces.

@@ -23,6 +23,11 @@ impl RawClient {
         Self::open(Domain::for_address(address), None, &address.into())
     }
 
+    /// Connects to where nobody may listen, or no local port may be left.
+    pub fn try_connect(address: SocketAddr) -> std::io::Result<Self> {
+        Self::try_open(Domain::for_address(address), None, &address.into())
+    }
+
     /// Connects from a given loopback address, to look like another client.
     pub fn connect_from(source: IpAddr, address: SocketAddr) -> Self {
         let source = SocketAddr::new(source, 0).into();
@@ -36,14 +41,24 @@ impl RawClient {
     }
 
     fn open(domain: Domain, source: Option<&SockAddr>, address: &SockAddr) -> Self {
+        Self::try_open(domain, source, address)
+            .unwrap_or_else(|error| panic!("connecting to {address:?}: {error}"))
+    }
+
+    fn try_open(
+        domain: Domain,
+        source: Option<&SockAddr>,
+        address: &SockAddr,
+    ) -> std::io::Result<Self> {
         let socket = Socket::new(domain, Type::STREAM, None).expect("a socket");
         if let Some(source) = source {
             socket.bind(source).expect("a source address");
         }
         // One that is reset as soon as it is there is a connection too: whoever reads from it will see.
-        if let Err(error) = socket.connect(address) {
-            let is_reset = error.kind() == std::io::ErrorKind::ConnectionReset;
-            assert!(is_reset, "connecting to {address:?}: {error}");
+        if let Err(error) = socket.connect(address)
+            && error.kind() != std::io::ErrorKind::ConnectionReset
+        {
+            return Err(error);
         }
         if domain != Domain::UNIX {
             socket.set_tcp_nodelay(true).expect("TCP_NODELAY");
@@ -54,10 +69,10 @@ impl RawClient {
         socket
             .set_write_timeout(Some(DEADLINE))
             .expect("a write deadline");
-        Self {
+        Ok(Self {
             socket,
             reader: MessageReader::default(),
-        }
+        })
     }
 
     /// Sends bytes in one go.
