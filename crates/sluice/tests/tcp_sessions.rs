@@ -114,8 +114,12 @@ fn pipes_are_lent_and_not_left_behind() {
     let server = TcpEchoServer::start("");
     let balancer = to_one(server.address());
     let before = descriptors(&balancer, "pipe:");
-    for _ in 0..20 {
+    for number in 1..=20 {
         echo_in_bulk(balancer.address("tcp"), 1);
+        // The client may know of the end before the session has given its pipes back.
+        balancer.wait_for_metrics("the session to end", |metrics| {
+            metrics.count("sluice_tcp_sessions_total", &[]) == number
+        });
     }
     // One session at a time has a pipe for each direction, and a pipe has two ends.
     assert!(descriptors(&balancer, "pipe:") <= before + 4);
@@ -174,7 +178,7 @@ fn servers_that_refuse_or_stay_silent_are_passed_over() {
     let server = TcpEchoServer::start("here");
     let silent = SilentPort::start();
     let servers = format!(
-        "balance = \"round-robin\"\nservers = [\"{}\", \"{}\", \"{}\"]\nconnect-timeout = \"50ms\"",
+        "balance = \"round-robin\"\nservers = [\"{}\", \"{}\", \"{}\"]\nconnect-timeout = \"500ms\"",
         refused_address(),
         silent.address(),
         server.address()
