@@ -213,7 +213,7 @@ fn posts_to_a_server_that_closes_after_each_answer_without_saying_so_arrive_once
 fn a_server_that_does_not_take_connections_in_time_is_skipped() {
     let (silent, server) = (SilentPort::start(), EchoServer::start("b"));
     let setup = Setup {
-        upstream: "connect-timeout = \"100ms\"",
+        upstream: "connect-timeout = \"1s\"",
         ..Setup::default()
     };
     let balancer = start(&[silent.address(), server.address()], setup);
@@ -248,7 +248,7 @@ fn when_no_server_takes_connections_in_time_the_client_gets_504() {
 fn a_server_that_does_not_answer_in_time_costs_504() {
     let server =
         ScriptedServer::start([Script::new().read_request().stay_open(), Script::ok("ok")]);
-    let tables = "[[routes]]\nupstream = \"app\"\ntimeout = \"100ms\"\n";
+    let tables = "[[routes]]\nmatch.path = \"/silent\"\nupstream = \"app\"\ntimeout = \"100ms\"\n[[routes]]\nupstream = \"app\"\n";
     let balancer = start(
         &[server.address()],
         Setup {
@@ -257,7 +257,7 @@ fn a_server_that_does_not_answer_in_time_costs_504() {
         },
     );
     let mut client = RawClient::connect(balancer.address("web"));
-    client.send(GET);
+    client.send("GET /silent HTTP/1.1\r\nHost: a\r\n\r\n");
     let response = client.response("GET");
     assert_eq!((response.status, response.field("connection")), (504, None));
     server.wait_for_end(0);
@@ -289,7 +289,7 @@ fn the_timeout_of_a_route_begins_when_the_request_has_come() {
         .stay_open()]);
     let silent = ScriptedServer::start([Script::silent()]);
     let tables = format!(
-        "[[routes]]\nmatch.path = \"/silent\"\nupstream = \"silent\"\ntimeout = \"300ms\"\n[[routes]]\nupstream = \"app\"\ntimeout = \"300ms\"\n[upstreams.silent]\nservers = [\"{}\"]\n",
+        "[[routes]]\nmatch.path = \"/silent\"\nupstream = \"silent\"\ntimeout = \"2s\"\n[[routes]]\nupstream = \"app\"\ntimeout = \"2s\"\n[upstreams.silent]\nservers = [\"{}\"]\n",
         silent.address()
     );
     let balancer = start(

@@ -25,7 +25,11 @@ impl Site {
     fn start(server: SocketAddr, more: &str) -> Self {
         let authority = Authority::new("a");
         let files = authority.issue("web", &["www.example.com"]);
-        let listener = format!("{}tls.early-data = true\n{more}", certificates(&[&files]));
+        // Handshakes wait here for what others do.
+        let listener = format!(
+            "{}tls.early-data = true\ntls.handshake-timeout = \"1h\"\n{more}",
+            certificates(&[&files])
+        );
         let tables = "[logs]\naccess = { format = \"json\", to = \"stdout\" }\n";
         let balancer = start(
             &[server],

@@ -293,7 +293,7 @@ fn a_server_that_ends_its_body_by_closing_is_told_from_one_that_is_cut_off() {
 fn what_is_no_tls_is_refused_and_counted() {
     let authority = Authority::new("a");
     let server = EchoServer::start("one");
-    let balancer = balancer(&authority, &server, "tls.handshake-timeout = \"50ms\"\n");
+    let balancer = balancer(&authority, &server, "tls.handshake-timeout = \"2s\"\n");
     let mut plain = RawClient::connect(balancer.address("web"));
     plain.send("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
     let response = plain.response("GET");

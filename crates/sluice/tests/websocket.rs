@@ -163,7 +163,7 @@ fn every_client_talks_to_a_server_of_http3() {
     for version in ["h1", "h2", "h3"] {
         // hypercorn stumbles over the end of a WebSocket, so each has a server of its own.
         let server = Server::start_with("serve-h3", Some(&files));
-        let upstream = "protocol = \"h3\"\ntls = { ca = \"<ca>\" }";
+        let upstream = "protocol = \"h3\"\nidle-timeout = \"1h\"\ntls = { ca = \"<ca>\" }";
         let site = Site::trusting(&authority, server.address, upstream);
         let mut client = RawClient::connect(site.balancer.address("plain"));
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");

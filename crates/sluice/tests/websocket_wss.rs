@@ -127,7 +127,7 @@ fn both_sides_learn_the_code_that_the_other_closes_with() {
 
 #[test]
 fn a_silent_one_ends_with_its_timeout() {
-    let mut site = Site::start("tunnel-timeout = \"1s\"");
+    let mut site = Site::start("tunnel-timeout = \"3s\"");
     site.passes("silence");
     let line = site.balancer.wait_for_stdout("\"idle-timeout\"");
     assert!(line.contains("\"status\":101"), "{line}");
