@@ -13,9 +13,10 @@ fn api_limits() {
         .server("127.0.0.1:9001", server.address())
         .run();
     assert_eq!(served(&balancer, 8, "/api/login", ""), 5);
-    // A token comes back every 600 ms.
-    let burst = served(&balancer, 60, "/api/x", "X-API-Key: a\r\n");
-    assert!((20..50).contains(&burst), "{burst}");
+    let key = "X-API-Key: a\r\n";
+    assert_eq!(served(&balancer, 20, "/api/x", key), 20, "at once");
+    // A token comes back every 600 ms: less than one for each of these.
+    assert!(served(&balancer, 200, "/api/x", key) < 200);
     let other = ask(&balancer, "/api/x", "X-API-Key: b\r\n");
     assert_eq!(other.status, 200);
     assert_eq!(
@@ -45,5 +46,5 @@ fn premium_by_header() {
     let answer = EchoReply::from_response(&ask(&balancer, "/", standard));
     assert_eq!(answer.server, "standard");
     // A token comes back every 600 ms, and nobody waits for longer than 500 ms.
-    assert!(served(&balancer, 20, "/", standard) < 20);
+    assert!(served(&balancer, 200, "/", standard) < 200);
 }

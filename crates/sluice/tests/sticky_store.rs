@@ -10,21 +10,22 @@ use testkit::{Balancer, EchoServer, RedisServer, run, wait_until};
 
 const OPERATIONS: &str = "sluice_store_operations_total";
 
-fn file(servers: &[EchoServer], redis: &RedisServer) -> String {
+/// With a store that may take so long for an answer.
+fn file(servers: &[EchoServer], redis: &RedisServer, timeout: &str) -> String {
     configuration(
         servers.iter().map(EchoServer::address),
         "header = \"x-session\", store = \"main\"",
         &format!(
             "[runtime]\nworkers = 2\nsecret-key = \"the same on every balancer\"\n\
-             [stores.main]\nredis = \"{}\"\ntimeout = \"500ms\"\n",
+             [stores.main]\nredis = \"{}\"\ntimeout = \"{timeout}\"\n",
             redis.url()
         ),
     )
 }
 
-/// A balancer each of whose workers is connected to the store.
+/// A balancer each of whose workers is connected to the store, and waits for it as long as can be.
 fn start(servers: &[EchoServer], redis: &RedisServer) -> Balancer {
-    let balancer = Balancer::start(SLUICE, &file(servers, redis));
+    let balancer = Balancer::start(SLUICE, &file(servers, redis, "1s"));
     wait_connected(&balancer, 2);
     balancer
 }
@@ -180,7 +181,8 @@ fn without_the_store_each_goes_on_by_what_it_knows() {
 fn a_store_that_does_not_answer_holds_nobody_up() {
     let redis = RedisServer::start();
     let servers = ["a", "b"].map(EchoServer::start);
-    let balancer = start(&servers, &redis);
+    let balancer = Balancer::start(SLUICE, &file(&servers, &redis, "100ms"));
+    wait_connected(&balancer, 2);
     redis.freeze();
     for number in 0..10 {
         let first = served_by(&balancer, &user(number));
@@ -200,14 +202,17 @@ fn the_example_shares_what_it_learns() {
             .listener("127.0.0.1:8080", "web")
             .server("127.0.0.1:9001", one.address())
             .server("127.0.0.1:9002", two.address())
-            .server("127.0.0.1:6379", redis.address())
+            // It may take as long as can be for an answer, and each worker is known to be connected.
+            .text(
+                "redis = \"redis://127.0.0.1:6379\"",
+                format!("redis = \"{}\"\ntimeout = \"1s\"", redis.url()),
+            )
+            .text("[runtime]", "[runtime]\nworkers = 2".to_owned())
             .run()
     };
     let [first, second] = [example(), example()];
     for balancer in [&first, &second] {
-        balancer.wait_for_metrics("the store", |metrics| {
-            metrics.count("sluice_store_connected", &[]) > 0
-        });
+        wait_connected(balancer, 2);
     }
     let session = ask(&first, "").text().to_owned();
     wait_operations(&first, 1);
