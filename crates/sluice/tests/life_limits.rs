@@ -71,9 +71,9 @@ fn out_of_descriptors_it_waits_and_recovers() {
     }
     assert!(served > 0, "{turned_away} were turned away");
     // Nothing of it stays.
-    let mut client = RawClient::connect(balancer.address("web"));
-    client.send(GET);
-    assert_eq!(client.response("GET").status, 200);
+    wait_until("requests to be served again", || {
+        balancer.ask(GET).status == 200
+    });
     wait_until("the admin listener to accept again", || {
         TcpStream::connect(balancer.address("admin")).is_ok()
     });

@@ -124,10 +124,9 @@ fn short_of_memory_it_refuses_and_recovers() {
     busy.send(&[Frame::get(5, "/critical")]);
     assert_eq!(busy.expect(kind::HEADERS, 5).status(), 200);
     let ends = [("end", "no-memory")];
-    assert_eq!(
-        balancer.metrics().count("sluice_request_ends_total", &ends),
-        1
-    );
+    balancer.wait_for_metrics("the refusal to be counted", |metrics| {
+        metrics.count("sluice_request_ends_total", &ends) == 1
+    });
 
     // What is under way comes to its end, and what it took goes back.
     gate.open();

@@ -6,11 +6,12 @@ mod split_kit;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use example::Example;
 use testkit::{
-    Balancer, EchoReply, EchoServer, Finished, RawClient, Response, Script, ScriptedServer, run,
+    Balancer, DEADLINE, EchoReply, EchoServer, Finished, RawClient, Response, Script,
+    ScriptedServer, run, wait_until,
 };
 
 const SLUICE: &str = env!("CARGO_BIN_EXE_sluice");
@@ -65,7 +66,7 @@ fn answering(balancer: &Balancer, count: usize) -> Vec<String> {
 #[track_caller]
 fn under_load(balancer: &Balancer, part: &str) -> String {
     let done = AtomicBool::new(false);
-    let latest = Instant::now() + Duration::from_secs(30);
+    let latest = Instant::now() + DEADLINE;
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -166,21 +167,15 @@ fn a_good_version_gets_all_requests_step_by_step() {
     let end = under_load(&balancer, "completed");
     assert!(end.contains("side      v2 100.0%"), "{end}");
     assert_eq!(answering(&balancer, 50), ["2"]);
-    let log = balancer.stderr();
     for percent in [40, 70, 100] {
-        assert!(
-            log.contains(&format!("percent={percent}")),
-            "{percent}: {log}"
-        );
+        balancer.wait_for_stderr(&format!("percent={percent}"));
     }
-    let metrics = balancer.metrics();
     let ended = [("route", "shop"), ("end", "completed")];
-    assert_eq!(
-        metrics.value("sluice_split_shifts_total", &ended),
-        Some(1.0)
-    );
     let share = [("route", "shop"), ("upstream", "v2")];
-    assert_eq!(metrics.value("sluice_split_share_ratio", &share), Some(1.0));
+    balancer.wait_for_metrics("its end and its share", |metrics| {
+        metrics.value("sluice_split_shifts_total", &ended) == Some(1.0)
+            && metrics.value("sluice_split_share_ratio", &share) == Some(1.0)
+    });
 }
 
 #[test]
@@ -215,11 +210,9 @@ fn a_bad_version_goes_back_by_itself_and_says_why() {
     let log = balancer.wait_for_stderr("a shift went back by itself");
     assert!(log.contains("error-rate > 1%: it was 100.0%"), "{log}");
     let ended = [("route", "shop"), ("end", "went-back")];
-    let metrics = balancer.metrics();
-    assert_eq!(
-        metrics.value("sluice_split_shifts_total", &ended),
-        Some(1.0)
-    );
+    balancer.wait_for_metrics("its end", |metrics| {
+        metrics.value("sluice_split_shifts_total", &ended) == Some(1.0)
+    });
 }
 
 #[test]
@@ -231,10 +224,7 @@ fn one_that_nobody_asks_for_waits_and_is_stopped() {
     watched.extend(["--abort-if", "error-rate > 1%"]);
     shift(&balancer, &watched);
     let waits = "at 50%, 0 of the 50 requests that a step takes";
-    let latest = Instant::now() + Duration::from_secs(30);
-    while !shift(&balancer, &["shop"]).contains(waits) {
-        assert!(Instant::now() < latest, "{}", shift(&balancer, &["shop"]));
-    }
+    wait_until(waits, || shift(&balancer, &["shop"]).contains(waits));
     let stopped = shift(&balancer, &["shop", "--stop"]);
     assert!(
         stopped.contains("side      v2 50.0%") && stopped.contains("stopped by hand"),
@@ -246,10 +236,9 @@ fn one_that_nobody_asks_for_waits_and_is_stopped() {
     assert!(back.contains("side      v2 10.0%"), "{back}");
     // Unwatched, time alone decides.
     shift(&balancer, &steps);
-    let latest = Instant::now() + Duration::from_secs(30);
-    while !shift(&balancer, &["shop"]).contains("completed") {
-        assert!(Instant::now() < latest, "{}", shift(&balancer, &["shop"]));
-    }
+    wait_until("it to be completed", || {
+        shift(&balancer, &["shop"]).contains("completed")
+    });
 }
 
 #[test]

@@ -292,6 +292,8 @@ fn a_full_server_keeps_its_sessions() {
     assert_eq!(first.text(), "home");
     let mine = brought_back(&first);
     let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{mine}\r\n");
+    // Its place is free a moment after its answer.
+    balancer.metrics_after(1);
     let mut slow = RawClient::connect(balancer.address("web"));
     slow.send(&request);
     full.wait_for_received(1, "\r\n\r\n");
