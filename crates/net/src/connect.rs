@@ -122,10 +122,7 @@ mod tests {
 
     #[test]
     fn refused_is_refused() {
-        let address = {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
-            listener.local_addr().expect("address")
-        };
+        let address = testkit::refused_address();
         let error =
             block_on(connect(&Destination::Ip(address), Source::Any, None)).expect_err("refused");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);

@@ -288,12 +288,17 @@ fn a_run_that_meets_nobody_is_not_sent() {
     let deaf = client();
     let gone = deaf.local_addr().expect("an address");
     deaf.connect(gone).expect("connect");
-    let near = ServerSocket::connect(gone, Source::Any).expect("connecting asks nobody");
-    let offload = Offload::new().expect("a state");
-    let run = Run::new(&[1; 300], 100);
-    assert_eq!(near.send_run(&run, &offload).expect("sent"), 3);
-    let error = near.send_run(&run, &offload).expect_err("told");
-    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    run(async {
+        let near = ServerSocket::connect(gone, Source::Any).expect("connecting asks nobody");
+        let offload = Offload::new().expect("a state");
+        let run = Run::new(&[1; 300], 100);
+        assert_eq!(near.send_run(&run, &offload).expect("sent"), 3);
+        let mut set = ReadySet::new().expect("a set");
+        set.add(&near, 42).expect("watched");
+        poll_fn(|cx| set.poll(cx)).await.expect("an event");
+        let error = near.send_run(&run, &offload).expect_err("told");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    });
 }
 
 #[test]

@@ -45,10 +45,7 @@ fn streams_come_and_go() {
 fn where_nobody_listens_it_is_refused() {
     let site = Site::new();
     block_on(async {
-        let address = {
-            let socket = UdpSocket::bind("127.0.0.1:0").expect("bind");
-            socket.local_addr().expect("an address")
-        };
+        let address = testkit::refused_address();
         let refused = connect(&site.client(b"h3"), address, Source::Any, "a.test").await;
         let Err(ConnectFailure::Io(error)) = refused else {
             panic!("{refused:?}");
