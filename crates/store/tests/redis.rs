@@ -26,7 +26,7 @@ fn settings(server: &RedisServer) -> plan::Store {
         database: 0,
         username: None,
         password: None,
-        timeout: Duration::from_millis(500),
+        timeout: Duration::from_secs(1),
         prefix: "test:".into(),
     }
 }
