@@ -169,7 +169,7 @@ fn balancing() {
         let fields = format!("Host: a\r\nX-User-Id: {user}\r\n");
         served_by(address, "GET", "/carts/1", &fields)
     };
-    let carts: Vec<_> = (0..16).map(of_user).collect();
+    let carts: Vec<_> = (0..48).map(of_user).collect();
     assert!(carts.contains(&"4".to_owned()) && carts.contains(&"5".to_owned()));
 }
 
@@ -189,10 +189,16 @@ fn circuit_breaker() {
     let ask_web = || assert_eq!(served_by(address, "GET", "/", "Host: a\r\n"), "web");
     testkit::wait_until("it to be ejected", || {
         ask_web();
-        busy.requests() == 5
+        let metrics = balancer.metrics();
+        metrics.count("sluice_server_breaker_openings_total", &[]) == 1
     });
-    (0..20).for_each(|_| ask_web());
-    assert_eq!(busy.requests(), 5);
+    // Another worker may learn of it some milliseconds later.
+    let asked = testkit::wait_for("it to be left alone", || {
+        let before = busy.requests();
+        (0..20).for_each(|_| ask_web());
+        (busy.requests() == before).then_some(before)
+    });
+    assert!((5..10).contains(&asked), "{asked}");
     assert_eq!(ask(address, "GET", "/pay/1", "Host: a\r\n").status, 200);
     pay.die();
     pay_too.die();
@@ -246,26 +252,28 @@ fn layer7() {
         assert_ne!(served_by(web, "GET", "/api", host), "beta");
         assert_ne!(served_by(web, "POST", "/api/items", host), "beta");
     }
-    let rest: std::collections::BTreeSet<_> = (0..12)
-        .map(|_| served_by(web, "GET", "/apis", host))
-        .collect();
-    assert_eq!(rest.len(), 3, "every server of `web`");
+    let mut rest = Vec::new();
+    testkit::wait_until("every server of `web` to answer", || {
+        rest.push(served_by(web, "GET", "/apis", host));
+        ["one", "two", "beta"]
+            .iter()
+            .all(|name| rest.iter().any(|server| server == name))
+    });
     let mut client = RawClient::connect(web);
     client.send(format!(
         "POST /api/x HTTP/1.1\r\n{host}Content-Length: 10000001\r\n\r\n"
     ));
     assert_eq!(client.response("POST").status, 413);
-    for (route, count) in [
-        ("healthz", 1.0),
-        ("moved", 1.0),
-        ("beta", 3.0),
-        ("reads", 3.0),
-        ("writes", 4.0),
-        ("rest", 12.0),
-    ] {
-        balancer.wait_for_metrics(&format!("{count} requests of {route}"), |metrics| {
-            metrics.sum("sluice_requests_total", &[("route", route)]) == count
-        });
+    let counts = [
+        ("healthz", 1),
+        ("moved", 1),
+        ("beta", 3),
+        ("reads", 3),
+        ("writes", 4),
+        ("rest", rest.len()),
+    ];
+    for (route, count) in counts {
+        balancer.wait_for_counts(&[("sluice_requests_total", &[("route", route)], count)]);
     }
 }
 
@@ -468,10 +476,11 @@ fn tuning_sockets() {
         .server("127.0.0.1:9002", two.address())
         .run();
     let web = balancer.address("web");
-    let names: std::collections::BTreeSet<_> = (0..8)
-        .map(|_| served_by(web, "GET", "/", "Host: a\r\n"))
-        .collect();
-    assert_eq!(names.len(), 2);
+    for name in ["one", "two"] {
+        testkit::wait_until(&format!("{name} to answer"), || {
+            served_by(web, "GET", "/", "Host: a\r\n") == name
+        });
+    }
     assert_eq!(
         ask(web, "GET", &format!("/{}", "x".repeat(9000)), "Host: a\r\n").status,
         414
