@@ -5,7 +5,7 @@ mod http_proxy;
 use http_proxy::{Setup, start};
 use testkit::{
     Balancer, EchoServer, Frame, Http2Client, Script, ScriptedServer, flag, header_block, kind,
-    pattern, request,
+    pattern, request, wait_for,
 };
 
 const H2: Setup<'static> = Setup {
@@ -130,16 +130,14 @@ fn reset_after_the_server_has_begun() {
     for number in 0..200 {
         let begun = server.connections().accepted();
         client.send(&[Frame::get(odd(number), "/")]);
-        let is_over = loop {
+        let is_over = wait_for("the request at the server, or the end", || {
             if server.connections().accepted() > begun {
-                break false;
+                return Some(false);
             }
-            // A ping that is not answered: the connection is over.
+            // A ping that is not answered: the connection is over. One at a time: a flood of them would end it, too.
             client.send(&[Frame::new(kind::PING, 0, 0, [1; 8])]);
-            if client.find(kind::PING, 0).is_none() {
-                break true;
-            }
-        };
+            client.find(kind::PING, 0).is_none().then_some(true)
+        });
         if is_over {
             assert!((100..150).contains(&number), "{number}");
             return;

@@ -85,7 +85,8 @@ def main():
         assert calls_cancelled.wait(20), "the server did not hear of it"
         calls_cancelled.clear()
         try:
-            channel.unary_unary("/t.T/Slow")(b"", timeout=0.3)
+            # Long enough for the call to reach the server.
+            channel.unary_unary("/t.T/Slow")(b"", timeout=2)
             raise AssertionError("no error")
         except grpc.RpcError as error:
             assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error

@@ -67,10 +67,7 @@ fn another_upstream_takes_over_where_the_last_answer_is_not_wanted() {
 fn another_upstream_takes_over_where_none_answers_in_time() {
     let spare = EchoServer::start("spare");
     let silent = ScriptedServer::start([Script::silent()]);
-    let balancer = begin(
-        &[silent.address()],
-        &with_spare("timeout = \"100ms\"", &spare),
-    );
+    let balancer = begin(&[silent.address()], &with_spare("timeout = \"1s\"", &spare));
     assert_eq!(EchoReply::from_response(&balancer.ask(GET)).server, "spare");
     assert_eq!(balancer.ask(POST).status, 504);
 }

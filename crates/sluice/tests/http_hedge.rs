@@ -6,7 +6,7 @@ mod http_proxy;
 use http_proxy::{Setup, start};
 use testkit::{
     Balancer, EchoReply, EchoServer, End, Frame, Gate, Http2Client, Http2Server, RawClient,
-    Response, Script, ScriptedServer, flag, kind, refused_address, wait_until,
+    Response, Script, ScriptedServer, flag, kind, refused_address,
 };
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -57,14 +57,16 @@ fn server_of(response: &Response) -> String {
     EchoReply::from_response(response).server
 }
 
-/// Hedges sent, and won.
-fn hedges(balancer: &Balancer) -> (usize, usize) {
-    let metrics = balancer.metrics();
-    let count = |name| metrics.count(name, &[]);
-    (
-        count("sluice_upstream_hedges_total"),
-        count("sluice_upstream_hedges_won_total"),
-    )
+const IN_FLIGHT: &str = "sluice_server_in_flight";
+const IDLE: &str = "sluice_server_connections_idle";
+
+/// Waits until so many hedges were sent, and so many won.
+#[track_caller]
+fn hedged(balancer: &Balancer, sent: usize, won: usize) {
+    balancer.wait_for_counts(&[
+        ("sluice_upstream_hedges_total", &[], sent),
+        ("sluice_upstream_hedges_won_total", &[], won),
+    ]);
 }
 
 #[test]
@@ -74,9 +76,10 @@ fn a_slow_server_gives_way_to_a_fast_one() {
     let tables = hedging("after = \"20ms\"", log);
     let balancer = start(&[slow.address(), fast.address()], with(&tables));
     assert_eq!(server_of(&ask(&balancer, GET)), "b");
-    assert!(slow.received(0).starts_with(b"GET / "));
-    assert_eq!(slow.wait_for_end(0).end, Some(End::ClientClosed));
-    assert_eq!(hedges(&balancer), (1, 1));
+    let record = slow.wait_for_end(0);
+    assert_eq!(record.end, Some(End::ClientClosed));
+    assert!(record.received.starts_with(b"GET / "), "{record:?}");
+    hedged(&balancer, 1, 1);
     let metrics = balancer.metrics_after(1);
     for name in [
         "sluice_upstream_retries_total",
@@ -88,7 +91,7 @@ fn a_slow_server_gives_way_to_a_fast_one() {
     let server = fast.address().to_string();
     let of_fast = metrics.count("sluice_server_requests_total", &[("server", &server)]);
     assert_eq!(of_fast, 1);
-    assert_eq!(metrics.count("sluice_server_in_flight", &[]), 0);
+    balancer.wait_for_counts(&[(IN_FLIGHT, &[], 0)]);
     let line = balancer.wait_for_stdout("\"attempts\":2");
     assert!(line.contains(&server), "{line}");
 }
@@ -104,11 +107,9 @@ fn the_first_may_still_be_the_first() {
     gate.open();
     assert_eq!(client.response("GET").text(), "ok");
     assert_eq!(second.wait_for_end(0).end, Some(End::ClientClosed));
-    assert_eq!(hedges(&balancer), (1, 0));
+    hedged(&balancer, 1, 0);
     // Both connections have come to what they should: the winner's is kept.
-    let metrics = balancer.metrics_after(1);
-    assert_eq!(metrics.count("sluice_server_connections_idle", &[]), 1);
-    assert_eq!(metrics.count("sluice_server_in_flight", &[]), 0);
+    balancer.wait_for_counts(&[(IDLE, &[], 1), (IN_FLIGHT, &[], 0)]);
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn nothing_is_hedged_before_its_time() {
     gate.open();
     assert_eq!(client.response("GET").text(), "ok");
     assert_eq!(second.requests(), 0);
-    assert_eq!(hedges(&balancer), (0, 0));
+    hedged(&balancer, 0, 0);
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn what_may_not_be_repeated_is_not_hedged() {
         let tables = hedging(SOON, "timeout = \"100ms\"");
         let balancer = start(&[slow.address(), fast.address()], with(&tables));
         assert_eq!(ask(&balancer, request).status, 504);
-        assert_eq!(hedges(&balancer), (0, 0));
+        hedged(&balancer, 0, 0);
     }
     assert_eq!(fast.requests(), 0);
     // Unless the servers see to it themselves.
@@ -176,7 +177,8 @@ fn a_body_that_is_not_kept_is_sent_once() {
     slow.wait_for_received(0, "first half");
     client.send("second half");
     assert_eq!(client.response("PUT").status, 504);
-    assert_eq!((fast.requests(), hedges(&balancer)), (0, (0, 0)));
+    hedged(&balancer, 0, 0);
+    assert_eq!(fast.requests(), 0);
 }
 
 #[test]
@@ -191,7 +193,8 @@ fn a_request_that_still_comes_is_not_hedged() {
     let balancer = start(&[slow.address(), fast.address()], setup);
     let head = "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf";
     assert_eq!(ask(&balancer, head).status, 408);
-    assert_eq!((fast.requests(), hedges(&balancer)), (0, (0, 0)));
+    hedged(&balancer, 0, 0);
+    assert_eq!(fast.requests(), 0);
 }
 
 #[test]
@@ -210,17 +213,17 @@ fn the_budget_is_its_own_and_holds() {
     balancer.wait_for_metrics("a hedge to be denied", |metrics| {
         metrics.count("sluice_upstream_hedges_denied_total", &[]) == 1
     });
-    assert_eq!(hedges(&balancer), (1, 0));
+    hedged(&balancer, 1, 0);
     gate.open();
     assert_eq!(client.response("GET").text(), "ok");
     drop(other);
     // It has ended, and makes room for another.
     slow.connections().wait_for_none_open();
-    let won = || hedges(&balancer).1;
-    assert_eq!(won(), 1);
-    wait_until("another one to be won", || {
+    hedged(&balancer, 1, 1);
+    balancer.wait_for_counts(&[(IN_FLIGHT, &[], 0)]);
+    balancer.wait_for_metrics("another one to be won", |metrics| {
         ask(&balancer, GET);
-        won() == 2
+        metrics.count("sluice_upstream_hedges_won_total", &[]) == 2
     });
 }
 
@@ -241,10 +244,11 @@ fn the_usual_time_is_learned() {
         client.send(GET);
         assert_eq!(client.response("GET").status, 200);
     }
-    assert_eq!(hedges(&balancer), (0, 0), "too few to say anything");
+    // Too few to say anything.
+    hedged(&balancer, 0, 0);
     client.send(GET);
     assert_eq!(server_of(&client.response("GET")), "b");
-    assert_eq!(hedges(&balancer), (1, 1));
+    hedged(&balancer, 1, 1);
     assert_eq!(slow.wait_for_end(0).end, Some(End::ClientClosed));
 }
 
@@ -254,7 +258,8 @@ fn with_too_few_answers_nothing_is_hedged() {
     let tables = hedging("after = \"p50\"", "timeout = \"100ms\"");
     let balancer = start(&[slow.address(), fast.address()], with(&tables));
     assert_eq!(ask(&balancer, GET).status, 504);
-    assert_eq!((fast.requests(), hedges(&balancer)), (0, (0, 0)));
+    hedged(&balancer, 0, 0);
+    assert_eq!(fast.requests(), 0);
 }
 
 #[test]
@@ -298,7 +303,7 @@ fn a_hedge_that_fails_does_no_harm() {
         gate.open();
         let response = client.response("GET");
         assert_eq!((response.status, response.text()), (200, "ok"), "{name}");
-        assert_eq!(hedges(&balancer), (1, 0), "{name}");
+        hedged(&balancer, 1, 0);
     }
 
     let gate = Gate::new();
@@ -333,7 +338,7 @@ fn when_the_first_fails_the_hedge_goes_on() {
     assert_eq!(client.response("GET").text(), "ok");
     let metrics = balancer.metrics_after(1);
     assert_eq!(metrics.count("sluice_upstream_retries_total", &[]), 0);
-    assert_eq!(hedges(&balancer), (1, 1));
+    hedged(&balancer, 1, 1);
 }
 
 #[test]
@@ -350,7 +355,7 @@ fn when_all_have_failed_another_is_tried() {
     assert_eq!(server_of(&client.response("GET")), "c");
     let metrics = balancer.metrics_after(1);
     assert_eq!(metrics.count("sluice_upstream_retries_total", &[]), 1);
-    assert_eq!(metrics.count("sluice_server_in_flight", &[]), 0);
+    balancer.wait_for_counts(&[(IN_FLIGHT, &[], 0)]);
 
     let gate = Gate::new();
     let breaking = || ScriptedServer::start([Script::new().read_request().wait(&gate).reset()]);
@@ -367,7 +372,7 @@ fn what_nobody_does_better_is_passed_on() {
     let gate = Gate::new();
     let busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy";
     let (first, second) = (held(&gate, busy), silent());
-    let more = "timeout = \"300ms\"\nretry = { attempts = 1, on = [\"503\"] }";
+    let more = "timeout = \"2s\"\nretry = { attempts = 1, on = [\"503\"] }";
     let tables = hedging(SOON, more);
     let balancer = start(&[first.address(), second.address()], with(&tables));
     let mut client = asking(&balancer, GET);
@@ -392,8 +397,7 @@ fn an_answer_in_pieces_with_hints_before_it_wins_too() {
     let response = client.response("GET");
     assert_eq!((response.status, response.text()), (200, "abc"));
     // The connection is good for another request.
-    let metrics = balancer.metrics_after(1);
-    assert_eq!(metrics.count("sluice_server_connections_idle", &[]), 1);
+    balancer.wait_for_counts(&[(IDLE, &[], 1)]);
     client.send(GET);
     assert_eq!(client.response("GET").text(), "abc");
 }
@@ -408,11 +412,11 @@ fn as_many_are_asked_as_may_be() {
             1 => [first.address(), second.address(), third.address()],
             _ => [first.address(), second.address(), last.address()],
         };
-        let tables = hedging(&format!("{SOON}, max = {max}"), "timeout = \"300ms\"");
+        let tables = hedging(&format!("{SOON}, max = {max}"), "timeout = \"2s\"");
         let balancer = start(&addresses, with(&tables));
         let status = ask(&balancer, GET).status;
         assert_eq!(status, if max == 1 { 504 } else { 200 });
-        assert_eq!(hedges(&balancer).0, asked, "at most {max}");
+        balancer.wait_for_counts(&[("sluice_upstream_hedges_total", &[], asked)]);
         for server in [&first, &second] {
             assert_eq!(server.wait_for_end(0).end, Some(End::ClientClosed));
         }
@@ -450,7 +454,7 @@ workers = 1
     let _busy = asking(&balancer, POST);
     first.wait_for_received(0, "hello");
     assert_eq!(ask(&balancer, GET).status, 504);
-    assert_eq!(hedges(&balancer), (0, 0));
+    hedged(&balancer, 0, 0);
     let metrics = balancer.metrics();
     assert_eq!(metrics.count("sluice_upstream_queue_waits_total", &[]), 0);
 }
@@ -466,12 +470,11 @@ fn a_client_that_leaves_ends_it_all() {
     for server in [&first, &second] {
         assert_eq!(server.wait_for_end(0).end, Some(End::ClientClosed));
     }
-    let metrics = balancer.metrics_after(1);
-    assert_eq!(metrics.count("sluice_server_in_flight", &[]), 0);
-    assert_eq!(
-        metrics.count("sluice_server_response_failures_total", &[]),
-        0
-    );
+    balancer.wait_for_counts(&[
+        ("sluice_request_ends_total", &[], 1),
+        (IN_FLIGHT, &[], 0),
+        ("sluice_server_response_failures_total", &[], 0),
+    ]);
 }
 
 #[test]
@@ -489,7 +492,8 @@ fn a_cancelled_try_is_no_failure_to_the_breaker() {
     }
     let metrics = balancer.metrics_after(4);
     let openings = metrics.count("sluice_server_breaker_openings_total", &[]);
-    assert_eq!((openings, hedges(&balancer)), (0, (4, 4)));
+    assert_eq!(openings, 0);
+    hedged(&balancer, 4, 4);
 }
 
 #[test]
@@ -520,7 +524,7 @@ fn on_http2_the_loser_is_cancelled_and_its_connection_kept() {
     first.send(&[answer(3)]);
     assert_eq!(client.expect(kind::HEADERS, 3).status(), 200);
     assert_eq!(second.expect(kind::RST_STREAM, 3).number(0), CANCEL);
-    assert_eq!(hedges(&balancer), (2, 1));
+    hedged(&balancer, 2, 1);
 }
 
 #[test]

@@ -116,7 +116,8 @@ fn an_answer_in_pieces_is_recognised_too() {
 fn a_server_that_takes_too_long_gives_way_to_another() {
     let silent = ScriptedServer::start([Script::silent()]);
     let server = EchoServer::start("b");
-    let tables = retrying("{ on = [\"timeout\"], per-try-timeout = \"50ms\" }");
+    // Long enough for whoever answers at all.
+    let tables = retrying("{ on = [\"timeout\"], per-try-timeout = \"1s\" }");
     let balancer = start(&[silent.address(), server.address()], with(&tables));
     for request in [GET, PUT] {
         let reply = EchoReply::from_response(&balancer.ask(request));
@@ -137,7 +138,7 @@ fn silence_on_a_kept_connection_gives_way_to_another_server_too() {
     let once = Script::new().read_request().write(answer).read_request();
     let hangs = ScriptedServer::start([once.stay_open(), Script::ok("a fresh connection")]);
     let other = ScriptedServer::start([Script::ok("two")]);
-    let tables = retrying("{ on = [\"timeout\"], per-try-timeout = \"50ms\" }");
+    let tables = retrying("{ on = [\"timeout\"], per-try-timeout = \"1s\" }");
     let balancer = start(&[hangs.address(), other.address()], with(&tables));
     for expected in ["one", "two", "two"] {
         assert_eq!(balancer.ask(GET).text(), expected);
@@ -149,9 +150,9 @@ fn silence_on_a_kept_connection_gives_way_to_another_server_too() {
 fn all_tries_together_have_the_routes_timeout() {
     let silent = [Script::silent(), Script::silent()].map(|script| ScriptedServer::start([script]));
     let tables = format!(
-        "{}timeout = \"200ms\"\n",
+        "{}timeout = \"2s\"\n",
         retrying(
-            "{ attempts = 8, on = [\"timeout\"], per-try-timeout = \"60ms\", backoff = \"1ms\" }"
+            "{ attempts = 8, on = [\"timeout\"], per-try-timeout = \"300ms\", backoff = \"1ms\" }"
         )
     );
     let balancer = start(&[silent[0].address(), silent[1].address()], with(&tables));
@@ -159,7 +160,8 @@ fn all_tries_together_have_the_routes_timeout() {
     let tries = balancer
         .metrics_after(1)
         .count("sluice_upstream_retries_total", &[]);
-    assert!((2..=4).contains(&tries), "{tries}");
+    // Six where nothing holds the balancer up.
+    assert!((2..=6).contains(&tries), "{tries}");
 }
 
 #[test]
