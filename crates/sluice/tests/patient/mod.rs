@@ -1,10 +1,13 @@
 //! A server whose health a test decides.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+
+use testkit::free_address;
 
 /// An HTTP/1.1 server on a free loopback port that answers every request with its name; below `/health`, with what it was
 /// told to answer.
@@ -20,6 +23,8 @@ struct State {
     name: String,
     /// Status and body below `/health`; without them nothing is said.
     health: Mutex<Option<(u16, String)>>,
+    /// Statuses that come first, each once.
+    passing: Mutex<VecDeque<u16>>,
     /// The heads of the requests below `/health`.
     checks: Mutex<Vec<String>>,
     open: Mutex<Vec<TcpStream>>,
@@ -29,11 +34,13 @@ struct State {
 impl Patient {
     /// A server that is well.
     pub(crate) fn start(name: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        // No port that anybody else could get once it has died.
+        let listener = TcpListener::bind(free_address()).expect("a port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(State {
             name: name.to_owned(),
             health: Mutex::new(Some((200, "ok".to_owned()))),
+            passing: Mutex::default(),
             checks: Mutex::default(),
             open: Mutex::default(),
             is_over: AtomicBool::new(false),
@@ -66,6 +73,16 @@ impl Patient {
     /// What is answered below `/health` from now on.
     pub(crate) fn says(&self, status: u16, body: &str) {
         *self.state.health.lock().expect("not poisoned") = Some((status, body.to_owned()));
+    }
+
+    /// The next requests below `/health`, so many, get this status; what comes after them gets what it got before.
+    pub(crate) fn says_times(&self, status: u16, times: usize) {
+        let passing = std::iter::repeat_n(status, times);
+        self.state
+            .passing
+            .lock()
+            .expect("not poisoned")
+            .extend(passing);
     }
 
     /// Below `/health` nothing is answered from now on.
@@ -111,7 +128,11 @@ impl State {
                 .is_some_and(|path| path.starts_with("/health"));
             let answer = if is_check {
                 self.checks.lock().expect("not poisoned").push(head);
-                self.health.lock().expect("not poisoned").clone()
+                let passing = self.passing.lock().expect("not poisoned").pop_front();
+                match passing {
+                    Some(status) => Some((status, String::new())),
+                    None => self.health.lock().expect("not poisoned").clone(),
+                }
             } else {
                 Some((200, self.name.clone()))
             };
