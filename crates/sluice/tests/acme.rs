@@ -279,7 +279,7 @@ fn what_the_authority_says_of_a_failure_is_told() {
         line.contains("the authority says of example.test:") && line.contains("Could not resolve"),
         "{line}"
     );
-    assert_eq!(orders(&balancer, "failed"), 1.0);
+    assert!(orders(&balancer, "failed") >= 1.0);
     assert_eq!(orders(&balancer, "obtained"), 0.0);
     let files = stage.kept(".pem");
     assert!(files.is_empty(), "{files:?}");

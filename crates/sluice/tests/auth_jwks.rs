@@ -165,10 +165,10 @@ fn keys_stay_in_use_while_the_issuer_is_away_and_over_a_reload() {
     balancer.reload(&file);
     assert_eq!(status(&balancer, &known), 200);
     fetches(&balancer, "failure", 2);
+    let warning = "keys of tokens cannot be fetched: those that are known stay in use";
+    balancer.wait_for_stderr(warning);
     let told = balancer.stderr();
-    let warnings =
-        told.matches("keys of tokens cannot be fetched: those that are known stay in use");
-    assert_eq!(warnings.count(), 1, "{told}");
+    assert_eq!(told.matches(warning).count(), 1, "{told}");
     // Fetched at other times, they are the same.
     balancer.reload(&file.replace("refresh = \"1s\"", "refresh = \"2s\""));
     assert_eq!(status(&balancer, &known), 200);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use testkit::{Balancer, Gate, Metrics, RawClient, Script, ScriptedServer, TcpEchoServer};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const ENDS: &str = "sluice_request_ends_total";
 
 #[track_caller]
 fn balancer(protocol: &str, server: SocketAddr, queue: &str, workers: usize) -> Balancer {
@@ -31,7 +32,7 @@ fn asking(balancer: &Balancer) -> RawClient {
 }
 
 fn ended(metrics: &Metrics, end: &str) -> usize {
-    metrics.count("sluice_request_ends_total", &[("end", end)])
+    metrics.count(ENDS, &[("end", end)])
 }
 
 fn wait_for_waiting(balancer: &Balancer, count: usize) {
@@ -59,14 +60,15 @@ fn requests_wait_for_a_place_and_are_refused_once_the_queue_is_full() {
         for client in &mut served {
             assert_eq!(client.response("GET").status, 204);
         }
-        let metrics = balancer.metrics_after(9);
-        assert_eq!(ended(&metrics, "queue-full"), 3);
-        assert_eq!(ended(&metrics, "ok"), 6);
-        assert_eq!(metrics.count("sluice_upstream_queue_waits_total", &[]), 5);
         let refused = [("reason", "queue-full"), ("priority", "normal")];
-        assert_eq!(metrics.count("sluice_upstream_refused_total", &refused), 3);
-        assert_eq!(metrics.count("sluice_upstream_queue_waiting", &[]), 0);
-        assert_eq!(metrics.count("sluice_server_in_flight", &[]), 0);
+        balancer.wait_for_counts(&[
+            (ENDS, &[("end", "queue-full")], 3),
+            (ENDS, &[("end", "ok")], 6),
+            ("sluice_upstream_queue_waits_total", &[], 5),
+            ("sluice_upstream_refused_total", &refused, 3),
+            ("sluice_upstream_queue_waiting", &[], 0),
+            ("sluice_server_in_flight", &[], 0),
+        ]);
         // Nothing is left of it: the place is free.
         assert_eq!(asking(&balancer).response("GET").status, 204);
     }
@@ -115,6 +117,8 @@ fn who_waits_for_too_long_is_refused() {
     assert_eq!(metrics.count("sluice_upstream_refused_total", &refused), 1);
     gate.open();
     assert_eq!(first.response("GET").status, 204);
+    // Nobody waits long here: the place is to be free.
+    balancer.wait_for_counts(&[("sluice_server_in_flight", &[], 0)]);
     // Its connection is as good as before.
     second.send(GET);
     assert_eq!(second.response("GET").status, 204);
@@ -155,10 +159,7 @@ fn connections_wait_too() {
     assert_eq!(server.connections().accepted(), 1);
     drop(first);
     assert_eq!(second.read_exactly(2), b"in");
-    let sessions =
-        |metrics: &Metrics, end| metrics.count("sluice_tcp_sessions_total", &[("end", end)]);
-    let metrics = balancer.metrics();
-    assert_eq!(sessions(&metrics, "queue-full"), 1);
+    balancer.wait_for_counts(&[("sluice_tcp_sessions_total", &[("end", "queue-full")], 1)]);
 }
 
 #[test]
@@ -189,12 +190,12 @@ fn a_reload_leaves_the_queue_as_it_is() {
             server.address()
         )
     };
-    let mut balancer = Balancer::start(env!("CARGO_BIN_EXE_sluice"), &configuration("1s"));
+    let mut balancer = Balancer::start(env!("CARGO_BIN_EXE_sluice"), &configuration("10s"));
     let mut clients = vec![asking(&balancer)];
     server.wait_for_received(0, "\r\n\r\n");
     clients.push(asking(&balancer));
     wait_for_waiting(&balancer, 1);
-    balancer.reload(&configuration("2s"));
+    balancer.reload(&configuration("20s"));
     clients.push(asking(&balancer));
     wait_for_waiting(&balancer, 2);
     gate.open();

@@ -45,10 +45,7 @@ fn wait_for_room(balancer: &Balancer, last: u8) {
     });
 }
 
-fn refused(balancer: &Balancer, reason: &str) -> usize {
-    let metrics = balancer.metrics();
-    metrics.count("sluice_connections_refused_total", &[("reason", reason)])
-}
+const REFUSED: &str = "sluice_connections_refused_total";
 
 #[test]
 fn there_are_as_many_connections_as_may_be() {
@@ -57,8 +54,10 @@ fn there_are_as_many_connections_as_may_be() {
     let (first, _second) = (served(&balancer, 1), served(&balancer, 2));
     is_refused(&balancer, 1);
     is_refused(&balancer, 3);
-    assert_eq!(refused(&balancer, "max-connections"), 2);
-    assert_eq!(refused(&balancer, "max-connections-per-client"), 0);
+    balancer.wait_for_counts(&[
+        (REFUSED, &[("reason", "max-connections")], 2),
+        (REFUSED, &[("reason", "max-connections-per-client")], 0),
+    ]);
     drop(first);
     wait_for_room(&balancer, 3);
 }
@@ -70,7 +69,8 @@ fn each_client_has_its_own_limit() {
     let first = served(&balancer, 1);
     is_refused(&balancer, 1);
     let _other = served(&balancer, 2);
-    assert_eq!(refused(&balancer, "max-connections-per-client"), 1);
+    let reason = [("reason", "max-connections-per-client")];
+    balancer.wait_for_counts(&[(REFUSED, &reason, 1)]);
     drop(first);
     wait_for_room(&balancer, 1);
 }

@@ -83,6 +83,7 @@ fn servers_are_drained_taken_down_and_brought_back() {
     let balancer = start(&[&a, &b], "");
     assert_eq!(answering(&balancer), ["a", "b"]);
     for word in ["drain", "down"] {
+        balancer.wait_for_counts(&[("sluice_server_in_flight", &[], 0)]);
         let said = set(&balancer, word, &a.address());
         assert_eq!(said, shown(&a, word));
         assert_eq!(answering(&balancer), ["b"], "{word}");

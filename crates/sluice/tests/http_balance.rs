@@ -96,14 +96,15 @@ fn max_connections_holds_over_all_workers() {
     for client in &mut clients {
         client.send(GET);
     }
-    let metrics = balancer.wait_for_metrics("all that do not fit to be refused", |metrics| {
-        metrics.count("sluice_requests_total", &[("code", "5xx")]) == 37
-    });
-    assert_eq!(metrics.count("sluice_server_in_flight", &[]), 3);
-    assert_eq!(
-        metrics.count("sluice_upstream_no_server_total", &[("upstream", "app")]),
-        37
-    );
+    let metrics = balancer.wait_for_counts(&[
+        ("sluice_requests_total", &[("code", "5xx")], 37),
+        ("sluice_server_in_flight", &[], 3),
+        (
+            "sluice_upstream_no_server_total",
+            &[("upstream", "app")],
+            37,
+        ),
+    ]);
     assert!(metrics.count("sluice_server_limit_reached_total", &[]) >= 37);
     gate.open();
     let statuses: Vec<_> = clients
@@ -113,14 +114,13 @@ fn max_connections_holds_over_all_workers() {
     let count = |status| statuses.iter().filter(|one| **one == status).count();
     assert_eq!((count(200), count(503)), (3, 37));
     // The places are free again.
+    balancer.wait_for_counts(&[("sluice_server_in_flight", &[], 0)]);
     clients[0].send(GET);
     assert_eq!(clients[0].response("GET").status, 200);
-    assert_eq!(
-        balancer
-            .metrics_after(41)
-            .count("sluice_server_in_flight", &[]),
-        0
-    );
+    balancer.wait_for_counts(&[
+        ("sluice_request_ends_total", &[], 41),
+        ("sluice_server_in_flight", &[], 0),
+    ]);
 }
 
 #[test]

@@ -22,14 +22,12 @@ fn a_connection_serves_many_requests_and_so_does_the_servers() {
         assert_eq!((reply.target, reply.connection), (format!("/{number}"), 0));
     }
     assert_eq!(server.connections().accepted(), 1);
-    let metrics = balancer.metrics_after(20);
     let labels = [("upstream", "app")];
-    assert_eq!(metrics.count("sluice_server_connections_total", &labels), 1);
-    assert_eq!(
-        metrics.count("sluice_server_connections_reused_total", &labels),
-        19
-    );
-    assert_eq!(metrics.count("sluice_server_connections_idle", &labels), 1);
+    balancer.wait_for_counts(&[
+        ("sluice_server_connections_total", &labels, 1),
+        ("sluice_server_connections_reused_total", &labels, 19),
+        ("sluice_server_connections_idle", &labels, 1),
+    ]);
 }
 
 #[test]
@@ -96,10 +94,10 @@ fn no_more_than_idle_connections_are_kept() {
     testkit::wait_until("all but two connections closed", || {
         server.connections().open() == 2
     });
-    let metrics = balancer.wait_for_metrics("three dropped", |metrics| {
-        metrics.count("sluice_server_connections_idle_dropped_total", &[]) >= 3
-    });
-    assert_eq!(metrics.count("sluice_server_connections_idle", &[]), 2);
+    balancer.wait_for_counts(&[
+        ("sluice_server_connections_idle_dropped_total", &[], 3),
+        ("sluice_server_connections_idle", &[], 2),
+    ]);
 }
 
 #[test]

@@ -10,12 +10,12 @@ const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 /// Waits until one request has ended that way, and nothing is left of it.
 #[track_caller]
 fn wait_until_gone(balancer: &Balancer) {
-    let metrics = balancer.wait_for_metrics("the request to be given up", |metrics| {
-        metrics.count("sluice_request_ends_total", &[("end", "client-closed")]) == 1
-            && metrics.count("sluice_connections_active", &[("listener", "web")]) == 0
-    });
-    assert_eq!(metrics.count("sluice_server_in_flight", &[]), 0);
-    assert_eq!(metrics.count("sluice_server_connections_idle", &[]), 0);
+    balancer.wait_for_counts(&[
+        ("sluice_request_ends_total", &[("end", "client-closed")], 1),
+        ("sluice_connections_active", &[("listener", "web")], 0),
+        ("sluice_server_in_flight", &[], 0),
+        ("sluice_server_connections_idle", &[], 0),
+    ]);
 }
 
 #[test]

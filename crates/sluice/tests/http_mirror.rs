@@ -159,6 +159,7 @@ fn a_copy_that_takes_too_long_is_given_up() {
     );
     assert_eq!(ask(&balancer, GET, "GET").status, 200);
     wait_for(&balancer, "failed", 1);
+    balancer.wait_for_counts(&[("sluice_mirrored_requests_in_flight", &[], 0)]);
     // Its place is free again.
     assert_eq!(ask(&balancer, GET, "GET").status, 200);
     let metrics = wait_for(&balancer, "failed", 2);
@@ -172,11 +173,14 @@ fn a_mirror_that_is_down_is_counted_and_no_more() {
     for _ in 0..5 {
         assert_eq!(ask(&balancer, GET, "GET").status, 200);
     }
-    let metrics = wait_for(&balancer, "failed", 5);
-    assert_eq!(
-        metrics.sum("sluice_request_ends_total", &[("end", "ok")]),
-        5.0
-    );
+    balancer.wait_for_counts(&[
+        (
+            "sluice_mirrored_requests_total",
+            &[("outcome", "failed")],
+            5,
+        ),
+        ("sluice_request_ends_total", &[("end", "ok")], 5),
+    ]);
 }
 
 #[test]
@@ -223,11 +227,13 @@ fn a_share_of_the_requests_is_copied_and_connections_are_kept() {
         metrics.count("sluice_request_ends_total", &[]) >= requests && in_flight == Some(0.0)
     });
     let copied = outcome(&metrics, "answered");
-    // Six times the standard deviation of 12.2.
-    assert!((126.0..=274.0).contains(&copied), "{copied}");
+    // Seven times the standard deviation of 12.2.
+    assert!((114.0..=286.0).contains(&copied), "{copied}");
     let requests = u32::try_from(shadow.requests()).expect("few");
     assert_eq!(f64::from(requests), copied);
-    assert!(shadow.connections().accepted() < 20, "they are kept");
+    // As many as were under way at a time, which depends on how fast the shadow is.
+    let accepted = u32::try_from(shadow.connections().accepted()).expect("few");
+    assert!(f64::from(accepted) < copied, "they are kept: {accepted}");
 }
 
 #[test]
@@ -251,14 +257,13 @@ fn the_mirror_example() {
         .server("127.0.0.1:9002", shadow.address())
         .run();
     let mut client = RawClient::connect(balancer.address("web"));
-    for _ in 0..200 {
-        client.send(GET);
-        assert_eq!(
-            EchoReply::from_response(&client.response("GET")).server,
-            "app"
-        );
-    }
+    // Which ones are copied is drawn.
     balancer.wait_for_metrics("a copy", |metrics| {
+        for _ in 0..20 {
+            client.send(GET);
+            let reply = EchoReply::from_response(&client.response("GET"));
+            assert_eq!(reply.server, "app");
+        }
         let labels = [("route", "app"), ("outcome", "answered")];
         metrics.value("sluice_mirrored_requests_total", &labels) > Some(0.0)
     });

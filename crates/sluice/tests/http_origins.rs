@@ -133,11 +133,11 @@ fn who_may_not_come_in_gets_403_and_no_server_sees_it() {
         // The request was whole, so the connection goes on.
         assert_eq!(response.field("connection"), None);
     }
-    let metrics = balancer.metrics();
-    let served = metrics.count("sluice_server_requests_total", &[]);
-    assert_eq!(served, allowed.len());
-    let told = metrics.count("sluice_denied_requests_total", &[("listener", "web")]);
-    assert_eq!(told, denied.len());
+    let web = [("listener", "web")];
+    balancer.wait_for_counts(&[
+        ("sluice_server_requests_total", &[], allowed.len()),
+        ("sluice_denied_requests_total", &web, denied.len()),
+    ]);
 }
 
 #[test]
