@@ -8,6 +8,7 @@ mod listener;
 mod routes;
 mod serve;
 mod servers;
+mod sessions;
 mod shifts;
 mod stores;
 mod token;

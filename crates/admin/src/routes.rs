@@ -5,11 +5,11 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{get, post};
 use sluice_telemetry::ReadyState;
 use sluice_telemetry::metrics::CONTENT_TYPE;
 
-use crate::{AdminState, key_sets, servers, shifts, stores, token};
+use crate::{AdminState, key_sets, servers, sessions, shifts, stores, token};
 
 /// All paths. `/livez` and `/readyz` are for whoever runs the process and need no token; anything else does, unknown
 /// paths too, so that nobody learns which there are.
@@ -22,6 +22,7 @@ pub(crate) fn routes(state: AdminState) -> Router {
             "/api/upstreams/{upstream}/servers/{address}",
             get(servers::show).put(servers::set),
         )
+        .route("/api/upstreams/{upstream}/sessions", post(sessions::find))
         .route("/api/stores", get(stores::list))
         .route("/api/key-sets", get(key_sets::list))
         .route("/api/shifts", get(shifts::list))
@@ -105,6 +106,8 @@ sluice
 
 PUT /api/upstreams/NAME/servers/ADDRESS with {\"state\": \"drain\"}, \"down\" or \"up\" sets what a server takes,
     with {\"weight\": 3} how much beside the others; {\"weight\": \"file\"} is what the file says
+POST /api/upstreams/NAME/sessions with {\"value\": \"ID\"} of its cookie or field, or {\"client-ip\": \"ADDRESS\"}, asks where a remembered
+    session is
 PUT /api/shifts/ROUTE with {\"to\": \"UPSTREAM\"} gives a side all requests of a split, with \"step\": \"10%\" and \"every\": \"1m\"
     little by little, with \"abort-if\": [\"error-rate > 1%\"] as long as it does well; \"stop\" and \"back\" end that
 ";

@@ -23,6 +23,7 @@ pub use fleet::{ApplyError, Fleet};
 pub use logs::{log_format, log_level};
 pub use servers::{LiveServer, Servers};
 pub use shifts::{ConditionError, OrderError, Shift, ShiftError, Shifts, Side, SplitState, Wanted};
+pub use sluice_upstream::{ToldSession, Whereabouts};
 pub use source::{LoadError, Source};
 pub use stores::LiveStores;
 pub use supervisor::{StartError, Stopped, Supervisor};

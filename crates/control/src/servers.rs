@@ -7,7 +7,7 @@ use sluice_config::Plan;
 use sluice_health::{Admission, Bounds, BreakerSettings, ByHand, Census, Signs};
 use sluice_model::Weight;
 use sluice_telemetry::metrics::{ServerState, StateOf};
-use sluice_upstream::{Endpoint, Endpoints, bounds};
+use sluice_upstream::{Endpoint, Endpoints, ToldSession, Whereabouts, bounds};
 use tokio::sync::{mpsc, oneshot};
 
 /// The live servers, in the order of the file. Another set after each reload.
@@ -75,13 +75,20 @@ impl Servers {
     pub fn sessions(&self, servers: &[&LiveServer]) -> Option<Vec<usize>> {
         let upstream = servers.first()?.upstream();
         let addresses: Vec<_> = servers.iter().map(|server| server.address()).collect();
-        let endpoints = Arc::clone(
-            &self
-                .endpoints
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        endpoints.sessions_by_server(upstream, &addresses)
+        self.endpoints().sessions_by_server(upstream, &addresses)
+    }
+
+    fn endpoints(&self) -> Arc<Endpoints> {
+        let known = self.endpoints.lock();
+        Arc::clone(&known.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where the session is that a client tells so; `None` where no table remembers sessions of that upstream.
+    pub fn session(&self, upstream: &str, told: &ToldSession<'_>) -> Option<Whereabouts> {
+        let all = self.all();
+        let of_upstream = all.iter().filter(|server| server.upstream() == upstream);
+        let addresses: Vec<_> = of_upstream.map(LiveServer::address).collect();
+        self.endpoints().whereabouts(upstream, told, &addresses)
     }
 
     /// The one with this address in the upstream of this name.

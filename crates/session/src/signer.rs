@@ -1,6 +1,7 @@
 //! The keys of one upstream's sessions, and the names that are made with them.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU64;
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256, Key, Tag};
@@ -44,6 +45,14 @@ impl Signer {
     pub fn session(&self, value: &[u8]) -> SessionName {
         let name = NonZeroU64::new(self.name(b"session", value));
         SessionName(name.unwrap_or(NonZeroU64::MIN))
+    }
+
+    /// The name of the session of all that comes from an address. IPv4 is the same behind an IPv6 socket.
+    pub fn session_of(&self, client: IpAddr) -> SessionName {
+        match client.to_canonical() {
+            IpAddr::V4(address) => self.session(&address.octets()),
+            IpAddr::V6(address) => self.session(&address.octets()),
+        }
     }
 
     pub(crate) fn signature(&self, of: &[u8]) -> Tag {

@@ -73,6 +73,13 @@ impl Table {
         other == (self.sets.len(), u64::from(self.ttl))
     }
 
+    /// The server of a session that only is asked about.
+    pub fn look_up(&self, session: SessionName, now: Moment) -> Option<ServerName> {
+        let (_, server, heard) = self.set_of(session)?.read(session)?;
+        let silent = seconds(now).saturating_sub(heard);
+        (silent <= self.ttl).then_some(ServerName(server))
+    }
+
     /// The server of a session, which is heard of now.
     pub fn find(&self, session: SessionName, now: Moment) -> Option<Found> {
         let set = self.set_of(session)?;

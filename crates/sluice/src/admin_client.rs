@@ -64,6 +64,11 @@ impl AdminClient {
         Self::told(self.ask("PUT", path, json))
     }
 
+    /// What `POST` of this JSON gives; what went wrong is told.
+    pub(crate) fn post(&self, path: &str, json: &str) -> Result<String, ExitCode> {
+        Self::told(self.ask("POST", path, json))
+    }
+
     fn told(answer: anyhow::Result<Answer>) -> Result<String, ExitCode> {
         match answer {
             Ok(Answer { status: 200, body }) => return Ok(body),

@@ -346,7 +346,8 @@ fn describe(
     }
     for upstream in upstreams.iter().filter_map(|id| plan.upstreams.get(id.0)) {
         servers.describe(upstream, "requests", text)?;
-        sticky::describe(upstream, plan.runtime.secret_key.as_ref(), facts, text)?;
+        let secret = plan.runtime.secret_key.as_ref();
+        sticky::describe(upstream, secret, facts, servers, text)?;
         servers.describe_choice(upstream, facts, text)?;
     }
     describe_fallback(plan, route, text)?;

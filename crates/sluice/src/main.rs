@@ -17,6 +17,7 @@ mod explain;
 mod hash_key;
 mod live_key_sets;
 mod live_servers;
+mod live_session;
 mod run;
 mod shift;
 mod simulate;

@@ -9,7 +9,7 @@ use std::thread;
 
 use example::Example;
 use sticky_kit::{SLUICE, application, ask, configuration, served_by, set};
-use testkit::{Balancer, EchoServer, RawClient, Response};
+use testkit::{Balancer, EchoServer, RawClient, Response, run};
 
 fn start(servers: &[EchoServer], sticky: &str) -> Balancer {
     Balancer::start(SLUICE, &file(servers, sticky))
@@ -47,6 +47,70 @@ fn a_field_tells_a_session() {
     let metrics = balancer.metrics_after(39);
     let started = metrics.count("sluice_upstream_sticky_started_total", &[]);
     assert_eq!(started, 6);
+}
+
+#[test]
+fn explain_says_where_a_remembered_session_belongs() {
+    let servers = ["a", "b", "c"].map(EchoServer::start);
+    for (sticky, by, mine, other) in [
+        (
+            "header = \"X-Session\"",
+            "header x-session",
+            ["-H", "x-session: mine"],
+            ["-H", "x-session: another"],
+        ),
+        (
+            "app-cookie = \"sid\"",
+            "cookie sid",
+            ["-H", "cookie: a=1; sid=mine"],
+            ["-H", "cookie: sid=another"],
+        ),
+        (
+            "client-ip = true",
+            "client-ip",
+            ["--client-ip", "192.0.2.7"],
+            ["--client-ip", "192.0.2.8"],
+        ),
+    ] {
+        let balancer = start(&servers, sticky);
+        let fields = match mine {
+            ["-H", field] => format!("{field}\r\n"),
+            [_, address] => format!("X-Forwarded-For: {address}\r\n"),
+        };
+        let names = ["a", "b", "c"];
+        let home = served_by(&balancer, &fields);
+        let home = names.iter().position(|name| *name == home);
+        let home = servers[home.expect("one of them")].address();
+        let file = balancer.file();
+        let file = file.to_str().expect("UTF-8");
+        let explain = |more: &[&str]| {
+            let question = ["explain", "-c", file, "GET", "http://a/"];
+            let finished = run(SLUICE, &[&question, more].concat());
+            assert_eq!(finished.stderr, "");
+            let mut lines = finished.stdout.lines();
+            let line = lines.find_map(|line| line.strip_prefix("session   by "));
+            line.expect("a line").to_owned()
+        };
+        let live = ["--live"];
+        assert_eq!(
+            explain(&[&live, &mine[..]].concat()),
+            format!("{by}: remembered, belongs to {home}")
+        );
+        assert_eq!(
+            explain(&[&live, &other[..]].concat()),
+            format!("{by}: it is not remembered, so the request is balanced")
+        );
+        assert_eq!(
+            explain(&mine),
+            format!("{by}: only the running sluice knows where it belongs")
+        );
+        let text = balancer.admin("/api/upstreams").text().to_owned();
+        assert_eq!(
+            text.matches("\"sessions\":1").count(),
+            1,
+            "asking begins none: {text}"
+        );
+    }
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub use hedging::Hedging;
 pub use lane::{Check, InFlight, Lane, Need};
 pub use load_report::read_load_report;
 pub use retrying::Retrying;
-pub use sticky::Sessions;
+pub use sticky::{Sessions, ToldSession, Whereabouts};
 pub use tried::{MAX_ATTEMPTS, Tried};
 pub use waiting::{Turn, Wait};
 pub use weights::Weights;

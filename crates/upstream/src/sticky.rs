@@ -2,6 +2,7 @@
 //! Kept over reloads.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,26 @@ impl Sessions {
     pub fn table(&self) -> Option<&Table> {
         self.table.as_ref()
     }
+}
+
+/// How a client tells its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToldSession<'a> {
+    /// The value of a cookie or a field.
+    Value(&'a [u8]),
+    /// Where it is.
+    Address(IpAddr),
+}
+
+/// Where a session is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// At the server of this address.
+    At(String),
+    /// At a server that is there no more.
+    Gone,
+    /// It is not remembered.
+    Unknown,
 }
 
 /// Those of all upstreams.
@@ -101,6 +122,30 @@ impl Endpoints {
         let signer = sessions.signer();
         let names: Vec<_> = servers.iter().map(|server| signer.server(server)).collect();
         Some(sessions.table()?.count_by_server(&names, self.now()))
+    }
+
+    /// Where the session is that clients tell so, among these servers of an upstream; `None` where no table remembers its sessions.
+    pub fn whereabouts(
+        &self,
+        upstream: &str,
+        told: &ToldSession<'_>,
+        servers: &[&str],
+    ) -> Option<Whereabouts> {
+        let sessions = self.sessions(upstream)?;
+        let signer = sessions.signer();
+        let name = match told {
+            ToldSession::Value(value) => signer.session(value),
+            ToldSession::Address(address) => signer.session_of(*address),
+        };
+        let found = sessions.table()?.look_up(name, self.now());
+        Some(match found {
+            None => Whereabouts::Unknown,
+            Some(found) => {
+                let is_it = |server: &&&str| signer.server(server) == found;
+                let address = servers.iter().find(is_it);
+                address.map_or(Whereabouts::Gone, |one| Whereabouts::At((*one).to_owned()))
+            }
+        })
     }
 
     /// The sessions of an upstream, where they stay on their servers.

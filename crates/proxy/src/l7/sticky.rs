@@ -280,10 +280,7 @@ fn name_of(by: &SessionKey, sessions: &Sessions, facts: &Facts<'_>) -> Option<Se
         true
     };
     match by {
-        SessionKey::ClientIp => match facts.client.to_canonical() {
-            std::net::IpAddr::V4(address) => found(&address.octets()),
-            std::net::IpAddr::V6(address) => found(&address.octets()),
-        },
+        SessionKey::ClientIp => return Some(sessions.signer().session_of(facts.client)),
         SessionKey::Header(field) => facts.fields.any(field, &mut found),
         // Applications write it into their links for clients without cookies.
         SessionKey::AppCookie(cookie) => {

@@ -11,10 +11,13 @@ use sluice_route::Facts;
 
 use crate::admin_client::AdminClient;
 use crate::live_servers::LiveServer;
+use crate::live_session::{LiveSession, ToldSession};
 use crate::shift::Split;
 
 /// Servers as the file has them, or as they are now.
 pub(super) struct Servers {
+    /// Who is asked about sessions.
+    admin: Option<AdminClient>,
     live: Option<Vec<LiveServer>>,
     splits: Vec<Split>,
 }
@@ -23,6 +26,7 @@ impl Servers {
     /// Of none is known how it is.
     pub(super) fn of_the_file() -> Self {
         Self {
+            admin: None,
             live: None,
             splits: Vec::new(),
         }
@@ -34,7 +38,14 @@ impl Servers {
         Ok(Self {
             live: Some(LiveServer::all(&admin)?),
             splits: Split::all(&admin)?,
+            admin: Some(admin),
         })
+    }
+
+    /// Where a session is that is remembered; `None` where that is not known, and what went wrong is told.
+    pub(super) fn session(&self, upstream: &Upstream, told: &ToldSession) -> Option<LiveSession> {
+        let admin = self.admin.as_ref()?;
+        LiveSession::find(admin, &upstream.name, told).ok()
     }
 
     /// The split of a route as it is now; `None` where that is not known.

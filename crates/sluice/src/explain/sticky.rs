@@ -3,15 +3,19 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use sluice_config::plan::{Secret, SessionKey, Sticky, StickyCookie, Upstream};
+use sluice_config::plan::{Remembered, Secret, SessionKey, Sticky, StickyCookie, Upstream};
 use sluice_route::Facts;
 use sluice_session::{Pin, Signer};
+
+use super::servers::Servers;
+use crate::live_session::{LiveSession, ToldSession};
 
 /// What the request says of its session, where those stay on their servers.
 pub(super) fn describe(
     upstream: &Upstream,
     secret: Option<&Secret>,
     facts: &Facts<'_>,
+    servers: &Servers,
     text: &mut String,
 ) -> std::fmt::Result {
     match &upstream.sticky {
@@ -21,23 +25,61 @@ pub(super) fn describe(
             writeln!(text, "session   by cookie {}: {said}", cookie.name)
         }
         Some(Sticky::Remembered(remembered)) => {
-            let (by, has_one) = match &remembered.by {
-                SessionKey::ClientIp => ("client-ip".to_owned(), true),
-                SessionKey::Header(name) => (
-                    format!("header {name}"),
-                    facts.fields.any(name, &mut |_| true),
-                ),
-                SessionKey::AppCookie(name) => (
-                    format!("cookie {name}"),
-                    facts.any_cookie(name, &mut |_| true) || facts.path_parameter(name).is_some(),
-                ),
-            };
-            let said = if has_one {
-                "only the running sluice knows where it belongs"
-            } else {
-                NONE
+            let (by, told) = told(&remembered.by, facts);
+            let said = match told {
+                None => NONE.to_owned(),
+                Some(told) => by_table(remembered, servers.session(upstream, &told)),
             };
             writeln!(text, "session   by {by}: {said}")
+        }
+    }
+}
+
+/// By what the session is told, and how this request tells it.
+fn told(by: &SessionKey, facts: &Facts<'_>) -> (String, Option<ToldSession>) {
+    let mut value = None;
+    let mut found = |bytes: &[u8]| {
+        value = Some(String::from_utf8_lossy(bytes).into_owned());
+        true
+    };
+    let by = match by {
+        SessionKey::ClientIp => {
+            let told = ToldSession::Address(facts.client);
+            return ("client-ip".to_owned(), Some(told));
+        }
+        SessionKey::Header(name) => {
+            facts.fields.any(name, &mut found);
+            format!("header {name}")
+        }
+        SessionKey::AppCookie(name) => {
+            if !facts.any_cookie(name, &mut found) {
+                facts.path_parameter(name).map(|id| found(id.as_bytes()));
+            }
+            format!("cookie {name}")
+        }
+    };
+    (by, value.map(ToldSession::Value))
+}
+
+fn by_table(remembered: &Remembered, session: Option<LiveSession>) -> String {
+    match (session, &remembered.store) {
+        (None, _) => "only the running sluice knows where it belongs".to_owned(),
+        (
+            Some(LiveSession::Remembered {
+                server: Some(server),
+            }),
+            _,
+        ) => {
+            format!("remembered, belongs to {server}")
+        }
+        (Some(LiveSession::Remembered { server: None }), _) => {
+            "remembered, but its server is there no more: the request is balanced".to_owned()
+        }
+        (Some(LiveSession::Unknown), None) => {
+            "it is not remembered, so the request is balanced".to_owned()
+        }
+        (Some(LiveSession::Unknown), Some(store)) => {
+            format!("it is not remembered here; store {store} is asked for it")
         }
     }
 }
