@@ -209,13 +209,13 @@ pub(crate) struct ShiftArguments {
     pub(crate) status: bool,
 }
 
-/// Say how the servers of a running sluice are
+/// Say how the servers of a running sluice are, its stores, keys that it fetches, and shifts
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  sluice status\n  sluice status --admin 127.0.0.1:9900 --json")]
 pub(crate) struct StatusArguments {
     #[command(flatten)]
     pub(crate) admin: AdminArguments,
-    /// As JSON, as the admin address says it
+    /// All of it as one object of JSON, each part as the admin address says it
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -32,4 +32,5 @@ struct Told {
     key_sets: Vec<LiveKeySet>,
 }
 
-const PATH: &str = "/api/key-sets";
+/// Where they are told of.
+pub(crate) const PATH: &str = "/api/key-sets";

@@ -101,4 +101,4 @@ struct ToldServer {
 
 /// Where they are told of.
 pub(crate) const PATH: &str = "/api/upstreams";
-const STORES: &str = "/api/stores";
+pub(crate) const STORES: &str = "/api/stores";

@@ -97,7 +97,8 @@ fn described(split: &Split) -> String {
     text
 }
 
-const PATH: &str = "/api/shifts";
+/// Where they are told of.
+pub(crate) const PATH: &str = "/api/shifts";
 
 #[derive(Deserialize)]
 struct Told {
@@ -107,9 +108,9 @@ struct Told {
 /// A split of a running sluice.
 #[derive(Deserialize)]
 pub(crate) struct Split {
-    route: String,
+    pub(crate) route: String,
     sides: Vec<Side>,
-    shift: Option<Shift>,
+    pub(crate) shift: Option<Shift>,
 }
 
 impl Split {
@@ -140,12 +141,14 @@ struct Side {
     share: f64,
 }
 
+/// What shifts it, or has.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Shift {
-    to: String,
-    state: String,
-    says: String,
+pub(crate) struct Shift {
+    pub(crate) to: String,
+    /// `running`, or how it ended.
+    pub(crate) state: String,
+    pub(crate) says: String,
     steps: Option<String>,
     abort_if: Vec<String>,
 }

@@ -1,12 +1,15 @@
-//! `sluice status`: how the servers of a running sluice are, the stores that it shares with others, and the keys that it fetches.
+//! `sluice status`: how the servers of a running sluice are, the stores that it shares with others, the keys that it fetches, and how splits are shifted.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use crate::admin_client::AdminClient;
+use serde_json::{Map, Value};
+
+use crate::admin_client::{AdminClient, read};
 use crate::command_line::StatusArguments;
-use crate::live_key_sets::LiveKeySet;
-use crate::live_servers::{LiveServer, LiveStore};
+use crate::live_key_sets::{self, LiveKeySet};
+use crate::live_servers::{self, LiveServer, LiveStore};
+use crate::shift::{self, Split};
 
 pub(crate) fn status(arguments: &StatusArguments) -> ExitCode {
     match AdminClient::of(&arguments.admin).and_then(|admin| shown(&admin, arguments.json)) {
@@ -20,14 +23,31 @@ pub(crate) fn status(arguments: &StatusArguments) -> ExitCode {
 
 fn shown(admin: &AdminClient, json: bool) -> Result<String, ExitCode> {
     if json {
-        return admin.get(crate::live_servers::PATH);
+        return as_json(admin);
     }
     let servers = servers(&LiveServer::all(admin)?);
     let stores = stores(&LiveStore::all(admin)?);
     let key_sets = key_sets(&LiveKeySet::all(admin)?);
-    let mut parts = vec![servers, stores, key_sets];
+    let shifts = shifts(&Split::all(admin)?);
+    let mut parts = vec![servers, stores, key_sets, shifts];
     parts.retain(|part| !part.is_empty());
     Ok(parts.join("\n"))
+}
+
+/// All of it in one object, as the admin address tells of each.
+fn as_json(admin: &AdminClient) -> Result<String, ExitCode> {
+    let mut all = Map::new();
+    for (name, path, told_as) in [
+        ("upstreams", live_servers::PATH, "upstreams"),
+        ("stores", live_servers::STORES, "stores"),
+        ("key-sets", live_key_sets::PATH, "key-sets"),
+        ("shifts", shift::PATH, "routes"),
+    ] {
+        let mut told: Map<String, Value> = read(&admin.get(path)?)?;
+        let part = told.remove(told_as).unwrap_or_default();
+        all.insert(name.to_owned(), part);
+    }
+    Ok(format!("{}\n", Value::Object(all)))
 }
 
 /// A line for each server.
@@ -81,6 +101,24 @@ fn key_sets(sets: &[LiveKeySet]) -> String {
     };
     let heads = ["AUTH", "KEYS", "FETCHED", "FROM", "LAST FAILURE"];
     table(&heads, sets.iter().map(row))
+}
+
+/// A line for each split that is shifted, or was; nothing where there is none.
+fn shifts(splits: &[Split]) -> String {
+    let row = |split: &Split| {
+        let shift = split.shift.as_ref()?;
+        Some(vec![
+            split.route.clone(),
+            shift.to.clone(),
+            shift.state.clone(),
+            shift.says.clone(),
+        ])
+    };
+    let rows: Vec<_> = splits.iter().filter_map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    table(&["ROUTE", "SHIFT TO", "STATE", "SAYS"], rows.into_iter())
 }
 
 /// The columns as wide as what stands in them.

@@ -101,6 +101,18 @@ fn all_at_once_and_back() {
                shift     to v2: completed, all at once\n";
     assert_eq!(shift(&balancer, &["shop", "--to", "v2"]), all);
     assert_eq!(answering(&balancer, 50), ["2"]);
+    let file = balancer.file();
+    let status = ["status", "-c", file.to_str().expect("UTF-8")];
+    let shown = run(SLUICE, &status).stdout;
+    let table = "\n\nROUTE  SHIFT TO  STATE      SAYS\nshop   v2        completed  all at once\n";
+    assert!(shown.ends_with(table), "{shown}");
+    let shown = run(SLUICE, &[&status[..], &["--json"]].concat()).stdout;
+    let told = balancer.admin("/api/shifts");
+    let routes = told.text().trim_end().strip_prefix("{\"routes\":");
+    let routes = routes
+        .and_then(|text| text.strip_suffix('}'))
+        .expect("routes");
+    assert!(shown.contains(&format!("\"shifts\":{routes},")), "{shown}");
     // It stays over a reload that says the same of the split, and is what `explain` goes by.
     balancer.reload(&format!("{text}\n[logs]\nlevel = \"debug\"\n"));
     assert_eq!(shift(&balancer, &[]), all);
