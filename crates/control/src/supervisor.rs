@@ -144,6 +144,7 @@ impl Supervisor {
                     if self.file_has_changed() {
                         self.reload(&show).await;
                     }
+                    self.tell_of_lost_files();
                 }
                 _ = look_at_ports.tick() => {
                     let plan = Arc::clone(&self.plan.borrow());
@@ -225,6 +226,19 @@ impl Supervisor {
         let now = self.source.fingerprint();
         let file_changed = now.is_some() && now != self.seen;
         is_watched && (file_changed || self.files.have_changed())
+    }
+
+    /// What was read of them stays in use. But the next load, at a reload or a start, would fail.
+    fn tell_of_lost_files(&mut self) {
+        if !self.plan.borrow().runtime.watch {
+            return;
+        }
+        for file in self.files.lost() {
+            tracing::warn!(
+                file = %file.display(),
+                "a file that the configuration names cannot be read any more: what was read of it stays in use, but a reload would fail"
+            );
+        }
     }
 
     fn look_at_certificates(&mut self) {

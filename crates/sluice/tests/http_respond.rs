@@ -80,6 +80,15 @@ fn files_are_read_again_when_they_change() {
     wait_until("the file is read again", || {
         ask(&balancer, "/sorry", "").text() == "<p>another</p>"
     });
+    std::fs::remove_file(&file).expect("it is deleted");
+    let told = "a file that the configuration names cannot be read any more";
+    balancer.wait_for_stderr(told);
+    assert_eq!(ask(&balancer, "/sorry", "").text(), "<p>another</p>");
+    std::fs::write(&file, "<p>it is back</p>").expect("a file");
+    wait_until("the file is read again", || {
+        ask(&balancer, "/sorry", "").text() == "<p>it is back</p>"
+    });
+    assert_eq!(balancer.stderr().matches(told).count(), 1);
 }
 
 #[test]
