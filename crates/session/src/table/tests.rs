@@ -50,6 +50,10 @@ fn who_is_silent_is_forgotten_and_who_is_heard_of_is_not() {
     let found = table.find(name(1), at(10)).expect("just in time");
     assert_eq!(found.silent, Duration::from_secs(10));
     assert_eq!(table.find(name(2), at(11)), None);
+    // Who only asks is not heard of.
+    assert_eq!(table.look_up(name(1), at(19)), Some(ServerName(1)));
+    assert_eq!(table.look_up(name(2), at(11)), None);
+    assert_eq!(table.look_up(name(1), at(21)), None);
     assert_eq!(server_of(&table, name(1), at(20)), Some(1));
     assert_eq!(table.count(at(20)), 1);
     // Its place is as good as free.
