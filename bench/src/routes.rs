@@ -81,6 +81,8 @@ enum Kind {
     Domains,
     ExactPaths,
     Captures,
+    Parts,
+    Globs,
 }
 
 impl Kind {
@@ -92,6 +94,8 @@ impl Kind {
             Self::Domains => "by domain (`*.tenant-N.example.com`)",
             Self::ExactPaths => "by exact path (`/service-N/orders/1234`)",
             Self::Captures => "by path with captures (`/service-N/{kind}/{id}`)",
+            Self::Parts => "by path with a part captured (`/service-N-{part}/{kind}/{id}`)",
+            Self::Globs => "by glob (`/service-N-*`)",
         }
     }
 
@@ -103,6 +107,7 @@ impl Kind {
             Self::Paths | Self::ExactPaths | Self::Captures => {
                 (String::new(), format!("/service-{number}"))
             }
+            Self::Parts | Self::Globs => (String::new(), format!("/service-{number}-a")),
             Self::HostsAndPaths => (
                 format!("tenant-{}.example.com", number / 10),
                 format!("/part-{}", number % 10),
@@ -115,7 +120,17 @@ impl Kind {
         match self {
             Self::Hosts | Self::Paths | Self::HostsAndPaths | Self::Domains => "/*",
             Self::ExactPaths => REST,
-            Self::Captures => "/{kind}/{id}",
+            Self::Captures | Self::Parts => "/{kind}/{id}",
+            Self::Globs => "",
+        }
+    }
+
+    /// What stands in a pattern for the beginning of a path.
+    fn pattern(self, place: &str) -> String {
+        match (self, place.strip_suffix('a')) {
+            (Self::Parts, Some(before)) => format!("{before}{{part}}"),
+            (Self::Globs, Some(before)) => format!("{before}*"),
+            _ => place.to_owned(),
         }
     }
 
@@ -128,7 +143,7 @@ impl Kind {
             },
             path: match path.as_str() {
                 "" => None,
-                path => Some(format!("{path}{}", self.tail()).parse()?),
+                path => Some(format!("{}{}", self.pattern(path), self.tail()).parse()?),
             },
             ..Conditions::default()
         })
@@ -193,13 +208,15 @@ impl Work {
     }
 }
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 8] = [
     Kind::Hosts,
     Kind::Paths,
     Kind::HostsAndPaths,
     Kind::Domains,
     Kind::ExactPaths,
     Kind::Captures,
+    Kind::Parts,
+    Kind::Globs,
 ];
 /// How all paths that are asked for end.
 const REST: &str = "/orders/1234";

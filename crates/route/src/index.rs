@@ -50,6 +50,8 @@ struct Node {
     literals: bool,
     /// Whether it goes on by any segment.
     any_segment: bool,
+    /// By beginnings of which lengths of a segment it goes on: a bit for each, from the lowest, which is for one byte.
+    beginnings: u64,
 }
 
 impl Index {
@@ -122,7 +124,7 @@ impl Search<'_> {
         }
         let (below, here) = (node.trials as usize, (node.trials + node.below) as usize);
         self.try_each(below, here);
-        if !(node.literals || node.any_segment || node.here > 0) {
+        if !(node.literals || node.any_segment || node.beginnings > 0 || node.here > 0) {
             return;
         }
         let Some(left) = path.strip_prefix('/') else {
@@ -137,6 +139,15 @@ impl Search<'_> {
         }
         if node.any_segment {
             self.look(way.any_segment(), rest);
+        }
+        let mut lengths = node.beginnings;
+        while lengths > 0 {
+            let length = lengths.trailing_zeros() as usize + 1;
+            let Some(beginning) = segment.as_bytes().get(..length) else {
+                return;
+            };
+            self.look(way.beginning(beginning), rest);
+            lengths &= lengths - 1;
         }
     }
 

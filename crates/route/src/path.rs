@@ -52,6 +52,8 @@ pub(crate) enum Form {
         regex: Regex,
         /// The indices of the named groups.
         groups: Box<[usize]>,
+        /// What every matching path starts with.
+        literal: Box<str>,
     },
 }
 
@@ -115,7 +117,7 @@ impl PathPattern {
                     captures.push(start, end);
                 });
             }
-            Form::Regex { regex, groups } => {
+            Form::Regex { regex, groups, .. } => {
                 if groups.is_empty() {
                     return;
                 }

@@ -1,6 +1,8 @@
 //! Regular expressions: linear in time, limited in size, and always about the whole of a value.
 
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::literal::Extractor;
 use thiserror::Error;
 
 /// Why a text is not a regular expression that can be used.
@@ -20,6 +22,19 @@ pub(crate) fn compile(text: &str, ignore_case: bool) -> Result<Regex, RegexError
     // group that anchors it.
     build(text, ignore_case)?;
     build(&format!(r"\A(?:{text})\z"), ignore_case)
+}
+
+/// What every value begins with that a regular expression matches, of those that [`compile`] takes; empty where that cannot be told.
+pub(crate) fn beginning(text: &str) -> String {
+    let mut parser = ParserBuilder::new();
+    let parser = parser.unicode(false).utf8(false).nest_limit(NEST_LIMIT);
+    let Ok(parsed) = parser.build().parse(text) else {
+        return String::new();
+    };
+    let beginnings = Extractor::new().extract(&parsed);
+    let shared = beginnings.longest_common_prefix().unwrap_or_default();
+    let whole = shared.utf8_chunks().next();
+    whole.map_or_else(String::new, |chunk| chunk.valid().to_owned())
 }
 
 const SIZE_LIMIT: usize = 1 << 20;
@@ -66,6 +81,33 @@ mod tests {
             assert_eq!(regex.is_match(value.as_bytes()), expected, "{text} {value}");
         }
         assert!(compile("ab", true).expect("compiles").is_match(b"AB"));
+    }
+
+    #[test]
+    fn beginnings() {
+        for (text, expected) in [
+            ("/a/b", "/a/b"),
+            ("^/a/[0-9]+$", "/a/"),
+            ("/a(b|c)", "/a"),
+            ("/(ab|ac)x", "/a"),
+            ("/a|/b", "/"),
+            ("/a|b", ""),
+            ("/ab?c", "/a"),
+            ("/ab*", "/a"),
+            ("/(?i)ab", "/"),
+            ("(?x) / a", "/a"),
+            ("/a(?<id>b.*)", "/ab"),
+            (".*", ""),
+            ("[/]a", "/a"),
+            ("/(?:)a", "/a"),
+            (r"/\x61", "/a"),
+            (r"/\bab", "/ab"),
+            ("/caf\u{e9}", "/caf\u{e9}"),
+            (r"/\xff", "/"),
+        ] {
+            assert_eq!(beginning(text), expected, "{text}");
+            assert!(compile(text, false).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -16,6 +16,17 @@ const FEW_OF_A_HOST: usize = 4;
 /// How deep the tree is at most; rules whose paths lead further are tried for all that come so far.
 const DEPTH_MAX: usize = 32;
 
+/// So much of the beginning of a segment leads to a rule, as a node has a bit for each length.
+const BEGINNING_MAX: usize = u64::BITS as usize;
+
+/// How a path goes on by a segment.
+enum Step<'s> {
+    Literal(&'s str),
+    /// By any that begins so, which is not empty.
+    Beginning(&'s str),
+    Any,
+}
+
 /// An index that still grows.
 #[derive(Default)]
 struct Draft {
@@ -30,6 +41,7 @@ struct Shoot {
     here: Vec<Trial>,
     literals: bool,
     any_segment: bool,
+    beginnings: u64,
 }
 
 impl Index {
@@ -77,40 +89,50 @@ impl Draft {
     /// Puts a rule where its path leads; `None` is any path.
     fn insert(&mut self, trial: Trial, start: Way, path: Option<&Form>) {
         match path {
-            None | Some(Form::Regex { .. }) => self.insert_at(trial, start, [].into_iter(), true),
+            None => self.insert_at(trial, start, [].into_iter(), true),
             Some(Form::Exact(text)) => self.insert_at(trial, start, literals(text), false),
             Some(Form::Prefix(text)) => self.insert_at(trial, start, literals(text), true),
-            Some(Form::Glob { literal, .. }) => {
-                let whole = literal.rsplit_once('/').map_or("", |(whole, _)| whole);
-                self.insert_at(trial, start, literals(whole), true);
+            Some(Form::Glob { literal, .. } | Form::Regex { literal, .. }) => {
+                let (whole, part) = literal.rsplit_once('/').unwrap_or_default();
+                let part = (!part.is_empty()).then_some(Step::Beginning(part));
+                self.insert_at(trial, start, literals(whole).chain(part), true);
             }
             Some(Form::Segments { segments, rest }) => {
                 let steps = segments.iter().map(|segment| match segment {
-                    Segment::Literal(literal) => Some(&**literal),
-                    Segment::Capture { .. } => None,
+                    Segment::Literal(literal) => Step::Literal(literal),
+                    Segment::Capture { before, .. } if before.is_empty() => Step::Any,
+                    Segment::Capture { before, .. } => Step::Beginning(before),
                 });
                 self.insert_at(trial, start, steps, *rest);
             }
         }
     }
 
-    /// Each step is a literal, or `None` for a capture. `below`: whether the rule is for what is below, too.
+    /// `below`: whether the rule is for what is below, too.
     fn insert_at<'s>(
         &mut self,
         trial: Trial,
         start: Way,
-        mut steps: impl Iterator<Item = Option<&'s str>>,
+        mut steps: impl Iterator<Item = Step<'s>>,
         below: bool,
     ) {
         let mut way = start;
         for step in steps.by_ref().take(DEPTH_MAX) {
             let shoot = self.shoot_for(&trial, way);
-            way = if let Some(literal) = step {
-                shoot.literals = true;
-                way.literal(literal)
-            } else {
-                shoot.any_segment = true;
-                way.any_segment()
+            way = match step {
+                Step::Literal(literal) => {
+                    shoot.literals = true;
+                    way.literal(literal)
+                }
+                Step::Any => {
+                    shoot.any_segment = true;
+                    way.any_segment()
+                }
+                Step::Beginning(beginning) => {
+                    let length = beginning.len().min(BEGINNING_MAX);
+                    shoot.beginnings |= 1 << (length - 1);
+                    way.beginning(beginning.as_bytes().get(..length).unwrap_or_default())
+                }
             };
         }
         let leads_further = steps.next().is_some();
@@ -159,6 +181,7 @@ impl Shoot {
             here: narrow(self.here.len()),
             literals: self.literals,
             any_segment: self.any_segment,
+            beginnings: self.beginnings,
         };
         trials.extend(self.below);
         trials.extend(self.here);
@@ -174,6 +197,7 @@ impl Default for Shoot {
             here: Vec::new(),
             literals: false,
             any_segment: false,
+            beginnings: 0,
         }
     }
 }
@@ -185,8 +209,8 @@ fn is_found_by_name(rule: &Conditions) -> bool {
 }
 
 /// The segments of a path that starts with a slash or is empty.
-fn literals(path: &str) -> impl Iterator<Item = Option<&str>> {
-    path.split('/').skip(1).map(Some)
+fn literals(path: &str) -> impl Iterator<Item = Step<'_>> {
+    path.split('/').skip(1).map(Step::Literal)
 }
 
 #[cfg(test)]
@@ -194,6 +218,35 @@ mod tests {
     use super::*;
     use crate::captures::Captures;
     use crate::facts::{Facts, NoFields, Scheme};
+
+    #[test]
+    fn no_rule_is_tried_that_begins_otherwise() {
+        for path in [
+            "/v{x}-N",
+            "/vN-{x}",
+            "/a/vN{x}/b",
+            "/vN*.png",
+            "/a/vN*/b/*",
+            "~/vN-[0-9]+",
+            "~/a/vN/(b|c).*",
+            "~^/vN(a|ab)$",
+        ] {
+            let rule = |number: usize| Conditions {
+                path: Some(
+                    path.replace('N', &format!("{number:03}"))
+                        .parse()
+                        .expect("a path"),
+                ),
+                ..Conditions::default()
+            };
+            let rules: Vec<_> = (0..100).map(rule).collect();
+            let index = Index::new(&rules);
+            let most = index.nodes.values().map(|node| node.below + node.here);
+            // What stands behind a capture leads nowhere.
+            let expected = if path == "/v{x}-N" { 100 } else { 1 };
+            assert_eq!(most.max(), Some(expected), "{path}");
+        }
+    }
 
     #[test]
     fn rules_that_meet_on_one_way_are_tried_in_order() {

@@ -28,6 +28,11 @@ impl Way {
         self.by(b"/")
     }
 
+    /// On by a segment that begins so.
+    pub(super) fn beginning(self, beginning: &[u8]) -> Self {
+        self.any_segment().by(beginning)
+    }
+
     fn by(self, step: &[u8]) -> Self {
         let mut hasher = FxHasher::default();
         hasher.write_u64(self.0);

@@ -110,8 +110,12 @@ fn parse_regex(text: &str) -> Result<(Form, Vec<Box<str>>), PathPatternError> {
             groups.push(index);
         }
     }
-    let groups = groups.into();
-    Ok((Form::Regex { regex, groups }, names))
+    let form = Form::Regex {
+        regex,
+        groups: groups.into(),
+        literal: regular::beginning(text).into(),
+    };
+    Ok((form, names))
 }
 
 /// `body` is all before a final `/*`, and `rest` the name of that, if there is one.

@@ -297,9 +297,31 @@ const REQUEST_HOSTS: &[&str] = &[
     "x.org",
 ];
 
+/// Some with a text that all their paths begin with, some with none.
+const REGEXES: &[&str] = &[
+    "~/a.*",
+    "~/ab?/.*",
+    "~/a/(b|c)",
+    "~/(a|ab)/c.*",
+    "~/a(?i)B.*",
+    "~(?i)/A.*",
+    "~^/c(?<x>/.*)?$",
+    "~/[ab]+",
+    "~.*b",
+    "~/a/b(?<y>.*)/",
+    "~\\*|/a",
+];
+
+/// Longer than what of a segment leads to a rule.
+const LONG: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+const LONG_ONE: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx1";
+const LONG_CAPTURE: &str =
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{x}";
+const LONG_GLOB: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx*";
+
 /// Paths over few segments, so that they meet often.
 fn path() -> impl Strategy<Value = String> {
-    let segment = prop::sample::select(&["a", "b", "c", "ab"][..]);
+    let segment = prop::sample::select(&["a", "b", "c", "ab", "abc", LONG_ONE][..]);
     let tail = prop::sample::select(&["", "/"][..]);
     (prop::collection::vec(segment, 0..5), tail).prop_map(|(segments, tail)| {
         if segments.is_empty() {
@@ -310,7 +332,27 @@ fn path() -> impl Strategy<Value = String> {
 }
 
 fn pattern() -> impl Strategy<Value = String> {
-    let segment = prop::sample::select(&["a", "b", "c", "ab", "{x}", "a{x}", "*", "a*"][..]);
+    let segment = prop::sample::select(
+        &[
+            "a",
+            "b",
+            "c",
+            "ab",
+            "{x}",
+            "a{x}",
+            "ab{x}",
+            "{x}b",
+            "a{x}c",
+            LONG,
+            LONG_CAPTURE,
+            "*",
+            "a*",
+            "ab*",
+            "*b",
+            "a*c",
+            LONG_GLOB,
+        ][..],
+    );
     let tail = prop::sample::select(&["", "", "/", "/*", "/{t*}"][..]);
     let built = (prop::collection::vec(segment, 0..5), tail)
         .prop_map(|(segments, tail)| {
@@ -325,7 +367,7 @@ fn pattern() -> impl Strategy<Value = String> {
         .prop_filter("a pattern", |text| PathPattern::parse(text).is_ok());
     prop_oneof![
         8 => built,
-        1 => Just("~/a.*".to_owned()),
+        2 => prop::sample::select(REGEXES).prop_map(str::to_owned),
         1 => Just(String::new()),
     ]
 }
