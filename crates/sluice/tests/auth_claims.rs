@@ -570,6 +570,31 @@ access = {{ format = "json", to = "stdout" }}
     assert_eq!(lines, 1, "one line in the log");
 }
 
+#[test]
+fn who_does_not_wait_to_be_known_has_used_the_limits_before_that() {
+    let house = House::new();
+    let gate = Gate::new();
+    let service = service([gate.clone()]);
+    let limit = "rate-limits = [\"per-address\"]";
+    let balancer = house.start(&format!(
+        "{}[rate-limits.per-address]\nrate = \"1/d\"\nburst = 9\nfields = true\n\
+         [[routes]]\nmatch.path = \"/wait\"\nauth = \"ask\"\n{limit}\nupstream = \"app\"\n\
+         [[routes]]\nmatch.path = \"/left\"\n{limit}\nrespond = {{}}\n{REST}",
+        asking(&service)
+    ));
+    let mut client = Http2Client::connect(balancer.address("web"));
+    client.send(&[Frame::get(1, "/wait")]);
+    service.wait_for_received(0, "\r\n\r\n");
+    client.send(&[Frame::reset(1, 8)]);
+    balancer.wait_for_metrics("the stream to end", |metrics| {
+        metrics.count("sluice_request_ends_total", &[("end", "client-closed")]) == 1
+    });
+    let left = ask(&balancer, "/left", "");
+    let left = left.field("ratelimit").expect("how it stands");
+    assert!(left.contains(";r=7;"), "{left}");
+    gate.open();
+}
+
 /// Whatever the file says meanwhile.
 #[test]
 fn a_request_that_waits_for_its_client_to_be_known_is_decided_upon_by_one_file() {

@@ -90,16 +90,16 @@ pub(super) async fn settle(
     let mut takings = Takings::default();
     let found = downstream.while_here(is_whole, async {
         match passed.granted().await {
-            // From here on it counts, so that whoever tries out passwords and does not wait for the answer is limited as well.
             Ok(granted) => takings = granted,
             Err(refusal) => return Some(Err(refusal)),
         }
+        // So that whoever tries out passwords and does not wait for the answers is limited as well.
+        takings.begin_to_count();
         finding.await
     });
     let outcome = found.await;
     trip.tick();
     let Some(outcome) = outcome else {
-        takings.count();
         trip.end = End::ClientClosed;
         return None;
     };

@@ -1,9 +1,8 @@
 //! What a request has taken of its limits, until it is known whether it counts.
 //!
 //! It counts with all of them or with none: once all have let it pass. Where one refuses in the end, or the client goes before, what the
-//! others gave is given back.
+//! others gave is given back. But once it is found out who the client is, that costs: then it counts even where the client goes.
 
-use std::mem::take;
 use std::sync::Arc;
 
 use sluice_telemetry::metrics::{LimitOutcome, RateLimitMetrics};
@@ -13,9 +12,12 @@ use super::lease::Ask;
 use super::turn::Turn;
 use crate::limits::{LiveLimit, Taking, Used};
 
-/// Given back where it is dropped before it counts.
+/// Given back when it is dropped, unless it counts.
 #[derive(Default)]
-pub(super) struct Takings(Vec<Got>);
+pub(super) struct Takings {
+    got: Vec<Got>,
+    counts: bool,
+}
 
 /// What one limit gave.
 pub(super) struct Got {
@@ -27,7 +29,7 @@ pub(super) struct Got {
 
 impl Takings {
     pub(super) fn add(&mut self, limit: &LiveLimit, outcome: LimitOutcome, taken: Option<Taking>) {
-        self.0.push(Got {
+        self.got.push(Got {
             used: Arc::clone(&limit.used),
             metrics: Arc::clone(&limit.metrics),
             outcome,
@@ -35,18 +37,23 @@ impl Takings {
         });
     }
 
-    /// The request counts.
-    pub(super) fn count(mut self) {
-        for got in take(&mut self.0) {
-            got.metrics.requests.increment(got.outcome);
-        }
+    /// The request counts from now on, unless it is [given back](Self::give_back) all the same.
+    pub(super) fn begin_to_count(&mut self) {
+        self.counts = true;
+    }
+
+    /// The request does not count.
+    pub(super) fn give_back(mut self) {
+        self.counts = false;
     }
 }
 
 impl Drop for Takings {
     fn drop(&mut self) {
-        for got in &self.0 {
-            if let Some(taken) = got.taken {
+        for got in &self.got {
+            if self.counts {
+                got.metrics.requests.increment(got.outcome);
+            } else if let Some(taken) = got.taken {
                 got.used.give_back(taken);
             }
         }
@@ -68,13 +75,13 @@ impl Passed {
 
     /// The request counts with what it took `before` and with this: at once, or when all of it was waited for.
     pub(super) fn count(mut self, mut before: Takings) -> Option<Step> {
-        self.takings.0.append(&mut before.0);
+        self.takings.got.append(&mut before.got);
         if !self.waits() {
-            self.takings.count();
+            self.takings.begin_to_count();
             return None;
         }
         Some(Box::pin(async move {
-            self.granted().await?.count();
+            self.granted().await?.begin_to_count();
             Ok(())
         }))
     }
@@ -87,7 +94,7 @@ impl Passed {
             turns,
         } = self;
         for ask in asks {
-            takings.0.push(ask.answer().await?);
+            takings.got.push(ask.answer().await?);
         }
         for turn in turns {
             turn.comes().await;

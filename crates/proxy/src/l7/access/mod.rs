@@ -119,13 +119,15 @@ impl Asked<'_, '_, '_> {
             Ok(identity) => {
                 let facts = of_identity(values.facts, &identity);
                 let (_, after) = self.limits_of(route);
-                let passed = self.limit(after, false, route, &facts, trip)?;
-                Ok(Admittance::In(identity, passed.count(takings)))
+                match self.limit(after, false, route, &facts, trip) {
+                    Ok(passed) => Ok(Admittance::In(identity, passed.count(takings))),
+                    Err(refused) => {
+                        takings.give_back();
+                        Err(refused)
+                    }
+                }
             }
-            Err(refusal) => {
-                takings.count();
-                Ok(Admittance::Decided(Box::new(self.denied(&refusal, trip))))
-            }
+            Err(refusal) => Ok(Admittance::Decided(Box::new(self.denied(&refusal, trip)))),
         }
     }
 
