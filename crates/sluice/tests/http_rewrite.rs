@@ -1,4 +1,4 @@
-//! `rewrite` of a route: what the server is asked for instead.
+//! `rewrite` of a route: what the server is asked for instead. What is the same over all versions of HTTP is in `http_versions`.
 
 mod http_proxy;
 
@@ -76,11 +76,8 @@ fn paths() {
     let server = EchoServer::start("a");
     let balancer = begin(&server, ROUTES);
     for (target, expected) in [
-        ("/api/users?a=b", "/users?a=b"),
-        ("/api", "/"),
         ("/api?x", "/?x"),
         ("/api//x", "/x"),
-        ("/%61pi/caf%c3%a9/%2f", "/caf%C3%A9/%2F"),
         ("/v1/x/y?z", "/v2/x/y?z"),
         ("/v1", "/v2"),
         ("/v1/", "/v2/"),
@@ -100,15 +97,11 @@ fn paths() {
 fn hosts() {
     let server = EchoServer::start("a");
     let balancer = begin(&server, ROUTES);
-    let (_, reply) = ask(&balancer, "/tenants/red/x?y", "");
-    let reply = reply.expect("the server's answer");
-    assert_eq!(reply.target, "/x?y");
-    assert_eq!(reply.fields("host"), ["red.internal:8080"]);
-    assert_eq!(reply.fields("x-forwarded-host"), ["a.example"]);
     let (_, reply) = ask(&balancer, "/host", "");
     let reply = reply.expect("the server's answer");
     assert_eq!(reply.target, "/host");
     assert_eq!(reply.fields("host"), ["internal.example"]);
+    assert_eq!(reply.fields("x-forwarded-host"), ["a.example"]);
     assert_eq!(reply.fields("x-asked"), ["a.example/host"]);
 }
 
@@ -134,12 +127,8 @@ fn no_client_leads_elsewhere() {
             None => assert_eq!(status, 400, "{tenant}"),
         }
     }
-    assert_eq!(
-        rewritten(&balancer, "/by-header/x", "X-Tenant: a b/c?d#e\r\n"),
-        "/t/a%20b%2Fc%3Fd%23e/x"
-    );
     // What is no host names no server.
-    for tenant in ["a%20b", "a@b", "a%0d%0ax:%20y"] {
+    for tenant in ["a%20b", "a@b"] {
         let (status, _) = ask(&balancer, &format!("/tenants/{tenant}/x"), "");
         assert_eq!(status, 400, "{tenant}");
     }

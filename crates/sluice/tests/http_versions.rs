@@ -158,36 +158,45 @@ fn fields_for_the_server() {
 name = "all"
 match.path = "/{first}/b"
 upstream = "app"
-request-headers.set = { x-env = "prod", x-first = "{first}", x-host = "{host}", x-none = "{header:x-absent}", x-all = "{path}|{query}|{cookie:c}" }
+request-headers.set = { x-env = "prod", x-real-ip = "{client-ip}", x-first = "{first}", x-host = "{host}", x-none = "{header:x-absent}", x-forwarded-proto = "http", x-up = "{upstream} of {route}", x-all = "{path}|{query}|{cookie:c}" }
 request-headers.add = { x-tag = ["one", "two {cookie:c}"] }
 request-headers.remove = ["x-debug", "X-Internal-*", "accept"]
-request-headers.copy = { x-debug = "x-was" }
+request-headers.copy = { x-debug = "x-was", authorization = "x-auth" }
 "#,
     );
     for version in VERSIONS {
         let fields = [
             ("x-env", "theirs"),
+            ("x_env", "forged"),
             ("x-debug", "1"),
+            ("x-debug", "2"),
             ("x-internal-user", "root"),
             ("x-none", "theirs"),
             ("x-tag", "zero"),
             ("accept", "a"),
             ("x-was", "theirs"),
+            ("x-auth", "forged"),
             ("cookie", "c=3"),
         ];
         let answer = site.get(version, "/caf%C3%A9/b?c%0d%0ax-evil:1", &fields);
         let reply = answer.echo();
         for (name, expected) in [
             ("x-env", &["prod"][..]),
+            ("x_env", &[]),
+            ("x-real-ip", &["127.0.0.1"]),
             ("x-first", &["caf%C3%A9"]),
+            ("host", &[HOST]),
             ("x-host", &[HOST]),
             ("x-none", &[]),
+            ("x-forwarded-proto", &["http"]),
+            ("x-up", &["app of all"]),
             ("x-all", &["/caf%C3%A9/b|c%0d%0ax-evil:1|3"]),
             ("x-tag", &["zero", "one", "two 3"]),
             ("x-debug", &[]),
             ("x-internal-user", &[]),
             ("accept", &[]),
-            ("x-was", &["1"]),
+            ("x-was", &["1", "2"]),
+            ("x-auth", &[]),
             ("x-evil", &[]),
             ("x-forwarded-for", &["127.0.0.1"]),
         ] {
@@ -199,7 +208,7 @@ request-headers.copy = { x-debug = "x-was" }
 #[test]
 fn fields_for_the_client() {
     let server = ScriptedServer::start([Script::answer(
-        "HTTP/1.1 200 OK\r\nServer: secret/1.0\r\nX-Powered-By: magic\r\nX-Frame-Options: ALLOW\r\nX-Load: 3\r\nReferrer-Policy: unsafe-url\r\nSet-Cookie: a=1\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nServer: secret/1.0\r\nX-Powered-By: magic\r\nX-Frame-Options: ALLOW\r\nX-Load: 3\r\nDate: then\r\nReferrer-Policy: unsafe-url\r\nSet-Cookie: a=1\r\nContent-Length: 2\r\n\r\nok",
     )
     .forever()]);
     let site = Site::start(
@@ -210,7 +219,7 @@ name = "all"
 match.path = "/{first}/b"
 upstream = "app"
 security-headers = { content-security-policy = "default-src 'self'" }
-response-headers.set = { x-served-by = "{upstream}/{route}", x-you = "{client-ip} {header:x-a} {first}" }
+response-headers.set = { x-served-by = "{upstream}/{server} by {route}", x-you = "{client-ip} {header:x-a} {first}" }
 response-headers.add = { set-cookie = "b={request-id}" }
 response-headers.remove = ["server", "x-powered-*", "date"]
 response-headers.copy = { x-load = "X-Was" }
@@ -222,6 +231,7 @@ security-headers = true
 response-headers.set.x-served-by = "us"
 "#,
     );
+    let served_by = format!("app/{} by all", server.address());
     for version in VERSIONS {
         let fields = [("x-a", "b"), ("x-request-id", "id-7")];
         let answer = site.get(version, "/a/b", &fields);
@@ -231,7 +241,7 @@ response-headers.set.x-served-by = "us"
             &[
                 ("server", &[]),
                 ("x-powered-by", &[]),
-                ("x-served-by", &["app/all"]),
+                ("x-served-by", &[&served_by]),
                 ("x-you", &["127.0.0.1 b a"]),
                 ("set-cookie", &["a=1", "b=id-7"]),
                 ("x-load", &["3"]),
@@ -274,14 +284,15 @@ rewrite = { path = "/t/{header:x-tenant}/{rest}" }
 "#,
     );
     for version in VERSIONS {
+        let client = [("x-tenant", "a b/c?d#e")];
         for (path, target, host) in [
             ("/api/users?a=b", "/users?a=b", None),
             ("/api", "/", None),
             ("/%61pi/caf%c3%a9/%2f", "/caf%C3%A9/%2F", None),
             ("/tenants/red/x?y", "/x?y", Some("red.internal:8080")),
-            ("/by-header/x", "/t/a%20b%2Fc%3Fd/x", None),
+            ("/by-header/x", "/t/a%20b%2Fc%3Fd%23e/x", None),
         ] {
-            let reply = site.get(version, path, &[("x-tenant", "a b/c?d")]).echo();
+            let reply = site.get(version, path, &client).echo();
             assert_eq!(reply.target, target, "{path} over {version:?}");
             if let Some(host) = host {
                 assert_eq!(reply.fields("host"), [host], "{path} over {version:?}");
