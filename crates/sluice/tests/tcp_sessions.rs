@@ -405,7 +405,9 @@ fn echo_in_bulk(address: SocketAddr, blocks: usize) {
             reading.read_exact(&mut received).expect("receive");
             assert!(received == block, "block {number} was changed");
         }
-        assert_eq!(reading.read(&mut received).expect("the end"), 0);
+        let mut rest = Vec::new();
+        reading.read_to_end(&mut rest).expect("the end");
+        assert!(rest.is_empty(), "{} bytes more", rest.len());
     });
 }
 
