@@ -79,15 +79,11 @@ fn come_back_as_they_went(address: &str, near: IpAddr) {
         count += lengths.len();
     }
     // The last of them is counted when it was sent, and may be here before.
-    let metrics = balancer.wait_for_metrics("all to be counted", |metrics| {
-        [
-            "sluice_udp_datagrams_received_total",
-            "sluice_udp_datagrams_sent_total",
-        ]
-        .iter()
-        .all(|name| metrics.count(name, &[("listener", "udp")]) == count)
-    });
-    assert_eq!(metrics.count("sluice_udp_datagrams_dropped_total", &[]), 0);
+    balancer.wait_for_counts(&[
+        ("sluice_udp_datagrams_received_total", &[], count),
+        ("sluice_udp_datagrams_sent_total", &[], count),
+        ("sluice_udp_datagrams_dropped_total", &[], 0),
+    ]);
 }
 
 #[test]

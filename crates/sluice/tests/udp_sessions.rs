@@ -37,14 +37,10 @@ fn wait_for_ends(balancer: &Balancer, end: &str, count: f64) {
 
 /// Waits until so many were received from clients and sent to them: one is counted when it was sent, and may be there before.
 fn wait_for_datagrams(balancer: &Balancer, count: usize) -> Metrics {
-    balancer.wait_for_metrics(&format!("{count} datagrams each way"), |metrics| {
-        [
-            "sluice_udp_datagrams_received_total",
-            "sluice_udp_datagrams_sent_total",
-        ]
-        .iter()
-        .all(|name| metrics.count(name, &[("listener", "udp")]) == count)
-    })
+    balancer.wait_for_counts(&[
+        ("sluice_udp_datagrams_received_total", &[], count),
+        ("sluice_udp_datagrams_sent_total", &[], count),
+    ])
 }
 
 /// How many sessions servers got.
