@@ -197,7 +197,7 @@ fn digit(byte: u8) -> Option<u8> {
 impl Conditions {
     /// Whether every condition holds.
     pub fn hold(&self, facts: &Facts<'_>) -> bool {
-        self.hold_for(&host::name_of(facts.host), facts)
+        self.hold_for(&host::host_name(facts.host), facts)
     }
 
     /// The same where the name has been taken from the host already. In the order of cost.

@@ -18,7 +18,7 @@ pub struct Verdict {
 impl Verdict {
     pub(crate) fn of(conditions: &Conditions, facts: &Facts<'_>) -> Self {
         let mut mismatches = Vec::new();
-        let host = host::name_of(facts.host);
+        let host = host::host_name(facts.host);
         if !conditions.host_holds(&host) {
             mismatches.push(Mismatch {
                 aspect: Aspect::Host,

@@ -46,7 +46,7 @@ impl HostPattern {
 
     /// Whether a request with this host, as received, is meant.
     pub fn matches(&self, host: &str) -> bool {
-        self.matches_name(&name_of(host))
+        self.matches_name(&host_name(host))
     }
 
     /// The pattern as it was written.
@@ -58,7 +58,7 @@ impl HostPattern {
         matches!(self.form, Form::Any)
     }
 
-    /// Compares with what [`name_of`] returned.
+    /// Compares with what [`host_name`] returned.
     pub(crate) fn matches_name(&self, name: &str) -> bool {
         match &self.form {
             Form::Any => true,
@@ -186,9 +186,10 @@ pub enum HostError {
     Regex(#[from] RegexError),
 }
 
-/// What of a `Host` field (RFC 9110 §7.2) is compared: without the port and a trailing dot, in lower case; an IPv6
-/// address in brackets and in its canonical form. Allocates only for IPv6 addresses and names with capitals.
-pub(crate) fn name_of(host: &str) -> Cow<'_, str> {
+/// What of a `Host` field (RFC 9110 §7.2) is compared, and what `{host}` stands for: without the port and a trailing dot,
+/// in lower case; an IPv6 address in brackets and in its canonical form. Allocates only for IPv6 addresses and names with
+/// capitals.
+pub fn host_name(host: &str) -> Cow<'_, str> {
     if host.starts_with('[') {
         return v6_name_of(host);
     }
@@ -317,10 +318,10 @@ mod tests {
 
     #[test]
     fn names_borrow_unless_they_must_change() {
-        assert!(matches!(name_of("a.com.:80"), Cow::Borrowed("a.com")));
-        assert!(matches!(name_of(""), Cow::Borrowed("")));
-        assert_eq!(name_of("A.com"), "a.com");
-        assert_eq!(name_of("[0:0::1]:80"), "[::1]");
-        assert_eq!(name_of("[X"), "[x");
+        assert!(matches!(host_name("a.com.:80"), Cow::Borrowed("a.com")));
+        assert!(matches!(host_name(""), Cow::Borrowed("")));
+        assert_eq!(host_name("A.com"), "a.com");
+        assert_eq!(host_name("[0:0::1]:80"), "[::1]");
+        assert_eq!(host_name("[X"), "[x");
     }
 }

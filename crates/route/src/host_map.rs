@@ -4,7 +4,7 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-use crate::host::{HostKey, HostPattern, name_of};
+use crate::host::{HostKey, HostPattern, host_name};
 
 /// A set of host patterns. Of those that match a name, an exact one counts before `*.domain`, a longer domain before a
 /// shorter one, these before globs and regular expressions, which are tried in their order, and `*` comes last.
@@ -47,7 +47,7 @@ impl HostMap {
 
     /// The position of the narrowest pattern that matches `host`.
     pub fn find(&self, host: &str) -> Option<usize> {
-        let name = name_of(host);
+        let name = host_name(host);
         self.exact
             .get(&*name)
             .copied()

@@ -56,7 +56,7 @@ struct Node {
 
 impl Index {
     /// The first rule that holds; what its path captured is put into `captures`. `rules` are those that the index was made
-    /// of, `host` what [`name_of`](crate::host::name_of) made of the one in `facts`.
+    /// of, `host` what [`host_name`](crate::host::host_name) made of the one in `facts`.
     pub(crate) fn find(
         &self,
         rules: &[Conditions],

@@ -44,7 +44,7 @@ pub use cookies::{cookie_pairs, cookie_value};
 pub use explain::{Aspect, Mismatch, Verdict};
 pub use facts::{CountryLookup, Facts, FieldLookup, IdentityLookup, NoFields, Scheme};
 pub use field_names::{FieldNames, is_taken_for};
-pub use host::{HostError, HostPattern};
+pub use host::{HostError, HostPattern, host_name};
 pub use host_map::HostMap;
 pub use location::Location;
 pub use normalise::{PathError, normalise_path};

@@ -42,7 +42,7 @@ impl Router {
     pub fn find(&self, facts: &Facts<'_>, captures: &mut Captures) -> Option<usize> {
         captures.clear();
         let host = if self.by_host {
-            host::name_of(facts.host)
+            host::host_name(facts.host)
         } else {
             Cow::Borrowed("")
         };

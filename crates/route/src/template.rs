@@ -33,7 +33,7 @@ pub enum Variable {
     Method,
     /// `{scheme}`: `http` or `https`
     Scheme,
-    /// `{host}`
+    /// `{host}`: as `match.host` sees it, without a port
     Host,
     /// `{path}`
     Path,

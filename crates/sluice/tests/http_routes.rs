@@ -144,7 +144,7 @@ upstream = "app"
     );
     assert_eq!(
         response.text(),
-        "you|and|GET|http|h.example:8|/hello/you/and|q=4|127.0.0.1|1|3|id-1|hello\n"
+        "you|and|GET|http|h.example|/hello/you/and|q=4|127.0.0.1|1|3|id-1|hello\n"
     );
     assert!(response.field("date").is_some());
     let response = ask(&balancer, "GET", "/json", "Host: a\r\n");
@@ -250,6 +250,12 @@ upstream = "app"
     assert_eq!(
         (response.status, response.field("location")),
         (301, Some("https://www.old.example/a/b"))
+    );
+    // As the condition sees it: the port of the old place is none of the new one's.
+    let response = ask(&balancer, "GET", "/a", "Host: WWW.Old.example.:8080\r\n");
+    assert_eq!(
+        response.field("location"),
+        Some("https://www.old.example/a")
     );
     // What browsers would take for another site.
     for target in ["//evil.example", "/\\evil.example", "/%5Cevil.example"] {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use sluice_http::h1::request::write_address;
-use sluice_route::{Captures, Facts, Variable};
+use sluice_route::{Captures, Facts, Variable, host_name};
 use sluice_tls::Facts as TlsFacts;
 use sluice_wire::h1::RequestHead;
 
@@ -63,7 +63,10 @@ impl Values<'_> {
                 .and_then(|tls| tls.client.as_ref())
                 .map_or("", |client| &*client.subject)
                 .as_bytes(),
-            Variable::Host => head.host.as_bytes(),
+            Variable::Host => {
+                out.extend_from_slice(host_name(self.facts.host).as_bytes());
+                return;
+            }
             Variable::Path => head.target.path().as_bytes(),
             Variable::Query => head.target.query().unwrap_or_default().as_bytes(),
             Variable::RequestId => self.request_id.as_bytes(),

@@ -3,7 +3,7 @@
 use std::fmt::{Error, Write as _};
 
 use sluice_config::plan::{Cors, HeadEdits, Rewrite, Route};
-use sluice_route::{Captures, Facts, Requested, Variable};
+use sluice_route::{Captures, Facts, Requested, Variable, host_name};
 
 use super::identity;
 
@@ -104,7 +104,7 @@ fn value(variable: &Variable, route: &Route, facts: &Facts<'_>, captures: &Captu
         Variable::ClientIp => facts.client.to_string(),
         Variable::Method => facts.method.to_owned(),
         Variable::Scheme => facts.scheme.to_string(),
-        Variable::Host => facts.host.to_owned(),
+        Variable::Host => host_name(facts.host).into_owned(),
         Variable::Path => facts.path.to_owned(),
         Variable::Query => facts.query.unwrap_or_default().to_owned(),
         Variable::Route => route.name.to_string(),
