@@ -35,16 +35,21 @@ impl Location {
         &self.text
     }
 
-    /// Appends it to `out`. `value` appends what a variable stands for; what cannot stand in a URL is escaped. A `?` behind
-    /// which no query comes is left away.
+    /// Appends it to `out`. `value` appends what a variable stands for; what cannot stand in a URL is escaped. A `?` or `&`
+    /// behind which no query comes is left away.
     pub fn render(&self, mut value: impl FnMut(&Variable, &mut Vec<u8>), out: &mut Vec<u8>) {
         let start = out.len();
         let (mut raw, mut text) = (Vec::new(), String::new());
         let mut number = 0;
+        let query_is_last = self.text.ends_with(&Variable::Query);
         let escaped = |variable: &Variable, out: &mut Vec<u8>| {
             raw.clear();
             text.clear();
             value(variable, &mut raw);
+            let is_lonely = out.ends_with(b"&") || (query_is_last && out.ends_with(b"?"));
+            if *variable == Variable::Query && raw.is_empty() && is_lonely {
+                out.pop();
+            }
             let is_in_query = number >= self.before_query;
             number += 1;
             match variable {
@@ -56,9 +61,6 @@ impl Location {
             out.extend_from_slice(text.as_bytes());
         };
         self.text.render(escaped, out);
-        if out.ends_with(b"?") && self.text.ends_with(&Variable::Query) {
-            out.pop();
-        }
         if self.is_path {
             let rest = out.split_off(start);
             let slashes = rest.iter().take_while(|byte| **byte == b'/').count();
@@ -130,7 +132,11 @@ mod tests {
             ("/new?{query}", "", "/new"),
             ("/new?{query}", "a=b", "/new?a=b"),
             ("/new?", "", "/new?"),
-            ("/new?a=b&{query}", "", "/new?a=b&"),
+            ("/new?{query}", "a=b?", "/new?a=b?"),
+            ("/new?a=b&{query}", "", "/new?a=b"),
+            ("/new?a=b&{query}", "c&", "/new?a=b&c&"),
+            ("/new?a=b&{query}&c=d", "", "/new?a=b&c=d"),
+            ("/new?{query}&c=d", "", "/new?&c=d"),
         ] {
             assert_eq!(rendered(template, value), expected, "{template}");
         }

@@ -136,7 +136,12 @@ fn write_part(
                 of_path(capture.unwrap_or_default().as_bytes(), part, &mut text);
             }
             (Variable::Path, _) => of_path(asked.path.as_bytes(), part, &mut text),
-            (Variable::Query, Part::Query) => text.push_str(asked.query.unwrap_or_default()),
+            (Variable::Query, Part::Query) => {
+                text.push_str(asked.query.unwrap_or_default());
+                if text.is_empty() && out.ends_with(b"&") {
+                    out.pop();
+                }
+            }
             _ => {
                 raw.clear();
                 value(variable, &mut raw);

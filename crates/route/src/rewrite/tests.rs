@@ -114,6 +114,20 @@ fn a_template_is_the_whole() {
         ),
         (
             "/u/{id}",
+            "/users?id={id}&{query}",
+            "/u/7",
+            "",
+            Some("/users?id=7"),
+        ),
+        (
+            "/u/{id}",
+            "/users?id={id}&{query}",
+            "/u/7?&",
+            "",
+            Some("/users?id=7&&"),
+        ),
+        (
+            "/u/{id}",
             "/users?id={id}",
             "/u/a&admin=1+2;x",
             "",
