@@ -414,7 +414,7 @@ impl Builder<'_> {
                 let help = match meant {
                     Some(meant) => format!("did you mean `{{{meant}}}`?"),
                     None if captures.is_empty() => format!(
-                        "the path of this route captures nothing; if the braces are meant as they are, write `{{{{{name}}}}}`"
+                        "only `match.path` captures, and that of this route captures nothing; if the braces are meant as they are, write `{{{{{name}}}}}`"
                     ),
                     None => format!(
                         "the path captures {}; if the braces are meant as they are, write `{{{{{name}}}}}`",
