@@ -126,6 +126,29 @@ fn a_session_that_one_has_moved_moves_for_the_other() {
 }
 
 #[test]
+fn a_server_that_fails_a_request_is_left_for_the_one_that_others_have_moved_it_to() {
+    let redis = RedisServer::start();
+    let mut servers = ["a", "b", "c", "d"].map(EchoServer::start);
+    // One worker, so that what the store is told and asked goes there in that order.
+    let file = file(&servers, &redis, "1s").replace("workers = 2", "workers = 1");
+    let [one, two] = [(); 2].map(|()| Balancer::start(SLUICE, &file));
+    wait_connected(&one, 1);
+    wait_connected(&two, 1);
+    let users = settled(&one, 0..1);
+    let (fields, server) = &users[0];
+    assert_eq!(&served_by(&two, fields), server);
+    let position = ["a", "b", "c", "d"].iter().position(|name| name == server);
+    // Nobody knows yet that it is gone: both find out by trying it.
+    servers[position.expect("one of them")].die();
+    let now = served_by(&one, fields);
+    assert_ne!(&now, server);
+    // The store is asked for this one, behind what it was told of the other.
+    served_by(&one, &user(1));
+    assert_eq!(served_by(&two, fields), now);
+    assert_eq!((moved(&one), moved(&two)), (1, 0), "the other has followed");
+}
+
+#[test]
 fn without_the_store_each_goes_on_by_what_it_knows() {
     let mut redis = RedisServer::start();
     let servers = ["a", "b", "c"].map(EchoServer::start);

@@ -43,7 +43,8 @@ impl Tried {
         self.count = self.count.saturating_sub(1);
     }
 
-    pub(crate) fn contains(&self, position: usize) -> bool {
+    /// Whether the server at this position was tried.
+    pub fn contains(&self, position: usize) -> bool {
         self.positions().any(|tried| tried == position)
     }
 

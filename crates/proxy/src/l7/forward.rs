@@ -44,15 +44,17 @@ pub(super) async fn run(
     // What is rare is boxed here: its state would make every request's future larger.
     let after = loop {
         let mut next = None;
-        let is_first = request.tries.begun() == 0;
-        if is_first && request.session.is_shared() {
-            Box::pin(request.session.ask(&cluster, trip.now)).await;
-            trip.tick();
-        }
-        if is_first
+        let begun = request.tries.begun();
+        if begun == 0
             || (failure.may_be_mended(&request.tries)
                 && Box::pin(may_go_on(downstream, trip, request, &mut failure)).await)
         {
+            // Where its own server was the first to be tried, the store is asked once more.
+            if begun <= 1 && request.session.is_shared() {
+                let tried = &request.tries.tried;
+                Box::pin(request.session.ask(&cluster, tried, trip.now)).await;
+                trip.tick();
+            }
             let asked = Asked {
                 now: trip.now,
                 key: request.key,

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use sluice_config::plan::{SameSite, SessionKey, Sticky, StickyCookie};
 use sluice_route::Facts;
 use sluice_session::{PIN_LENGTH, Pin, ServerName, SessionName};
-use sluice_upstream::{Cluster, Lane, Sessions};
+use sluice_upstream::{Cluster, Lane, Sessions, Tried};
 use sluice_wire::h1::{FieldKind, Fields};
 
 use self::shared::Shared;
@@ -125,9 +125,12 @@ impl Session {
         self.shared.is_some()
     }
 
-    /// Asks the store for its server, where this balancer does not know it or would have to leave it.
-    pub(super) async fn ask(&mut self, cluster: &Cluster, now: Instant) {
-        let is_good = self.home().is_some_and(|home| !cluster.is_left(home, now));
+    /// Asks the store for its server, where this balancer does not know it or would have to leave it: because that server takes
+    /// no requests, or has failed this one. Another balancer may have moved it already.
+    pub(super) async fn ask(&mut self, cluster: &Cluster, tried: &Tried, now: Instant) {
+        let is_good = self
+            .home()
+            .is_some_and(|home| !cluster.is_left(home, now) && !tried.contains(home));
         if let (Some(shared), Some(name), false) = (&self.shared, self.name, is_good)
             && let Some(server) = shared.ask(name, cluster.moment(now)).await
         {
