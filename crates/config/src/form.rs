@@ -361,7 +361,7 @@ fn log_target(text: &str) -> Result<LogTarget, Misfit> {
                 let misfit = Misfit::new("`stdout`, `stderr` or `file:/path`");
                 Err(match closest(text, ["stdout", "stderr"]) {
                     Some(meant) => misfit.help(format!("did you mean \"{meant}\"?")),
-                    None if text.contains('/') => {
+                    None if text.contains(['/', '.']) => {
                         misfit.help(format!("did you mean \"file:{text}\"?"))
                     }
                     None => misfit,

@@ -116,6 +116,12 @@ pub trait Surroundings {
         Err("there are no files here".to_owned())
     }
 
+    /// Where a file is that this process shall write, and which may not be there yet; a relative path is meant from the configuration
+    /// file.
+    fn written(&self, path: &Path) -> PathBuf {
+        path.to_owned()
+    }
+
     /// The time, which tells what has expired; `None` where nothing shall.
     fn now(&self) -> Option<SystemTime> {
         None

@@ -238,6 +238,10 @@ impl Surroundings for Process<'_> {
         may_be_written(&path).map(|()| path)
     }
 
+    fn written(&self, path: &Path) -> PathBuf {
+        self.place(path)
+    }
+
     fn now(&self) -> Option<SystemTime> {
         Some(SystemTime::now())
     }

@@ -31,6 +31,23 @@ fn logs(format: &str, path: &Path) -> String {
 }
 
 #[test]
+fn a_log_with_a_relative_path_lies_beside_the_configuration_file() {
+    let server = EchoServer::start("a");
+    let path = format!("{}-access.log", std::process::id());
+    let balancer = start(
+        &[server.address()],
+        Setup {
+            tables: &logs("json", Path::new(&path)),
+            ..Setup::default()
+        },
+    );
+    let mut client = RawClient::connect(balancer.address("web"));
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(client.response("GET").status, 200);
+    assert_eq!(lines(&balancer.folder().join(path), 1).len(), 1);
+}
+
+#[test]
 fn a_served_request_is_logged_with_everything_known_of_it() {
     let server = EchoServer::start("a");
     let folder = TempDir::new().expect("a temporary folder");

@@ -2,7 +2,9 @@
 
 use super::Builder;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{AccessFormat, AccessLog, Admin, LogFormat, LogLevel, Logs, MaxMemory, Runtime};
+use crate::plan::{
+    AccessFormat, AccessLog, Admin, LogFormat, LogLevel, LogTarget, Logs, MaxMemory, Runtime,
+};
 use crate::read::{Section, Typed};
 use sluice_model::BindAddress;
 
@@ -67,7 +69,6 @@ impl Builder<'_> {
         })
     }
 
-    #[expect(clippy::unused_self, reason = "every table has its builder here")]
     pub(super) fn logs(&mut self, file: &Section) -> Option<Logs> {
         let section = file.table("logs")?;
         Some(Logs {
@@ -83,21 +84,22 @@ impl Builder<'_> {
                 _ => LogFormat::Text,
             },
             access: match &section.read("access")?.typed {
-                Typed::Table(access) => access_log(access),
+                Typed::Table(access) => self.access_log(access),
                 _ => None,
             },
         })
     }
-}
 
-fn access_log(section: &Section) -> Option<AccessLog> {
-    let format = match section.value("format")? {
-        "json" => AccessFormat::Json,
-        "combined" => AccessFormat::Combined,
-        _ => return None,
-    };
-    Some(AccessLog {
-        format,
-        to: section.value("to")?,
-    })
+    fn access_log(&self, section: &Section) -> Option<AccessLog> {
+        let format = match section.value("format")? {
+            "json" => AccessFormat::Json,
+            "combined" => AccessFormat::Combined,
+            _ => return None,
+        };
+        let to = match section.value("to")? {
+            LogTarget::File(path) => LogTarget::File(self.surroundings.written(&path)),
+            to => to,
+        };
+        Some(AccessLog { format, to })
+    }
 }

@@ -169,7 +169,7 @@ pub(crate) static ACCESS: Shape = Shape {
             "to",
             Kind::Text(Form::LogTarget),
             Default::Is("\"stdout\""),
-            "`stdout`, `stderr` or `file:/path`, which is appended to and opened again on reload.",
+            "`stdout`, `stderr` or `file:/path`, which is appended to and opened again on reload. A relative path is meant from the configuration file.",
         )
         .also(&["path", "file", "output"]),
     ],
