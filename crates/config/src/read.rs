@@ -75,13 +75,15 @@ pub(crate) enum Typed {
     RequestRate(Rate),
     LimitKey(KeyPart),
     List(Vec<Read>),
-    /// Names of header fields with their values.
+    /// Names of header fields with their values. Either may be [`Typed::Wrong`].
     Fields(Vec<(Read, Read)>),
     /// Texts of a form, each with its value.
     Map(Vec<(Read, Read)>),
     Table(Section),
     /// One for each name that the user gave, or for each item of a list of tables.
     Tables(Vec<Section>),
+    /// What cannot be used, and was reported.
+    Wrong,
 }
 
 /// Reads `table`, the file, by its `shape`.
@@ -312,11 +314,13 @@ impl Reader<'_> {
                 .error(&value.span, format!("`{}` is empty", key.name));
             return None;
         }
-        let items = items
+        let right: Vec<_> = items
             .iter()
             .filter_map(|value| self.value(value, item, key, place))
             .collect();
-        Some(Typed::List(items))
+        // A list of which nothing is left would mean something else.
+        let is_wrong = right.is_empty() && !items.is_empty();
+        (!is_wrong).then_some(Typed::List(right))
     }
 
     fn fields(
@@ -326,6 +330,10 @@ impl Reader<'_> {
         key: &'static Key,
         place: &str,
     ) -> Typed {
+        let wrong = |span: &Span| Read {
+            span: span.clone(),
+            typed: Typed::Wrong,
+        };
         let mut fields = Vec::with_capacity(table.entries.len());
         for entry in &table.entries {
             if let Err(misfit) = form::field_name(&entry.key) {
@@ -337,15 +345,15 @@ impl Reader<'_> {
                     .label(misfit.reason)
                     .maybe_help(misfit.help),
                 );
+                fields.push((wrong(&entry.key_span), wrong(&entry.value.span)));
                 continue;
             }
-            if let Some(read) = self.value(&entry.value, item, key, place) {
-                let name = Read {
-                    span: entry.key_span.clone(),
-                    typed: Typed::Text(entry.key.to_ascii_lowercase()),
-                };
-                fields.push((name, read));
-            }
+            let name = Read {
+                span: entry.key_span.clone(),
+                typed: Typed::Text(entry.key.to_ascii_lowercase()),
+            };
+            let read = self.value(&entry.value, item, key, place);
+            fields.push((name, read.unwrap_or_else(|| wrong(&entry.value.span))));
         }
         Typed::Fields(fields)
     }
