@@ -8,6 +8,7 @@ mod circuit_breaker;
 mod cors;
 mod early_data;
 mod edits;
+mod foreign;
 mod health;
 mod hedge;
 mod listener;

@@ -24,7 +24,7 @@ use address::is_port;
 use crate::plan::{FailureKind, HashKey, LoadReport, LogTarget};
 use crate::read::Typed;
 use crate::schema::Form;
-use crate::suggest::closest;
+use crate::suggest::{closest, same_word};
 
 /// Why a text is not of the form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -406,6 +406,7 @@ fn no_hash_key(text: &str) -> Misfit {
         "auth-name",
     ];
     match closest(word, known) {
+        _ if is_address(text) => misfit.help("did you mean \"client-ip\"?"),
         Some(meant @ ("client-ip" | "path" | "auth-name")) => {
             misfit.help(format!("did you mean \"{meant}\"?"))
         }
@@ -413,6 +414,21 @@ fn no_hash_key(text: &str) -> Misfit {
         None if field_name(text).is_ok() => misfit.help(format!("did you mean \"header:{text}\"?")),
         None => misfit,
     }
+}
+
+/// What others call the client's address.
+fn is_address(word: &str) -> bool {
+    let others = [
+        "ip",
+        "address",
+        "addr",
+        "source",
+        "source-ip",
+        "src",
+        "remote-addr",
+        "remote-ip",
+    ];
+    others.iter().any(|other| same_word(word, other))
 }
 
 fn failure(text: &str) -> Result<FailureKind, Misfit> {

@@ -180,7 +180,9 @@ impl Builder<'_> {
         side: Side,
         captures: Option<&[Box<str>]>,
     ) -> Option<Template> {
-        let template = self.template_at(text_of(value)?, &value.span, captures)?;
+        let text = text_of(value)?;
+        let template = self.template_at(text, &value.span, captures)?;
+        self.foreign_variables(text, &value.span);
         if side == Side::Request && template.variables().any(|one| *one == Variable::Server) {
             self.server_is_unknown(&value.span);
             return None;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sluice_route::{Conditions, Location, PathPattern, Template, TemplateError};
 
 use super::access::access;
+use super::foreign::variable_meant_by;
 use super::matching::conditions;
 use super::overload::priority;
 use super::{Builder, is_wrong};
@@ -343,6 +344,9 @@ impl Builder<'_> {
 
     fn redirect(&mut self, section: &Section, captures: Option<&[Box<str>]>) -> Option<Redirect> {
         let to = self.template(section, "to", captures);
+        if let Some((text, span)) = section.with_span::<String>("to") {
+            self.foreign_variables(&text, span);
+        }
         Some(Redirect {
             to: Location::new(to?),
             status: section.value("status")?,
@@ -411,8 +415,11 @@ impl Builder<'_> {
                     .chain(Template::VARIABLES.iter().copied());
                 // What `/*` stands for is meant, and no word that looks like it.
                 let meant = closest(name, known).filter(|_| name != "rest");
+                let meant = meant
+                    .map(|meant| format!("{{{meant}}}"))
+                    .or_else(|| variable_meant_by(name));
                 let help = match meant {
-                    Some(meant) => format!("did you mean `{{{meant}}}`?"),
+                    Some(meant) => format!("did you mean `{meant}`?"),
                     None if captures.is_empty() => format!(
                         "only `match.path` captures, and that of this route captures nothing; if the braces are meant as they are, write `{{{{{name}}}}}`"
                     ),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sluice_limit::Rate;
 
-use super::{Misfit, field_name};
+use super::{Misfit, field_name, is_address};
 use crate::plan::KeyPart;
 use crate::suggest::closest;
 
@@ -29,16 +29,44 @@ pub(super) fn rate(text: &str) -> Result<Rate, Misfit> {
             .find(|(slip, _)| slip.eq_ignore_ascii_case(unit));
         return Err(match slip {
             Some((_, meant)) => misfit.help(format!("did you mean \"{count}/{meant}\"?")),
-            None => misfit,
+            None => match per_one(count, unit) {
+                Some((rate, burst)) => {
+                    misfit.help(format!("with `burst = {burst}` that is \"{rate}\""))
+                }
+                None => misfit,
+            },
         });
     };
-    let number: u32 = count
-        .parse()
-        .map_err(|_| Misfit::new("a whole number comes first"))?;
+    let number = whole(count).ok_or_else(|| {
+        let misfit = Misfit::new("before the `/` there is a whole number and nothing else");
+        match whole(count.trim_end_matches(|c: char| c.is_ascii_alphabetic())) {
+            Some(count) => misfit.help(format!("did you mean \"{count}/{unit}\"?")),
+            None => misfit,
+        }
+    })?;
     Rate::new(number, *per).ok_or_else(|| match number {
         0 => Misfit::new("none at all is no rate").help("`deny` of a route keeps clients out"),
         _ => Misfit::new("no more than 10000000/s"),
     })
+}
+
+/// `4/10s` by the longer time of one that it is a whole number in: `24/m`; and how many may come at once.
+fn per_one(count: &str, several: &str) -> Option<(String, u32)> {
+    let burst = whole(count)?;
+    let (name, unit) = UNITS.iter().find(|(name, _)| several.ends_with(name))?;
+    let times = whole(several.strip_suffix(name)?)?;
+    let time = u64::from(times) * unit.as_secs();
+    UNITS.iter().find_map(|(name, unit)| {
+        let (seconds, count) = (unit.as_secs(), u64::from(burst));
+        let is_whole =
+            time > 0 && (count * seconds).is_multiple_of(time) && count * seconds >= time;
+        is_whole.then(|| (format!("{}/{name}", count * seconds / time), burst))
+    })
+}
+
+fn whole(digits: &str) -> Option<u32> {
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
 }
 
 const UNITS: &[(&str, Duration)] = &[
@@ -99,6 +127,7 @@ fn no_key(text: &str) -> Misfit {
         "global",
     ];
     match closest(word, known) {
+        _ if is_address(text) => misfit.help("did you mean \"client-ip\"?"),
         _ if matches!(word, "claim" | "token") => {
             misfit.help(format!("did you mean \"jwt:{name}\"?"))
         }
@@ -145,5 +174,16 @@ mod tests {
         assert_eq!(help("10").as_deref(), Some("did you mean \"10/s\"?"));
         assert_eq!(help("10rps").as_deref(), Some("did you mean \"10/s\"?"));
         assert_eq!(help("10/minute").as_deref(), Some("did you mean \"10/m\"?"));
+        assert_eq!(help("10r/s").as_deref(), Some("did you mean \"10/s\"?"));
+        for (text, meant) in [
+            ("4/10s", "with `burst = 4` that is \"24/m\""),
+            ("100/10s", "with `burst = 100` that is \"10/s\""),
+            ("1/90m", "with `burst = 1` that is \"16/d\""),
+        ] {
+            assert_eq!(help(text).as_deref(), Some(meant));
+        }
+        for text in ["+1/s", "1.5/s", "/s", "4/0s", "1/2d", "4/+10s", "a/10s"] {
+            assert_eq!(help(text), None, "{text}");
+        }
     }
 }

@@ -70,7 +70,7 @@ pub(crate) static RATE_LIMIT: Shape = Shape {
             Default::Is("\"refuse\""),
             "What becomes of requests beyond the rate: they are refused with 429, or wait until there is a token for them.",
         )
-        .also(&["on-exceed", "action", "exceeded"]),
+        .also(&["on-exceed", "action", "exceeded", "nodelay"]),
         Key::new(
             "max-delay",
             duration(MILLISECOND, MINUTE),

@@ -106,14 +106,14 @@ pub(crate) static ROUTE: Shape = Shape {
             Default::Absent("the server is asked for what the client asks for"),
             "With `upstream`: the path or host that the server is asked for instead. [headers.md](headers.md#rewrites) says how.",
         )
-        .also(&["rewrite-path", "url-rewrite", "replace-path", "strip-prefix"]),
+        .also(&["rewrite-path", "url-rewrite", "replace-path"]),
         Key::new(
             "request-headers",
             Kind::Table(&REQUEST_HEADERS),
             Default::Absent("fields go to the server as they came"),
             "With `upstream`: what is changed in the fields of requests. [headers.md](headers.md) says how.",
         )
-        .also(&["request-header", "proxy-set-header", "headers"]),
+        .also(&["request-header", "proxy-set-header", "headers", "set-header", "set-headers"]),
         Key::new(
             "response-headers",
             Kind::Table(&RESPONSE_HEADERS),
