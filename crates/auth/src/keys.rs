@@ -28,7 +28,7 @@ pub enum KeysError {
     #[error("there is no key in it")]
     Empty,
     /// A line is not a name and a digest.
-    #[error("line {0} is not a name and a SHA-256 in 64 hexadecimal digits")]
+    #[error("line {0} is not a name, a space and a SHA-256 in 64 hexadecimal digits")]
     Line(usize),
     /// A name that could not be passed on.
     #[error("the name on line {0} is not made of letters, digits and `-_.@`")]

@@ -49,10 +49,16 @@ pub struct Requested<'a> {
     pub captures: &'a Captures,
 }
 
-/// The pieces of the request lead to another place than the one that the route means: `/safe/{header:x}` with `..`.
+/// The pieces of the request lead to another place than the one that the route means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the new path holds dot segments")]
-pub struct LeadsElsewhere;
+pub enum LeadsElsewhere {
+    /// `/safe/{header:x}` with `..`
+    #[error("the new path holds dot segments")]
+    ByDots,
+    /// `/tenants/{claim:tenant}/{rest}` without a tenant: the first of what follows would be taken for one.
+    #[error("the new path has nothing where a variable of it is a whole segment")]
+    ByNothing,
+}
 
 impl PathRewrite {
     /// Replaces the content of `out` by the target that is asked for now, in origin form. `value` appends what a variable
@@ -73,24 +79,27 @@ impl PathRewrite {
             _ if asked.path == "*" => None,
             Self::StripPrefix(prefix) => Some(strip(prefix, asked.path).to_owned()),
             Self::Prefix(prefix) => Some(format!("{prefix}{}", tail(asked))),
-            Self::Whole(to) => Some(to.write(asked, &mut value, &mut query, &mut own)),
-            Self::Matching { pattern, to } => pattern.captured(asked.path).map(|captures| {
-                let asked = Requested {
-                    captures: &captures,
-                    ..*asked
-                };
-                to.write(&asked, &mut value, &mut query, &mut own)
-            }),
+            Self::Whole(to) => Some(to.write(asked, &mut value, &mut query, &mut own)?),
+            Self::Matching { pattern, to } => match pattern.captured(asked.path) {
+                Some(captures) => {
+                    let asked = Requested {
+                        captures: &captures,
+                        ..*asked
+                    };
+                    Some(to.write(&asked, &mut value, &mut query, &mut own)?)
+                }
+                None => None,
+            },
         };
         match written.as_deref() {
             None => out.push_str(asked.path),
             Some("") => out.push('/'),
             Some(path) => {
                 if path.split('/').any(|segment| matches!(segment, "." | "..")) {
-                    return Err(LeadsElsewhere);
+                    return Err(LeadsElsewhere::ByDots);
                 }
                 let mut buffer = String::new();
-                let path = normalise_path(path, &mut buffer).map_err(|_| LeadsElsewhere)?;
+                let path = normalise_path(path, &mut buffer).map_err(|_| LeadsElsewhere::ByDots)?;
                 out.push_str(path);
             }
         }
@@ -111,20 +120,31 @@ impl NewTarget {
         value: &mut dyn FnMut(&Variable, &mut Vec<u8>),
         query: &mut Option<&str>,
         own: &mut String,
-    ) -> String {
+    ) -> Result<String, LeadsElsewhere> {
         if let Some(template) = &self.query {
             *query = None;
-            *own = write_part(template, Part::Query, asked, value);
+            *own = write_part(template, Part::Query, asked, value, &mut Vec::new());
         }
-        write_part(&self.path, Part::Path, asked, value)
+        let mut gaps = Vec::new();
+        let path = write_part(&self.path, Part::Path, asked, value, &mut gaps);
+        let is_segment = |&gap: &usize| {
+            let (before, behind) = path.split_at_checked(gap).unwrap_or_default();
+            before.ends_with('/') && (behind.is_empty() || behind.starts_with('/'))
+        };
+        if gaps.iter().any(is_segment) {
+            return Err(LeadsElsewhere::ByNothing);
+        }
+        Ok(path)
     }
 }
 
+/// `gaps` gets the places where a variable stands for nothing.
 fn write_part(
     template: &Template,
     part: Part,
     asked: &Requested<'_>,
     value: &mut dyn FnMut(&Variable, &mut Vec<u8>),
+    gaps: &mut Vec<usize>,
 ) -> String {
     let mut out = Vec::new();
     let mut raw = Vec::new();
@@ -146,6 +166,9 @@ fn write_part(
                 raw.clear();
                 value(variable, &mut raw);
                 foreign(&raw, &mut text);
+                if text.is_empty() {
+                    gaps.push(out.len());
+                }
             }
         }
         out.extend_from_slice(text.as_bytes());

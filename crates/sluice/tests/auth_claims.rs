@@ -136,6 +136,8 @@ respond.json = {{ name = "{{claim:sub}}" }}
     assert_eq!(reply.target, "/tenants/a%2Fb%20c/x");
     let climbing = house.issuer.shows(r#"{"tenant":".."}"#);
     assert_eq!(ask(&balancer, "/own/x", &climbing).status, 400);
+    let of_nobody = house.issuer.shows(r#"{"sub":"ann"}"#);
+    assert_eq!(ask(&balancer, "/own/x", &of_nobody).status, 400);
     let moved = ask(&balancer, "/home", &shown);
     assert_eq!(moved.field("location"), Some("https://a.example/ann"));
     let odd = house

@@ -127,6 +127,9 @@ fn no_client_leads_elsewhere() {
             None => assert_eq!(status, 400, "{tenant}"),
         }
     }
+    // Without the field, what follows would be taken for it.
+    assert_eq!(ask(&balancer, "/by-header/other/x", "").0, 400);
+    assert_eq!(ask(&balancer, "/by-header/other/x", "X-Tenant:\r\n").0, 400);
     // What is no host names no server.
     for tenant in ["a%20b", "a@b"] {
         let (status, _) = ask(&balancer, &format!("/tenants/{tenant}/x"), "");

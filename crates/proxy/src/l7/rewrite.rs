@@ -48,10 +48,11 @@ impl Elsewhere {
     }
 }
 
-/// Whether it has only what hosts and ports are made of.
+/// Whether it has only what hosts and ports are made of, and no label is empty: of `{claim:tenant}.internal` a tenant is left.
 fn is_host(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    !text.is_empty() && text.bytes().all(fits)
+    let has_gap = text.starts_with(['.', ':']) || text.contains("..");
+    !text.is_empty() && text.bytes().all(fits) && !has_gap
 }
 
 #[cfg(test)]
@@ -65,6 +66,10 @@ mod tests {
             ("a.example:8080", true),
             ("[::1]:80", true),
             ("", false),
+            ("a.example.", true),
+            (".internal", false),
+            ("a..internal", false),
+            (":8080", false),
             ("a b", false),
             ("a/b", false),
             ("a@b", false),
