@@ -25,6 +25,12 @@ pub(crate) fn start(servers: &[SocketAddr], setup: Setup<'_>) -> Balancer {
     } else {
         "balance = \"round-robin\""
     };
+    // Kept for as long as the test may take, unless it is about that.
+    let idle = if setup.upstream.contains("idle-timeout") {
+        ""
+    } else {
+        "idle-timeout = \"1h\""
+    };
     let configuration = format!(
         r#"
 [listeners.web]
@@ -34,6 +40,7 @@ address = "127.0.0.1:<port:web>"
 [upstreams.app]
 servers = {servers:?}
 {balance}
+{idle}
 {}
 
 [runtime]
