@@ -51,8 +51,11 @@ struct Node {
     /// Whether it goes on by any segment.
     any_segment: bool,
     /// By beginnings of which lengths of a segment it goes on: a bit for each, from the lowest, which is for one byte.
-    beginnings: u64,
+    beginnings: u32,
 }
+
+/// Two of them in a line of the cache.
+const _: () = assert!(size_of::<(Way, Node)>() == 32);
 
 impl Index {
     /// The first rule that holds; what its path captured is put into `captures`. `rules` are those that the index was made

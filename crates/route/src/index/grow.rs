@@ -17,7 +17,7 @@ const FEW_OF_A_HOST: usize = 4;
 const DEPTH_MAX: usize = 32;
 
 /// So much of the beginning of a segment leads to a rule, as a node has a bit for each length.
-const BEGINNING_MAX: usize = u64::BITS as usize;
+const BEGINNING_MAX: usize = u32::BITS as usize;
 
 /// How a path goes on by a segment.
 enum Step<'s> {
@@ -41,7 +41,7 @@ struct Shoot {
     here: Vec<Trial>,
     literals: bool,
     any_segment: bool,
-    beginnings: u64,
+    beginnings: u32,
 }
 
 impl Index {
