@@ -190,7 +190,7 @@ fn circuit_breaker() {
     testkit::wait_until("it to be ejected", || {
         ask_web();
         let metrics = balancer.metrics();
-        metrics.count("sluice_server_breaker_openings_total", &[]) == 1
+        metrics.count("sluice_server_breaker_openings_total", &[]) >= 1
     });
     // Another worker may learn of it some milliseconds later.
     let asked = testkit::wait_for("it to be left alone", || {

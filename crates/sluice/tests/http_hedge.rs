@@ -223,7 +223,7 @@ fn the_budget_is_its_own_and_holds() {
     balancer.wait_for_counts(&[(IN_FLIGHT, &[], 0)]);
     balancer.wait_for_metrics("another one to be won", |metrics| {
         ask(&balancer, GET);
-        metrics.count("sluice_upstream_hedges_won_total", &[]) == 2
+        metrics.count("sluice_upstream_hedges_won_total", &[]) >= 2
     });
 }
 
