@@ -9,6 +9,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::Duration;
 
+use crossbeam_utils::Backoff;
 use sluice_model::Moment;
 
 use crate::signer::{ServerName, SessionName};
@@ -201,7 +202,8 @@ impl Set {
 
     /// Where a session's slot is, its server, and when it was heard of.
     fn read(&self, session: SessionName) -> Option<(usize, u64, u32)> {
-        for turn in 0..TURNS {
+        let backoff = Backoff::new();
+        for _ in 0..TURNS {
             let version = self.version.load(Ordering::Acquire);
             if version.is_multiple_of(2) {
                 let position = self.slots.iter().position(|slot| slot.is_of(session));
@@ -216,14 +218,15 @@ impl Set {
                     return found;
                 }
             }
-            take_turn(turn);
+            backoff.snooze();
         }
         None
     }
 
     /// Keeps other writers away; the version that it has then.
     fn begin_writing(&self) -> Option<u64> {
-        for turn in 0..TURNS {
+        let backoff = Backoff::new();
+        for _ in 0..TURNS {
             let version = self.version.load(Ordering::Relaxed);
             let is_free = version.is_multiple_of(2);
             let writing = version.wrapping_add(1);
@@ -236,7 +239,7 @@ impl Set {
                 fence(Ordering::Release);
                 return Some(writing);
             }
-            take_turn(turn);
+            backoff.snooze();
         }
         None
     }
@@ -257,15 +260,6 @@ impl Slot {
     }
 }
 
-/// Waits for a writer, which needs some nanoseconds; unless the system took its core away: then it gets this one.
-fn take_turn(turn: usize) {
-    if turn < SPINS {
-        std::hint::spin_loop();
-    } else {
-        std::thread::yield_now();
-    }
-}
-
 /// Of the clock, plus one: zero is never.
 fn seconds(at: Moment) -> u32 {
     let seconds = at.as_nanos() / 1_000_000_000;
@@ -276,9 +270,8 @@ fn seconds(at: Moment) -> u32 {
 const WAYS: usize = 8;
 /// How many of a set's slots are filled when the table has as many sessions as it is for: the fewer, the rarer is a set too full.
 const FILLED: usize = 6;
-/// How often a set that is being written to is looked at again before the core is given away.
-const SPINS: usize = 100;
-/// How often it is looked at in all: for some milliseconds, where nothing else wants the core.
+/// How often a set is looked at again that is being written to. A writer needs some nanoseconds; unless the system took its core away:
+/// then who waits gives it this one, for some milliseconds in all where nothing else wants it.
 const TURNS: usize = 10_000;
 
 #[cfg(test)]
