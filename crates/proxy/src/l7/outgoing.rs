@@ -231,7 +231,7 @@ impl Asked<'_, '_, '_> {
             hsts: self.http.hsts.clone(),
             alt_svc: self.downstream.alt_svc(self.http).cloned(),
         };
-        Ok((Decision::Forward(outgoing), used))
+        Ok((Decision::Forward(Box::new(outgoing)), used))
     }
 
     fn certificate(&self) -> Certificate<'_> {
