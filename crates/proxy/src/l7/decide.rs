@@ -13,7 +13,7 @@ use sluice_http::h1::relay::Relay;
 use sluice_http::h1::request::kept_request_id;
 use sluice_route::{Captures, CountryLookup, Facts, FieldLookup, Scheme, normalise_path};
 use sluice_telemetry::metrics::BadRequest;
-use sluice_wire::h1::{Fields, Method, RequestHead};
+use sluice_wire::h1::{FieldKind, Fields, Method, RequestHead};
 
 use super::access::{Admittance, ShownTokens};
 use super::admission::Admission;
@@ -291,8 +291,8 @@ impl<'b> Asked<'_, '_, 'b> {
 
     /// Whether the client speaks gRPC: then it understands errors as `grpc-status` only.
     pub(super) fn is_grpc(&self) -> bool {
-        let value = self.head.fields.named("content-type");
-        self.head.method == Method::Post && value.is_some_and(grpc::is_media_type)
+        let media_type = || self.head.fields.first(FieldKind::ContentType);
+        self.head.method == Method::Post && media_type().is_some_and(grpc::is_media_type)
     }
 
     fn values<'v>(

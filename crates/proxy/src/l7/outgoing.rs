@@ -129,9 +129,10 @@ impl Asked<'_, '_, '_> {
             .ok_or(Refused::NoRoute)?;
         let worker = &self.downstream.worker;
         let mut bytes = worker.buffers().take();
+        let is_grpc = self.is_grpc();
         // Too far away to be a moment, it is no deadline.
         let call_until = self
-            .grpc_timeout()
+            .grpc_timeout(is_grpc)
             .and_then(|timeout| trip.started.checked_add(timeout));
         let trusted = self.http.trusts(self.downstream.client.ip());
         let values = Values {
@@ -223,7 +224,7 @@ impl Asked<'_, '_, '_> {
                 .filter(|_| self.downstream.carrier.is_some())
                 .map(|key| websocket::accept(key).into()),
             expects_continue: head.expect_continue,
-            is_grpc: self.is_grpc(),
+            is_grpc,
             call,
             body_timeout: self.http.body_timeout,
             min_rates: self.http.min_rates,
@@ -274,9 +275,9 @@ impl Asked<'_, '_, '_> {
         })
     }
 
-    fn grpc_timeout(&self) -> Option<Duration> {
-        let value = self.head.fields.named(grpc::TIMEOUT)?;
-        self.is_grpc().then(|| grpc::timeout(value)).flatten()
+    fn grpc_timeout(&self, is_grpc: bool) -> Option<Duration> {
+        let fields = is_grpc.then_some(self.head.fields)?;
+        grpc::timeout(fields.named(grpc::TIMEOUT)?)
     }
 }
 
