@@ -89,10 +89,14 @@ fn a_sick_server_takes_no_traffic_until_it_is_well_again() {
 
     // Two in a row are too few to be sick, three are enough.
     let ok = |metrics: &Metrics| checks(metrics, one.address(), "ok");
-    for times in [2, 3] {
-        let before = ok(&balancer.metrics());
+    for (times, in_all) in [(2, 2), (3, 5)] {
         one.says_times(503, times);
-        balancer.wait_for_metrics("it to be well again", |metrics| ok(metrics) > before);
+        let metrics = balancer.wait_for_metrics("it to fail so often", |metrics| {
+            checks(metrics, one.address(), "status") == in_all
+        });
+        let before = ok(&metrics);
+        // Twice, so that one that was found sick has been found well since.
+        balancer.wait_for_metrics("it to be well again", |metrics| ok(metrics) >= before + 2);
     }
     let log = balancer.wait_for_stderr("server is unhealthy");
     assert!(log.contains("status 503, expected 200-299"), "{log}");
