@@ -71,6 +71,19 @@ fn a_client_stays_on_its_server() {
 }
 
 #[test]
+fn sessions_begin_on_all_servers_though_one_answers_soonest() {
+    let servers = ["a", "b", "c"].map(EchoServer::start);
+    let text = file(&servers, "cookie = \"lb\"", "").replace("balance = \"round-robin\"\n", "");
+    let balancer = Balancer::start(SLUICE, &text);
+    // One after the other, so that only who was the fastest would tell servers apart. By lot, one of them gets none of so many once in
+    // 10 to the 11th runs.
+    let mut seen: Vec<_> = (0..60).map(|_| served_by(&balancer, "")).collect();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen, ["a", "b", "c"]);
+}
+
+#[test]
 fn servers_do_not_see_it() {
     let servers = [EchoServer::start("a")];
     let balancer = start(&servers, "cookie = \"lb\"", "");

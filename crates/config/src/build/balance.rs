@@ -13,10 +13,10 @@ use crate::suggest::all_of;
 
 impl Builder<'_> {
     pub(super) fn balance(&mut self, section: &Section) -> Option<Balance> {
-        let read = section.read("balance")?;
-        let (name, options) = match &read.typed {
-            Typed::Word(word) => (*word, None),
-            Typed::Table(table) => (table.value("policy")?, Some(table)),
+        let (name, options) = match section.read("balance").map(|read| &read.typed) {
+            Some(Typed::Word(word)) => (*word, None),
+            Some(Typed::Table(table)) => (table.value("policy")?, Some(table)),
+            None if section.set_at("balance").is_none() => (default_policy(section), None),
             _ => return None,
         };
         if let Some(table) = options {
@@ -122,6 +122,15 @@ impl Builder<'_> {
                 .help(help),
             );
         }
+    }
+}
+
+/// A session stays where it begins, whoever was the fastest at that moment: so these are spread by what servers have to do.
+fn default_policy(upstream: &Section) -> &'static str {
+    if upstream.set_at("sticky").is_some() {
+        "least-connections"
+    } else {
+        "c3"
     }
 }
 

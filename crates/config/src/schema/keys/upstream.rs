@@ -25,7 +25,7 @@ pub(crate) static UPSTREAM: Shape = Shape {
         Key::new(
             "balance",
             Kind::Either(&[Kind::Choice(POLICIES), Kind::Table(&BALANCE)]),
-            Default::Is("\"c3\""),
+            Default::Depends("`\"c3\"`; with `sticky` `\"least-connections\"`, as sessions stay where they begin"),
             "Which server takes the next request: a policy by its name, or with its options as a table. \
              [balancing.md](balancing.md) says what each does.",
         )
