@@ -5,6 +5,7 @@
 //! later stages do not complain about it again.
 
 mod json;
+mod meant;
 mod scalar;
 mod section;
 mod unknown;
