@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sluice_limit::Rate;
 
-use super::{Misfit, field_name, is_address};
+use super::hash_key::is_address;
+use super::{Misfit, field_name};
 use crate::plan::KeyPart;
 use crate::suggest::closest;
 
