@@ -104,6 +104,37 @@ fn mistakes_on_the_command_line() {
     });
 }
 
+/// Whoever copies a whole file from a page has one that works.
+#[test]
+fn whole_files_on_pages() {
+    let pages = std::fs::read_dir(repository().join("docs")).expect("the folder is there");
+    let mut count = 0;
+    let mut wrong = String::new();
+    for page in pages {
+        let path = page.expect("a page").path();
+        if path.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a page");
+        for block in text.split("```toml\n").skip(1) {
+            let (block, _) = block.split_once("```").expect("its end");
+            if !(block.contains("[listeners.") && block.contains("[upstreams.")) {
+                continue;
+            }
+            count += 1;
+            let source = Source {
+                name: path.display().to_string(),
+                text: block.to_owned(),
+            };
+            if let Err(report) = load(&source, &World) {
+                wrong += &report.render(false);
+            }
+        }
+    }
+    assert!(count >= 50, "only {count}");
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 /// What the page shows of a wrong file is what is said.
 #[test]
 fn the_report_on_the_page() {
