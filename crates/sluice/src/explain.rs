@@ -347,8 +347,9 @@ fn describe(
     for upstream in upstreams.iter().filter_map(|id| plan.upstreams.get(id.0)) {
         servers.describe(upstream, "requests", text)?;
         let secret = plan.runtime.secret_key.as_ref();
-        sticky::describe(upstream, secret, facts, servers, text)?;
-        servers.describe_choice(upstream, facts, text)?;
+        if !sticky::describe(upstream, secret, facts, servers, text)? {
+            servers.describe_choice(upstream, facts, text)?;
+        }
     }
     describe_fallback(plan, route, text)?;
     describe_mirror(plan, route, text)

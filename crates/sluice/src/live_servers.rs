@@ -65,6 +65,11 @@ impl LiveServer {
         !["sessions", "nothing"].contains(&self.takes.as_str())
     }
 
+    /// Whether it takes those that a session brings.
+    pub(crate) fn takes_sessions(&self) -> bool {
+        self.takes != "nothing"
+    }
+
     /// Whether it takes them because all is down.
     pub(crate) fn is_last_resort(&self) -> bool {
         self.takes == "last-resort"

@@ -72,7 +72,8 @@ fn explain_says_where_a_remembered_session_belongs() {
             ["--client-ip", "192.0.2.8"],
         ),
     ] {
-        let balancer = start(&servers, sticky);
+        let text = file(&servers, sticky).replace("round-robin", "least-connections");
+        let balancer = Balancer::start(SLUICE, &text);
         let fields = match mine {
             ["-H", field] => format!("{field}\r\n"),
             [_, address] => format!("X-Forwarded-For: {address}\r\n"),
@@ -89,20 +90,27 @@ fn explain_says_where_a_remembered_session_belongs() {
             assert_eq!(finished.stderr, "");
             let mut lines = finished.stdout.lines();
             let line = lines.find_map(|line| line.strip_prefix("session   by "));
-            line.expect("a line").to_owned()
+            let line = line.expect("a line").to_owned();
+            (line, lines.any(|line| line.starts_with("pick ")))
         };
         let live = ["--live"];
         assert_eq!(
             explain(&[&live, &mine[..]].concat()),
-            format!("{by}: remembered, belongs to {home}")
+            (format!("{by}: remembered, belongs to {home}"), false)
         );
         assert_eq!(
             explain(&[&live, &other[..]].concat()),
-            format!("{by}: it is not remembered, so the request is balanced")
+            (
+                format!("{by}: it is not remembered, so the request is balanced"),
+                true
+            )
         );
         assert_eq!(
             explain(&mine),
-            format!("{by}: only the running sluice knows where it belongs")
+            (
+                format!("{by}: only the running sluice knows where it belongs"),
+                false
+            )
         );
         let text = balancer.admin("/api/upstreams").text().to_owned();
         assert_eq!(

@@ -191,7 +191,10 @@ impl Servers {
     }
 
     fn of(&self, upstream: &Upstream, server: &Server) -> Option<&LiveServer> {
-        let address = server.address.to_string();
+        self.at(upstream, &server.address.to_string())
+    }
+
+    fn at(&self, upstream: &Upstream, address: &str) -> Option<&LiveServer> {
         let mut live = self.live.iter().flatten();
         live.find(|one| one.upstream == *upstream.name && one.address == address)
     }
@@ -204,6 +207,12 @@ impl Servers {
             }
             None => true,
         }
+    }
+
+    /// Whether requests of sessions that are there go on to it, as far as is known.
+    pub(super) fn takes_sessions(&self, upstream: &Upstream, address: &str) -> bool {
+        self.at(upstream, address)
+            .is_none_or(LiveServer::takes_sessions)
     }
 
     fn weight(&self, upstream: &Upstream, server: &Server) -> Weight {

@@ -10,27 +10,52 @@ use sluice_session::{Pin, Signer};
 use super::servers::Servers;
 use crate::live_session::{LiveSession, ToldSession};
 
-/// What the request says of its session, where those stay on their servers.
+/// What the request says of its session, where those stay on their servers; and whether it stays, so that nothing is chosen.
 pub(super) fn describe(
     upstream: &Upstream,
     secret: Option<&Secret>,
     facts: &Facts<'_>,
     servers: &Servers,
     text: &mut String,
-) -> std::fmt::Result {
-    match &upstream.sticky {
-        None => Ok(()),
+) -> Result<bool, std::fmt::Error> {
+    let (by, session) = match &upstream.sticky {
+        None => return Ok(false),
         Some(Sticky::Cookie(cookie)) => {
-            let said = by_cookie(cookie, upstream, secret, facts);
-            writeln!(text, "session   by cookie {}: {said}", cookie.name)
+            let by = format!("cookie {}", cookie.name);
+            (by, by_cookie(cookie, upstream, secret, facts))
         }
         Some(Sticky::Remembered(remembered)) => {
             let (by, told) = told(&remembered.by, facts);
-            let said = match told {
-                None => NONE.to_owned(),
+            let session = match told {
+                None => Session::balanced(NONE),
                 Some(told) => by_table(remembered, servers.session(upstream, &told)),
             };
-            writeln!(text, "session   by {by}: {said}")
+            (by, session)
+        }
+    };
+    writeln!(text, "session   by {by}: {}", session.said)?;
+    let server = session.server.as_deref();
+    Ok(server.is_some_and(|address| servers.takes_sessions(upstream, address)))
+}
+
+/// What is said of a session, and its server where it has one.
+struct Session {
+    said: String,
+    server: Option<String>,
+}
+
+impl Session {
+    fn balanced(said: impl Into<String>) -> Self {
+        Self {
+            said: said.into(),
+            server: None,
+        }
+    }
+
+    fn belongs_to(server: String, how: &str) -> Self {
+        Self {
+            said: format!("{how}belongs to {server}"),
+            server: Some(server),
         }
     }
 }
@@ -61,26 +86,24 @@ fn told(by: &SessionKey, facts: &Facts<'_>) -> (String, Option<ToldSession>) {
     (by, value.map(ToldSession::Value))
 }
 
-fn by_table(remembered: &Remembered, session: Option<LiveSession>) -> String {
+fn by_table(remembered: &Remembered, session: Option<LiveSession>) -> Session {
     match (session, &remembered.store) {
-        (None, _) => "only the running sluice knows where it belongs".to_owned(),
+        (None, _) => Session::balanced("only the running sluice knows where it belongs"),
         (
             Some(LiveSession::Remembered {
                 server: Some(server),
             }),
             _,
-        ) => {
-            format!("remembered, belongs to {server}")
-        }
-        (Some(LiveSession::Remembered { server: None }), _) => {
-            "remembered, but its server is there no more: the request is balanced".to_owned()
-        }
+        ) => Session::belongs_to(server, "remembered, "),
+        (Some(LiveSession::Remembered { server: None }), _) => Session::balanced(
+            "remembered, but its server is there no more: the request is balanced",
+        ),
         (Some(LiveSession::Unknown), None) => {
-            "it is not remembered, so the request is balanced".to_owned()
+            Session::balanced("it is not remembered, so the request is balanced")
         }
-        (Some(LiveSession::Unknown), Some(store)) => {
-            format!("it is not remembered here; store {store} is asked for it")
-        }
+        (Some(LiveSession::Unknown), Some(store)) => Session::balanced(format!(
+            "it is not remembered here; store {store} is asked for it"
+        )),
     }
 }
 
@@ -89,7 +112,7 @@ fn by_cookie(
     upstream: &Upstream,
     secret: Option<&Secret>,
     facts: &Facts<'_>,
-) -> String {
+) -> Session {
     let mut found = None;
     let mut has_one = false;
     let signer = secret.map(|secret| Signer::new(secret.reveal().as_bytes(), &upstream.name));
@@ -100,24 +123,28 @@ fn by_cookie(
     });
     let (Some(signer), true) = (&signer, has_one) else {
         return if has_one {
-            "only the running sluice can read it, as there is no `runtime.secret-key`".to_owned()
+            Session::balanced(
+                "only the running sluice can read it, as there is no `runtime.secret-key`",
+            )
         } else {
-            NONE.to_owned()
+            Session::balanced(NONE)
         };
     };
     let Some(pin) = found else {
-        return "it is none of ours, or was changed: the request is balanced".to_owned();
+        return Session::balanced("it is none of ours, or was changed: the request is balanced");
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let age = pin.age(now.unwrap_or_default().as_secs());
     if cookie.ttl.is_some_and(|ttl| age > ttl.as_secs()) {
-        return "it is too old: the request is balanced".to_owned();
+        return Session::balanced("it is too old: the request is balanced");
     }
     let is_its = |address: &String| signer.server(address) == pin.server;
     let mut addresses = upstream.servers.iter().map(|one| one.address.to_string());
     match addresses.find(is_its) {
-        Some(address) => format!("belongs to {address}"),
-        None => "its server is not in the file any more: the request is balanced".to_owned(),
+        Some(address) => Session::belongs_to(address, ""),
+        None => {
+            Session::balanced("its server is not in the file any more: the request is balanced")
+        }
     }
 }
 
